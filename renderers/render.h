@@ -1,0 +1,26 @@
+#pragma once
+#include <string>
+
+#include "uops/lower.h"
+#include "uops/uop.h"
+
+namespace pg {
+
+/// What a device compiles.
+struct Source {
+  std::string name;      // the C symbol
+  std::string text;      // whole translation unit, no includes
+  UOp linear;
+  LaunchInfo launch;
+};
+
+/// Linear → C for Clang (vector types by ext_vector_type, no libm calls, no headers). One function
+///   void NAME(void *const *buffers, const long *variables, long begin, long end)
+/// runs the grid items [begin, end); distinct Params never alias (restrict). The text depends on nothing but the Linear.
+Source render_c(const UOp& linear);
+
+/// Bumped by hand whenever generated text changes meaning or speed: part of every database key.
+/// tests/renderers/golden_test compares texts and fails when they change without a bump.
+inline constexpr int kCodegenVersion = 1;
+
+}  // namespace pg

@@ -1,0 +1,76 @@
+#pragma once
+// Devices: allocate, copy, compile, load, launch. A device knows nothing of schedules.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "renderers/render.h"
+#include "uops/target.h"
+
+namespace pg {
+
+/// A compiled kernel that can be stored, sent to the runner and loaded again: CPU: a shared object; REF: the Linear's text.
+struct Artifact {
+  std::string name;        // symbol
+  std::string bytes;
+  double compile_ms = 0;   // 0 when it came from the artifact cache
+};
+
+/// What identifies the hardware / the compiler in the database. `id` is a content hash of the JSON.
+struct DeviceInfo {
+  std::string id, json;    // {"cpu": "AMD EPYC 9B45", "isa": "...", "cores": 2, "l1": .., "l2": .., "l3": ..}
+};
+struct ToolchainInfo {
+  std::string id, json;    // {"compiler": "clang 19.1.7", "flags": "-O2 ...", "codegen": 1}
+};
+
+/// A loaded kernel. Launching is thread-safe only from one thread at a time per device.
+class Program {
+ public:
+  virtual ~Program() = default;
+  /// buffers by Param slot order of LaunchInfo.params, variables by LaunchInfo.variables; `items` = LaunchInfo.items evaluated.
+  /// Runs items [0, items) over the device's cores and returns when done. `threads` 0: the device's default.
+  virtual void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual const std::string& name() const = 0;           // "CPU", "REF"
+  virtual const Target& target() const = 0;
+  virtual DeviceInfo info() const = 0;
+  virtual ToolchainInfo toolchain() const = 0;
+  /// Device memory, 64-byte aligned, uninitialised. Throws UserError with the size when there is not enough.
+  virtual void* allocate(size_t bytes) = 0;
+  virtual void free(void*, size_t bytes) noexcept = 0;
+  virtual void copy_in(void* device, const void* host, size_t bytes) = 0;
+  virtual void copy_out(void* host, const void* device, size_t bytes) = 0;
+  /// Renders for this device's compiler.
+  virtual Source render(const UOp& linear) const = 0;
+  /// Compiles, or takes the artifact from the artifact cache. Throws UserError when no compiler is found (naming the package),
+  /// InternalError with the compiler's words when generated source does not compile.
+  virtual Artifact compile(const Source&) = 0;
+  virtual std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) = 0;
+};
+
+/// The device of this name ("CPU", "REF"), made on first use with config()'s threads and ISA. UserError on an unknown name.
+Device& device(std::string_view name);
+/// config().device.
+Device& default_device();
+
+/// One line of `picograd devices`.
+struct DeviceReport {
+  std::string name;
+  bool found = false;
+  std::string what;     // hardware and toolchain, or why it cannot be used
+  std::string remedy;   // what to do, empty when found
+};
+std::vector<DeviceReport> device_reports();
+
+/// Evaluates an index expression of Variables. `variables` and `values` run in parallel.
+int64_t evaluate(const UOp& expression, std::span<const UOp> variables, std::span<const int64_t> values);
+
+}  // namespace pg

@@ -1,0 +1,27 @@
+#pragma once
+// Steps 6-9 as one function: what is timed is what runs.
+#include <memory>
+#include <string>
+
+#include "runtime/device.h"
+#include "search/schedule.h"
+
+namespace pg {
+
+struct Built {
+  std::shared_ptr<Program> program;
+  Source source;
+  Artifact artifact;
+};
+/// apply → lower → render → compile → load. Errors name the kernel and the opts.
+Source render_kernel(const UOp& kernel, const Opts&, Device&);
+Built build(const UOp& kernel, const Opts&, Device&);
+
+/// Work of one run, from the kernel AST with Variables bound: floating-point operations (an Fma counts 2, a transcendental 1)
+/// and the bytes of every buffer touched at least once.
+struct Work {
+  double flops = 0, bytes = 0;
+};
+Work work(const UOp& kernel, std::span<const UOp> variables, std::span<const int64_t> values);
+
+}  // namespace pg

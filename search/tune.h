@@ -1,0 +1,62 @@
+#pragma once
+// Step 5: which schedule a kernel runs with.
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cache/store.h"
+#include "runtime/device.h"
+#include "search/opt.h"
+
+namespace pg {
+
+/// The default schedule: no search, no measurement. Always legal.
+Opts heuristic(const UOp& kernel, const Target&);
+
+struct VariableBinding {
+  std::string name;
+  int64_t value = 0;
+};
+using Bindings64 = std::vector<VariableBinding>;
+
+struct TuneOptions {
+  int beam = 4;
+  double budget_seconds = 0;               // of this kernel; 0: until the beam ends
+  uint64_t seed = 1;
+  std::function<void(const std::string& line)> progress;   // may be empty
+};
+struct TuneResult {
+  Opts opts;
+  double default_ms = 0, best_ms = 0;
+  int64_t candidates = 0, compiled = 0, measured = 0;
+  double seconds = 0;
+  bool from_cache = false, finished = true;
+};
+
+/// Counts of this process: a replayed run shows 0 candidates and 0 measurements.
+struct SearchCounters {
+  int64_t candidates = 0, compiled = 0, measured = 0, cache_hits = 0;
+};
+SearchCounters& search_counters();
+
+/// Beam search by the measurement protocol; measurements and winner are committed to the store as they come.
+/// Throws UserError when the store is not writable.
+TuneResult tune(const UOp& kernel, const Bindings64&, Device&, Store&, const TuneOptions&);
+
+enum class ScheduleSource { Cache, Beam, Heuristic };
+struct Chosen {
+  Opts opts;
+  ScheduleSource source = ScheduleSource::Heuristic;
+};
+/// From the store when there is a winner for the bindings' bucket; else, with config().beam > 0, by `tune`; else the heuristic.
+Chosen best_schedule(const UOp& kernel, const Bindings64&, Device&);
+
+/// The store at config().db, opened on first use; null when it cannot be opened (warned once).
+Store* default_store();
+/// "pos=512,T=64": each Variable's value rounded up to a power of two, by name.
+std::string bucket(const Bindings64&);
+
+}  // namespace pg

@@ -1,0 +1,152 @@
+#pragma once
+// Lazy tensors with value semantics: an operation records a UOp; nothing runs before realize() (src/graph/realize.h).
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/device.h"
+#include "runtime/memory.h"
+#include "uops/uop.h"
+
+namespace pg {
+
+/// One extent or index: a number or an index expression of Variables.
+class Dim {
+ public:
+  Dim(int64_t n) : value_(iconst(n)) {}
+  Dim(int n) : value_(iconst(n)) {}
+  Dim(UOp expression) : value_(std::move(expression)) {}
+  const UOp& uop() const { return value_; }
+  std::optional<int64_t> number() const { return const_int(value_); }
+  friend bool operator==(const Dim& a, const Dim& b) { return a.value_ == b.value_; }
+
+ private:
+  UOp value_;
+};
+using Shape = std::vector<Dim>;
+/// "[4, T, 8]".
+std::string text(const Shape&);
+
+class Tensor {
+ public:
+  Tensor() = default;                                   // empty handle
+  explicit Tensor(UOp uop) : uop_(std::move(uop)) {}
+
+  // ---- creation ----
+  /// Copies `data` (row-major). UserError when the count does not match the shape.
+  static Tensor from(std::span<const float> data, Shape shape, Device& = default_device());
+  static Tensor from(std::span<const int32_t> data, Shape shape, Device& = default_device());
+  /// Wraps device memory of `dtype` (weights in a mapped file); row-major.
+  static Tensor wrap(MemoryRef, DType, Shape shape);
+  /// A realised tensor of uninitialised memory; symbolic extents are allocated at their upper bounds.
+  static Tensor empty(Shape shape, DType = dt::f32, Device& = default_device());
+  static Tensor full(Shape shape, double value, DType = dt::f32);
+  static Tensor zeros(Shape shape, DType dtype = dt::f32) { return full(std::move(shape), 0, dtype); }
+  static Tensor arange(Dim n, DType = dt::i32);         // [n]
+  /// Seeded uniform [0,1) / standard normal numbers, filled on the host.
+  static Tensor rand(Shape shape, uint64_t seed, Device& = default_device());
+  static Tensor randn(Shape shape, uint64_t seed, Device& = default_device());
+
+  // ---- facts ----
+  const UOp& uop() const { return uop_; }
+  Shape shape() const;
+  int rank() const { return static_cast<int>(shape().size()); }
+  DType dtype() const { return uop_.dtype(); }
+  explicit operator bool() const { return static_cast<bool>(uop_); }
+
+  // ---- movement (axes may be negative) ----
+  Tensor reshape(Shape) const;                          // one extent may be -1
+  Tensor expand(Shape) const;                           // extents of 1 grow; leading axes may be added
+  Tensor permute(std::vector<int> axes) const;
+  Tensor transpose(int a = -2, int b = -1) const;
+  Tensor pad(std::vector<std::pair<Dim, Dim>> before_after) const;          // with zeros
+  Tensor shrink(std::vector<std::pair<Dim, Dim>> begin_end) const;
+  /// [begin, end) of one axis.
+  Tensor slice(int axis, Dim begin, Dim end) const;
+  Tensor flip(std::vector<int> axes) const;
+  Tensor unsqueeze(int axis) const;
+  Tensor squeeze(int axis) const;
+  static Tensor stack(const std::vector<Tensor>&, int axis = 0);
+  static Tensor cat(const std::vector<Tensor>&, int axis = 0);
+  Tensor contiguous() const;
+
+  // ---- elementwise (broadcasting and dtype promotion as PyTorch) ----
+  Tensor neg() const;
+  Tensor exp() const;
+  Tensor log() const;
+  Tensor sqrt() const;
+  Tensor rsqrt() const;
+  Tensor reciprocal() const;
+  Tensor sin() const;
+  Tensor cos() const;
+  Tensor tanh() const;
+  Tensor erf() const;
+  Tensor floor() const;
+  Tensor abs() const;
+  Tensor relu() const;
+  Tensor sigmoid() const;
+  Tensor silu() const;
+  Tensor gelu() const;                                  // exact (erf)
+  Tensor gelu_tanh() const;
+  Tensor logical_not() const;
+  Tensor cast(DType) const;
+  Tensor maximum(const Tensor&) const;
+  Tensor minimum(const Tensor&) const;
+  /// condition (bool) ? a : b
+  static Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+  // ---- reductions ----
+  Tensor sum(std::vector<int> axes = {}, bool keepdim = false) const;   // no axes: all
+  Tensor mean(std::vector<int> axes = {}, bool keepdim = false) const;
+  Tensor max(std::vector<int> axes = {}, bool keepdim = false) const;
+  Tensor min(std::vector<int> axes = {}, bool keepdim = false) const;
+  Tensor argmax(int axis, bool keepdim = false) const;                  // int32; the first of equal ones
+  Tensor softmax(int axis = -1) const;
+  Tensor rmsnorm(const Tensor& weight, double eps) const;               // over the last axis
+
+  // ---- products, indexing ----
+  /// [.., M, K] x [.., K, N] → [.., M, N]; leading axes broadcast; a 1-D operand as in PyTorch.
+  Tensor matmul(const Tensor&) const;
+  /// Rows of this [n, ..] by int ids [..i] → [..i, ..].
+  Tensor gather(const Tensor& ids) const;
+  /// softmax(q·kᵀ·scale + mask)·v: q [.., T, d], k, v [.., S, d], mask (optional) broadcastable to [.., T, S], added.
+  static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0);
+
+  /// Writes `value` into this view of a realised tensor; the whole tensor afterwards. `cache.slice(1, pos, pos+T).assign(k)`.
+  /// Reads through the result see the new values.
+  Tensor assign(const Tensor& value) const;
+
+  // ---- leaving laziness: realises, throws if Variables are unbound ----
+  std::vector<float> to_floats() const;                 // any float dtype; row-major
+  std::vector<int64_t> to_ints() const;                 // any integer dtype, bool
+  float item() const;
+  /// Computes this tensor now; the handle then refers to its memory.
+  Tensor& realize();
+
+ private:
+  UOp uop_;
+};
+
+Tensor operator+(const Tensor&, const Tensor&);
+Tensor operator-(const Tensor&, const Tensor&);
+Tensor operator*(const Tensor&, const Tensor&);
+Tensor operator/(const Tensor&, const Tensor&);
+Tensor operator-(const Tensor&);
+Tensor operator+(const Tensor&, double);
+Tensor operator-(const Tensor&, double);
+Tensor operator*(const Tensor&, double);
+Tensor operator/(const Tensor&, double);
+Tensor operator<(const Tensor&, const Tensor&);
+Tensor operator==(const Tensor&, const Tensor&);
+Tensor operator!=(const Tensor&, const Tensor&);
+
+/// d(loss)/d(x) for each x of `wrt`; loss has one element.
+std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wrt);
+
+/// Shape of a tensor-level UOp (cached per node).
+Shape shape_of(const UOp&);
+
+}  // namespace pg

@@ -1,0 +1,25 @@
+#pragma once
+// The oracle: executes a Linear program on host memory with every index checked.
+#include <cstdint>
+#include <span>
+
+#include "uops/uop.h"
+
+namespace pg {
+
+struct HostBuffer {
+  void* data = nullptr;
+  int64_t elements = 0;   // of the Param's element type
+};
+struct InterpretOptions {
+  /// Floats are kept in double between ops (reference values for accuracy checks) instead of being rounded to their dtype.
+  bool exact = false;
+  int64_t max_steps = 4'000'000'000;   // UserError "interpreter: step limit" beyond
+};
+/// Runs all grid items in order, or items [begin, end) when given. Private memory is poisoned (NaN, 0x5a..) at each item.
+/// Throws InternalError with the UOp (pretty form) on an index out of bounds (gated lanes excepted), a read of unbound values,
+/// division by zero.
+void interpret(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables,
+               const InterpretOptions& = {}, int64_t begin = 0, int64_t end = -1);
+
+}  // namespace pg

@@ -1,0 +1,35 @@
+#pragma once
+// Lowering: a Scheduled kernel becomes a Linear program, by passes of one function each. Read kPasses top to bottom.
+#include <functional>
+#include <span>
+
+#include "uops/target.h"
+#include "uops/uop.h"
+#include "uops/verify.h"
+
+namespace pg {
+
+struct Pass {
+  const char* name;                                   // its post-condition
+  UOp (*run)(const UOp&, const Target&);
+  Stage after;                                        // what the verifier checks then
+};
+/// The ordered list of passes.
+std::span<const Pass> passes();
+
+/// What a caller may look at between passes (DEBUG=5).
+using PassObserver = std::function<void(const Pass&, const UOp&)>;
+
+/// Scheduled → Linear. Pure and thread-safe. Errors name the kernel and the pass.
+UOp lower(const UOp& scheduled, const Target& target, const PassObserver& observe = {});
+
+/// What a launch of a Linear needs, read off the program itself.
+struct LaunchInfo {
+  std::string name;
+  UOps params;       // Params by slot: the order of the buffer arguments
+  UOps variables;    // Variables by name: the order of the integer arguments (int64)
+  UOp items;         // grid items as an index expression of the Variables: Const 1 without a grid. Ids run over [0, items)
+};
+LaunchInfo launch_info(const UOp& linear);
+
+}  // namespace pg

@@ -1,0 +1,19 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace pg {
+
+/// What lowering, rendering and the heuristic need to know of the machine; everything that changes generated code.
+struct Target {
+  std::string isa = "native";      // value of -march for the C renderer: native, x86-64-v3, x86-64-v4; "ref" for the interpreter
+  int vector_bytes = 64;           // widest SIMD register: 64 (AVX-512), 32 (AVX2), 16
+  int registers = 32;              // SIMD registers of that width
+  int cores = 1;                   // cores used by a launch (THREADS)
+  int64_t l1_bytes = 32 << 10, l2_bytes = 1 << 20, l3_bytes = 32 << 20;
+
+  int lanes_f32() const { return vector_bytes / 4; }
+  friend bool operator==(const Target&, const Target&) = default;
+};
+
+}  // namespace pg

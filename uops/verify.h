@@ -1,0 +1,16 @@
+#pragma once
+#include <string_view>
+
+#include "uops/uop.h"
+
+namespace pg {
+
+/// What a graph may hold, by stage of the way from tensors to a program.
+enum class Stage { Tensor, Kernel, Scheduled, Nests, Expanded, Linear };
+
+/// Checks ops allowed in the stage, arity, dtypes and lanes of every node, that Ranges are open where they are used, one
+/// index per dimension (one after flattening), gates bool, constant kinds. Throws InternalError naming `pass`, the node and the
+/// sub-graph (pretty form).
+void verify(const UOp& root, Stage stage, std::string_view pass);
+
+}  // namespace pg
