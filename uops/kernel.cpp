@@ -1,0 +1,89 @@
+#include "uops/kernel.h"
+
+#include <algorithm>
+#include <cctype>
+#include <unordered_set>
+
+#include "uops/reducers.h"
+
+namespace pg {
+
+namespace {
+/// Visits an expression, not the inside of the Defines that it reads.
+UOps expression_nodes(const UOp& root) {
+  UOps nodes;
+  std::unordered_set<const void*> seen{root.id()};
+  UOps stack{root};
+  while (!stack.empty()) {
+    UOp u = std::move(stack.back());
+    stack.pop_back();
+    if (!u.is(Op::Define))
+      for (const UOp& s : u.src())
+        if (seen.insert(s.id()).second) stack.push_back(s);
+    nodes.push_back(std::move(u));
+  }
+  return nodes;
+}
+}  // namespace
+
+std::vector<Definition> definitions(const UOp& kernel) {
+  std::vector<Definition> all;
+  for (const UOp& node : kernel.src()) {
+    Definition d{.node = node};
+    if (node.is(Op::Output)) {
+      d.store = node.src(0);
+      d.value = d.store.src(1);
+    } else if (node.is(Op::Define)) {
+      d.value = node.src(0);
+    } else {
+      throw InternalError("a Kernel holds Defines and an Output, not " + std::string(info(node.op()).name));
+    }
+    d.ranges.assign(node.src().begin() + 1, node.src().end());
+    for (const UOp& u : expression_nodes(d.value))
+      if (u.is(Op::Reduce)) {
+        if (d.reduce) throw InternalError("a definition holds two Reduces");
+        d.reduce = u;
+      }
+    if (d.reduce) {
+      const int states = reducer(d.reduce.arg_as<ReduceArg>().reducer).states;
+      for (int i = 0; i < static_cast<int>(d.reduce.src().size()); ++i)
+        (i < states ? d.bodies : d.reduce_ranges).push_back(d.reduce.src(i));
+    }
+    all.push_back(std::move(d));
+  }
+  return all;
+}
+
+UOps free_ranges(const UOp& expression) {
+  UOps found;
+  for (UOp& u : expression_nodes(expression))
+    if (u.is(Op::Range)) found.push_back(std::move(u));
+  std::sort(found.begin(), found.end(), [](const UOp& a, const UOp& b) {
+    const auto &x = a.arg_as<RangeArg>(), &y = b.arg_as<RangeArg>();
+    if (x.axis != y.axis) return x.axis < y.axis;
+    if (x.tile == 0 || y.tile == 0) return x.tile == 0 && y.tile != 0;
+    return x.tile > y.tile;  // outer to inner
+  });
+  return found;
+}
+
+UOps params_of(const UOp& root) {
+  UOps found = collect(root, [](const UOp& u) { return u.is(Op::Param); });
+  std::sort(found.begin(), found.end(),
+            [](const UOp& a, const UOp& b) { return a.arg_as<ParamArg>().slot < b.arg_as<ParamArg>().slot; });
+  return found;
+}
+UOps variables_of(const UOp& root) {
+  UOps found = collect(root, [](const UOp& u) { return u.is(Op::Variable); });
+  std::sort(found.begin(), found.end(),
+            [](const UOp& a, const UOp& b) { return a.arg_as<VariableArg>().name < b.arg_as<VariableArg>().name; });
+  return found;
+}
+
+std::string identifier(std::string_view name) {
+  std::string s;
+  for (char c : name) s += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return s.empty() || std::isdigit(static_cast<unsigned char>(s[0])) ? "k_" + s : s;
+}
+
+}  // namespace pg
