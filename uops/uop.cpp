@@ -49,6 +49,7 @@ struct UOp::Node {
   uint64_t hash;
   Arg arg;
   UOps src;
+  mutable std::atomic<const Note*> note{nullptr};
 };
 
 namespace {
@@ -141,6 +142,7 @@ struct InternTable {
           }
       }
       for (const UOp& s : n->src) drop(std::exchange(const_cast<UOp&>(s).node_, nullptr));
+      delete n->note.load(std::memory_order_acquire);
       delete n;
       live.fetch_sub(1, std::memory_order_relaxed);
     }
@@ -172,6 +174,12 @@ DType UOp::dtype() const { return node_->dtype; }
 const Arg& UOp::arg() const { return node_->arg; }
 std::span<const UOp> UOp::src() const { return node_->src; }
 uint64_t UOp::hash() const { return node_->hash; }
+const UOp::Note* UOp::note() const { return node_->note.load(std::memory_order_acquire); }
+const UOp::Note& UOp::keep_note(std::unique_ptr<const Note> note) const {
+  const Note* present = nullptr;
+  if (node_->note.compare_exchange_strong(present, note.get(), std::memory_order_acq_rel)) return *note.release();
+  return *present;
+}
 
 // ---- walking ---------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -108,6 +109,15 @@ class UOp {
     return std::get<T>(arg());
   }
   bool is(Op o) const { return node_ && op() == o; }
+  /// Something that lives exactly as long as its node: a Buffer's memory, a cached shape. It must not hold the node itself.
+  struct Note {
+    virtual ~Note() = default;
+  };
+  /// The node's note, null when it has none. A note stays until the node dies: the pointer is good while a handle is held.
+  const Note* note() const;
+  /// Attaches a note unless there is one; returns the node's note.
+  const Note& keep_note(std::unique_ptr<const Note>) const;
+
   /// The same node with other sources.
   UOp with_src(std::span<const UOp> src) const { return UOp(op(), dtype(), arg(), src); }
 
