@@ -1,0 +1,70 @@
+#pragma once
+// A Linear made ready to run: every source resolved to the cells that hold it, every scope to jumps. Internal to interpret.cpp.
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "uops/interpret.h"
+#include "uops/values.h"
+
+namespace pg {
+
+/// What an Index points into.
+struct Place {
+  Scalar scalar = Scalar::Void;
+  void* host = nullptr;          // a Param's buffer, or
+  std::vector<Cell> cells = {};  // private memory
+  int64_t elements = 0;
+  int lanes = 1;                 // of an element: vector registers
+};
+
+struct Instruction {
+  Op op;                         // an elementwise op, Broadcast, Stack, Shuffle, Load, Store, Memory, For, If, End
+  Scalar in = Scalar::Void, out = Scalar::Void;
+  int lanes = 1;
+  Cell* result = nullptr;        // For: the counter, and its limit behind it
+  const Cell* src[3] = {};       // Load, Store: index, value, gate
+  Place* place = nullptr;
+  bool gather = false;           // one index a lane
+  bool grid = false;
+  int jump = 0;                  // For, If: past the End; End: the body of its For, or the next instruction
+  std::vector<const Cell*> parts = {};  // Stack, Shuffle: the source of each lane
+  UOp node;
+};
+
+class Program {
+ public:
+  Program(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables, bool exact);
+  std::span<const Instruction> instructions() const { return instructions_; }
+
+ private:
+  /// Where a node's value is now; a scope that closes restores what it found.
+  struct Binding {
+    Cell* cells = nullptr;
+    Place* place = nullptr;
+  };
+  struct Scope {
+    int opened_by;                                           // instruction
+    std::vector<std::pair<const void*, Binding>> shadowed;   // newest last
+  };
+
+  Cell* new_cells(int n);
+  Place& new_place();
+  void bind(const UOp& node, Binding);
+  const Cell* value(const UOp& node);
+  Place& place(const UOp& buffer);
+  void add(const UOp& entry);
+  void access(Instruction&, const UOp& index, const UOp& gate);
+  void open(Instruction&);
+  void close(Instruction&);
+
+  bool exact_;
+  std::vector<std::unique_ptr<Cell[]>> cells_;
+  std::vector<std::unique_ptr<Place>> places_;
+  std::unordered_map<const void*, Binding> bound_;
+  std::vector<Scope> scopes_;
+  std::vector<Instruction> instructions_;
+};
+
+}  // namespace pg
