@@ -1,0 +1,110 @@
+#include "models/llama_weights.h"
+
+#include <cmath>
+#include <functional>
+#include <set>
+#include <string>
+
+#include "models/gguf.h"
+#include "models/random.h"
+#include "src/tensor/buffers.h"
+#include "uops/error.h"
+
+namespace pg {
+namespace {
+
+using Extents = std::vector<int64_t>;
+std::string shown(const Extents& extents) {
+  std::string out;
+  for (int64_t n : extents) out += (out.empty() ? "[" : ", ") + std::to_string(n);
+  return out + "]";
+}
+
+/// Where a weight comes from: by its GGUF name and shape.
+using Source = std::function<Tensor(const std::string& name, const Extents& shape)>;
+
+/// The one list of a llama's tensors.
+LlamaWeights gathered(const LlamaConfig& c, const Source& weight, bool tied) {
+  LlamaWeights w;
+  w.embedding = weight("token_embd.weight", {c.vocab, c.dim});
+  for (int64_t i = 0; i < c.layers; i++) {
+    auto of_layer = [&](const char* name, const Extents& shape) {
+      return weight("blk." + std::to_string(i) + "." + name + ".weight", shape);
+    };
+    LlamaLayer layer;
+    layer.attention_norm = of_layer("attn_norm", {c.dim});
+    layer.q = of_layer("attn_q", {c.heads * c.head_dim, c.dim});
+    layer.k = of_layer("attn_k", {c.kv_heads * c.head_dim, c.dim});
+    layer.v = of_layer("attn_v", {c.kv_heads * c.head_dim, c.dim});
+    layer.o = of_layer("attn_output", {c.dim, c.heads * c.head_dim});
+    layer.ffn_norm = of_layer("ffn_norm", {c.dim});
+    layer.gate = of_layer("ffn_gate", {c.ffn, c.dim});
+    layer.up = of_layer("ffn_up", {c.ffn, c.dim});
+    layer.down = of_layer("ffn_down", {c.dim, c.ffn});
+    w.layers.push_back(std::move(layer));
+  }
+  w.norm = weight("output_norm.weight", {c.dim});
+  w.output = tied ? w.embedding : weight("output.weight", {c.vocab, c.dim});
+  return w;
+}
+
+Shape as_shape(const Extents& extents) { return Shape(extents.begin(), extents.end()); }
+
+}  // namespace
+
+LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Device& device) {
+  // Used by LlamaConfig: "rope_freqs.weight".
+  std::set<std::string, std::less<>> used = {"rope_freqs.weight"};
+  int64_t bytes = 0;
+  auto weight = [&](const std::string& name, const Extents& shape) {
+    const GgufTensor& found = file.tensor(name);
+    if (found.shape != shape) {
+      throw UserError(file.name() + ": " + name + " has shape " + shown(found.shape) + ", but the hyper-parameters ask for " + shown(shape));
+    }
+    used.insert(name);
+    bytes += static_cast<int64_t>(found.data.size());
+    // The CPU reads the file's own pages; kernels never write to a weight.
+    void* data = const_cast<std::byte*>(found.data.data());
+    return Tensor::wrap(Memory::borrow(device, data, found.data.size(), file.keep()), file.dtype(found), as_shape(shape));
+  };
+  LlamaWeights out = gathered(config, weight, config.tied);
+  for (const GgufTensor& t : file.tensors()) {
+    if (!used.contains(t.name)) {
+      throw UserError(file.name() + ": the tensor \"" + std::string(t.name.substr(0, 64)) +
+                      "\" is not part of a plain llama; this version cannot run the model");
+    }
+  }
+  out.bytes = bytes;
+  return out;
+}
+
+LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Device& device) {
+  uint64_t stream = 0;
+  int64_t bytes = 0;
+  std::vector<float> values;
+  auto weight = [&](const std::string&, const Extents& shape) {
+    int64_t count = 1;
+    for (int64_t n : shape) count *= n;
+    bytes += count * 4;
+    Tensor tensor = Tensor::empty(as_shape(shape), dt::f32, device);
+    auto* target = static_cast<std::byte*>(memory_of(tensor.uop())->data());
+    constexpr int64_t kPiece = 1 << 16;       // bounds the memory needed beside the weights themselves
+    uint64_t key = random_bits(seed, stream++);
+    double scale = 2 * std::sqrt(3.0 / static_cast<double>(shape.back())) * 0x1p-24;   // uniform on ±√(3/n): variance 1/n
+    for (int64_t begin = 0; begin < count; begin += kPiece) {
+      int64_t n = std::min(kPiece, count - begin);
+      values.resize(n);
+      for (int64_t i = 0; i < n; i++) {
+        auto centred = static_cast<int64_t>(random_bits(key, begin + i) >> 40) - (1 << 23);
+        values[i] = shape.size() == 1 ? 1.0f : static_cast<float>(static_cast<double>(centred) * scale);
+      }
+      device.copy_in(target + begin * 4, values.data(), n * 4);
+    }
+    return tensor;
+  };
+  LlamaWeights out = gathered(config, weight, false);
+  out.bytes = bytes;
+  return out;
+}
+
+}  // namespace pg
