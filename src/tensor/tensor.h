@@ -27,8 +27,16 @@ class Dim {
   UOp value_;
 };
 using Shape = std::vector<Dim>;
+/// "4", "pos + T".
+std::string text(const Dim&);
 /// "[4, T, 8]".
 std::string text(const Shape&);
+
+// Simplified index arithmetic; division rounds down.
+Dim operator+(const Dim&, const Dim&);
+Dim operator-(const Dim&, const Dim&);
+Dim operator*(const Dim&, const Dim&);
+Dim operator/(const Dim&, const Dim&);
 
 class Tensor {
  public:
@@ -46,6 +54,8 @@ class Tensor {
   static Tensor full(Shape shape, double value, DType = dt::f32);
   static Tensor zeros(Shape shape, DType dtype = dt::f32) { return full(std::move(shape), 0, dtype); }
   static Tensor arange(Dim n, DType = dt::i32);         // [n]
+  /// An index expression as a value of rank 0: `Tensor::arange(T) + Tensor::scalar(pos)`.
+  static Tensor scalar(Dim, DType = dt::i32);
   /// Seeded uniform [0,1) / standard normal numbers, filled on the host.
   static Tensor rand(Shape shape, uint64_t seed, Device& = default_device());
   static Tensor randn(Shape shape, uint64_t seed, Device& = default_device());
@@ -71,7 +81,9 @@ class Tensor {
   Tensor squeeze(int axis) const;
   static Tensor stack(const std::vector<Tensor>&, int axis = 0);
   static Tensor cat(const std::vector<Tensor>&, int axis = 0);
-  Tensor contiguous() const;
+  Tensor contiguous() const;                            // materialised here
+  /// The same values, through which no gradient flows.
+  Tensor detach() const;
 
   // ---- elementwise (broadcasting and dtype promotion as PyTorch) ----
   Tensor neg() const;
@@ -135,15 +147,27 @@ Tensor operator-(const Tensor&, const Tensor&);
 Tensor operator*(const Tensor&, const Tensor&);
 Tensor operator/(const Tensor&, const Tensor&);
 Tensor operator-(const Tensor&);
+// A number takes the tensor's dtype when that can hold it: a fraction makes integers f32, any number makes bool i64.
 Tensor operator+(const Tensor&, double);
 Tensor operator-(const Tensor&, double);
 Tensor operator*(const Tensor&, double);
 Tensor operator/(const Tensor&, double);
+Tensor operator+(double, const Tensor&);
+Tensor operator-(double, const Tensor&);
+Tensor operator*(double, const Tensor&);
+Tensor operator/(double, const Tensor&);
 Tensor operator<(const Tensor&, const Tensor&);
 Tensor operator==(const Tensor&, const Tensor&);
 Tensor operator!=(const Tensor&, const Tensor&);
+Tensor operator<(const Tensor&, double);
+Tensor operator<(double, const Tensor&);
+Tensor operator==(const Tensor&, double);
+Tensor operator!=(const Tensor&, double);
+Tensor operator&(const Tensor&, const Tensor&);         // bitwise on integers, logical on bool
+Tensor operator|(const Tensor&, const Tensor&);
+Tensor operator^(const Tensor&, const Tensor&);
 
-/// d(loss)/d(x) for each x of `wrt`; loss has one element.
+/// d(loss)/d(x) for each x of `wrt`; loss has one element. Zeros where the loss does not depend on x.
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wrt);
 
 /// Shape of a tensor-level UOp (cached per node).

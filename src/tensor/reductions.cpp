@@ -1,0 +1,81 @@
+// Reductions: a ReduceAxis keeps its axes with extent 1; they are dropped by a reshape unless keepdim.
+#include "src/tensor/shape.h"
+
+namespace pg {
+
+namespace {
+
+Tensor without(const Tensor& t, const std::vector<int>& axes) {
+  Shape shape = t.shape();
+  for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) shape.erase(shape.begin() + *axis);
+  return t.reshape(std::move(shape));
+}
+
+Tensor reduced(const char* reducer, const Tensor& x, const std::vector<int>& axes, bool keepdim) {
+  const Shape shape = x.shape();
+  Ints over;
+  for (const int axis : axes)
+    if (shape[axis].number() != 1) over.push_back(axis);
+  Tensor y = over.empty() ? x : Tensor(UOp(Op::ReduceAxis, x.dtype(), ReduceArg{reducer, over}, {x.uop()}));
+  return keepdim ? y : without(y, axes);
+}
+
+/// Extremes have no value over nothing; bool is ordered as 0, 1.
+Tensor extreme(const char* reducer, const Tensor& x, const std::vector<int>& asked, bool keepdim) {
+  const Shape shape = x.shape();
+  const std::vector<int> axes = checked_axes(reducer, asked, shape);
+  for (const int axis : axes)
+    if (shape[axis].number() == 0) throw UserError(std::string(reducer) + ": axis " + std::to_string(axis) + " of " + text(shape) + " is empty");
+  if (x.dtype().is_bool()) return reduced(reducer, x.cast(dt::u8), axes, keepdim).cast(dt::kBool);
+  return reduced(reducer, x, axes, keepdim);
+}
+
+}  // namespace
+
+/// Integers and bool add up in i64; 16-bit floats in f32, rounded once.
+Tensor Tensor::sum(std::vector<int> axes, bool keepdim) const {
+  const std::vector<int> over = checked_axes("sum", axes, shape());
+  if (!dtype().is_float()) return reduced("sum", cast(dt::i64), over, keepdim);
+  return reduced("sum", cast(dt::f32), over, keepdim).cast(dtype());
+}
+
+Tensor Tensor::mean(std::vector<int> axes, bool keepdim) const {
+  const Shape from = shape();
+  Dim n = 1;
+  for (const int axis : checked_axes("mean", axes, from)) n = n * from[axis];
+  const Tensor total = cast(dt::f32).sum(std::move(axes), keepdim);
+  const Tensor result = n.number() ? total * (1.0 / static_cast<double>(*n.number())) : total * scalar(n, dt::f32).reciprocal();
+  return dtype().is_float() ? result.cast(dtype()) : result;
+}
+
+Tensor Tensor::max(std::vector<int> axes, bool keepdim) const { return extreme("max", *this, axes, keepdim); }
+Tensor Tensor::min(std::vector<int> axes, bool keepdim) const { return extreme("min", *this, axes, keepdim); }
+
+Tensor Tensor::argmax(int axis, bool keepdim) const {
+  const Shape from = shape();
+  const int at = checked_axis("argmax", axis, from);
+  if (from[at].number() == 0) throw UserError("argmax: axis " + std::to_string(axis) + " of " + text(from) + " is empty");
+  Shape along(from.size(), Dim(1));
+  along[at] = from[at];
+  const Tensor positions = arange(from[at]).reshape(along).expand(from);
+  const Tensor values = dtype().is_bool() ? cast(dt::u8) : *this;
+  const UOp best(Op::ReduceAxis, values.dtype(), ReduceArg{"argmax", {at}}, {values.uop(), positions.uop()});
+  const Tensor index(UOp(Op::Project, dt::i32, int64_t{1}, {best}));
+  return keepdim ? index : without(index, {at});
+}
+
+/// The maximum only keeps exp in range; the result does not depend on it, so no gradient need flow through it.
+Tensor Tensor::softmax(int axis) const {
+  const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
+  const Tensor e = (x - x.max({axis}, true).detach()).exp();
+  return e / e.sum({axis}, true);
+}
+
+Tensor Tensor::rmsnorm(const Tensor& weight, double eps) const {
+  const Shape from = shape();
+  if (from.empty() || weight.rank() != 1 || !same(weight.shape()[0], from.back()))
+    throw UserError("rmsnorm: the weight " + text(weight.shape()) + " must be as long as the last axis of " + text(from));
+  return *this * ((*this * *this).mean({-1}, true) + eps).rsqrt() * weight;
+}
+
+}  // namespace pg
