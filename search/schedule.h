@@ -71,6 +71,9 @@ class Schedule {
 
  private:
   friend struct Apply;
+  /// The order of loops when no `order` was given: a function of the chains and the grid.
+  std::vector<RangeRef> default_loops() const;
+
   UOp kernel_;
   std::vector<Axis> axes_;
   std::map<std::string, std::vector<Split>> chains_;

@@ -29,7 +29,8 @@ UOps expression_nodes(const UOp& root) {
 std::vector<Definition> definitions(const UOp& kernel) {
   std::vector<Definition> all;
   for (const UOp& node : kernel.src()) {
-    Definition d{.node = node};
+    Definition d;
+    d.node = node;
     if (node.is(Op::Output)) {
       d.store = node.src(0);
       d.value = d.store.src(1);
@@ -65,6 +66,54 @@ UOps free_ranges(const UOp& expression) {
     return x.tile > y.tile;  // outer to inner
   });
   return found;
+}
+
+UOps definition_reads(const UOp& expression) {
+  UOps found;
+  for (UOp& u : expression_nodes(expression))
+    if (u.is(Op::Load) && u.src(0).src(0).is(Op::Define)) found.push_back(std::move(u));
+  return found;
+}
+
+namespace {
+/// Substitutes in an expression without looking into the definitions that it reads.
+UOp substitute_outside(const UOp& expression, Substitution map) {
+  for (const UOp& read : definition_reads(expression)) {
+    UOps src{read.src(0).src(0)};
+    for (const UOp& i : read.src(0).src().subspan(1)) src.push_back(substitute(i, map));
+    map.insert(map.begin(), {read, load(read.src(0).with_src(src))});
+  }
+  return substitute(expression, map);
+}
+}  // namespace
+
+UOp elementwise_inlined(const UOp& kernel) {
+  const std::vector<Definition> all = definitions(kernel);
+  if (std::none_of(all.begin(), all.end(), [](const Definition& d) { return d.node.is(Op::Define) && !d.reduce; })) return kernel;
+  std::vector<std::pair<UOp, UOp>> rebuilt;  // definition → its new node, or its value when it is inlined
+  UOps kept;
+  for (const Definition& d : all) {
+    Substitution reads;
+    for (const UOp& read : definition_reads(d.node.src(0)))
+      for (const auto& [define, now] : rebuilt) {
+        if (!(define == read.src(0).src(0))) continue;
+        UOps at(read.src(0).src().begin() + 1, read.src(0).src().end());
+        if (now.is(Op::Define)) {
+          reads.emplace_back(read, load(index(now, at)));
+        } else {
+          Substitution axes;
+          for (size_t i = 0; i < at.size(); ++i) axes.emplace_back(define.src(i + 1), at[i]);
+          reads.emplace_back(read, substitute_outside(now, axes));
+        }
+      }
+    UOps src(d.node.src().begin(), d.node.src().end());
+    src[0] = substitute(src[0], reads);
+    const bool inline_it = d.node.is(Op::Define) && !d.reduce;
+    const UOp node = inline_it ? src[0] : d.node.with_src(src);
+    rebuilt.emplace_back(d.node, node);
+    if (!inline_it) kept.push_back(node);
+  }
+  return kernel.with_src(kept);
 }
 
 UOps params_of(const UOp& root) {

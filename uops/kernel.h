@@ -33,6 +33,12 @@ std::vector<Definition> definitions(const UOp& kernel);
 /// The ranges (nodes of Op::Range) that occur in an expression without looking into other definitions.
 UOps free_ranges(const UOp& expression);
 
+/// The Loads of earlier definitions in an expression (not those inside the definitions).
+UOps definition_reads(const UOp& expression);
+
+/// The kernel with its Defines that hold no Reduce inlined where they are read.
+UOp elementwise_inlined(const UOp& kernel);
+
 /// Params by slot and Variables by name, anywhere below.
 UOps params_of(const UOp& root);
 UOps variables_of(const UOp& root);

@@ -1,0 +1,234 @@
+// Pass 5: register ranges become instances and SIMD lanes.
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "uops/passes.h"
+#include "uops/reducers.h"
+#include "uops/scope.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+namespace {
+
+/// One instance of a statement: unroll and upcast ranges have numbers, the vec range becomes lanes.
+class Instance {
+ public:
+  Instance(Substitution numbers, UOp vec) : numbers_(std::move(numbers)), vec_(std::move(vec)) {
+    if (vec_) lanes_ = static_cast<int>(*const_int(vec_.src(0)));
+  }
+
+  /// The statement, or null when its gates say that nothing is to be done.
+  UOp statement(const UOp& s) {
+    if (!s.is(Op::StoreAll)) return store_of(s);
+    UOps stores;
+    for (const UOp& one : s.src())
+      if (UOp st = store_of(one)) stores.push_back(st);
+    if (stores.empty()) return {};
+    return stores.size() == 1 ? stores[0] : UOp(Op::StoreAll, dt::kVoid, {}, stores);
+  }
+
+ private:
+  struct Address {
+    UOp index;      // Index with its final dtype
+    int lanes = 1;
+  };
+
+  /// Scalar index expression of this instance with the vec range left in place.
+  UOp scalar(const UOp& e) { return simplify(substitute(e, numbers_)); }
+
+  Address address(const UOp& at, bool per_lane) {
+    const UOp& buffer = at.src(0);
+    const UOp flat = scalar(at.src(1));
+    const DType element = at.dtype();
+    const bool moves = vec_ && depends_on(flat, vec_);
+    if (buffer.is(Op::Memory) && buffer.dtype().lanes > 1) {
+      const UOp base = moves ? simplify(substitute(flat, {{vec_, iconst(0)}})) : flat;
+      if (!vec_ || lanes_ != buffer.dtype().lanes || coefficient(flat, vec_) != 1)
+        throw InternalError("vector registers addressed element by element: " + buffer.arg_as<ParamArg>().name);
+      return {UOp(Op::Index, buffer.dtype(), {}, {buffer, simplify(idiv(base, iconst(lanes_)))}), lanes_};
+    }
+    if (!moves && !per_lane) return {UOp(Op::Index, element, {}, {buffer, flat})};
+    if (coefficient(flat, vec_) == 1)
+      return {UOp(Op::Index, element.vec(lanes_), {}, {buffer, simplify(substitute(flat, {{vec_, iconst(0)}}))}), lanes_};
+    return {UOp(Op::Index, element.vec(lanes_), {}, {buffer, simplify(value(flat, true))}), lanes_};
+  }
+
+  UOp store_of(const UOp& s) {
+    const bool is_private = s.src(0).src(0).is(Op::Memory);
+    UOp gate = s.src().size() == 3 ? value_gate(s.src(2)) : UOp();
+    if (gate) {
+      const auto decided = const_int(gate);
+      if (decided == 0) return {};
+      if (decided == 1 || is_private) gate = {};  // spare elements of private memory may hold anything
+    }
+    const UOp v = value(s.src(1), false);
+    const Address to = address(s.src(0), v.dtype().lanes > 1 || (gate && gate.dtype().lanes > 1));
+    if (v.dtype().lanes > to.lanes) throw InternalError("a vector is stored to one element");
+    return store(to.index, broadcast_to(v, to.lanes), gate ? broadcast_to(gate, to.lanes) : UOp());
+  }
+
+  UOp value_gate(const UOp& g) { return simplify(value(scalar(g), false)); }
+
+  static UOp broadcast_to(const UOp& u, int lanes) { return u.dtype().lanes == lanes ? u : broadcast(u, lanes); }
+
+  UOp value(const UOp& u, bool force_vector) {
+    UOp v;
+    if (auto it = done_.find(u.id()); it != done_.end()) v = it->second;
+    else {
+      v = compute(u);
+      done_.emplace(u.id(), v);
+      kept_.push_back(u);
+    }
+    return force_vector ? broadcast_to(v, lanes_) : v;
+  }
+
+  UOp compute(const UOp& u) {
+    switch (u.op()) {
+      case Op::Const: case Op::Variable: case Op::Param: return u;
+      case Op::Range:
+        if (u == vec_) return UOp(Op::Lanes, dt::index.vec(lanes_), {}, {});
+        for (const auto& [r, number] : numbers_)
+          if (r == u) return number;
+        return u;
+      case Op::Load: {
+        UOp gate = u.src().size() == 2 ? value_gate(u.src(1)) : UOp();
+        if (gate && const_int(gate) == 1) gate = {};
+        if (gate && const_int(gate) == 0) return constant(u.dtype(), int64_t{0});
+        const Address from = address(u.src(0), gate && gate.dtype().lanes > 1);
+        return load(from.index, gate ? broadcast_to(gate, from.lanes) : UOp());
+      }
+      case Op::Reduce: return merged(u)[0];
+      case Op::Project: return merged(u.src(0))[u.arg_as<int64_t>()];
+      default: break;
+    }
+    if (!info(u.op()).has(op_flag::Elementwise)) throw InternalError(std::string("expand: ") + info(u.op()).name);
+    if (u.dtype() == dt::index && !depends_on_load(u)) {
+      const UOp e = scalar(u);
+      if (!vec_ || !depends_on(e, vec_)) return e;
+      if (!(e == u)) return value(e, false);
+    }
+    UOps src;
+    int lanes = 1;
+    for (const UOp& s : u.src()) {
+      src.push_back(value(s, false));
+      lanes = std::max<int>(lanes, src.back().dtype().lanes);
+    }
+    for (UOp& s : src) s = broadcast_to(s, lanes);  // scalars beside a vector
+    return UOp(u.op(), u.dtype().vec(lanes), u.arg(), src);
+  }
+  static bool depends_on_load(const UOp& u) {
+    return !collect(u, [](const UOp& l) { return l.is(Op::Load); }).empty();
+  }
+
+  /// A Reduce over register ranges: the states of all its instances combined, then the lanes among themselves.
+  UOps merged(const UOp& reduce) {
+    if (auto it = merged_.find(reduce.id()); it != merged_.end()) return it->second;
+    const Reducer& row = reducer(reduce.arg_as<ReduceArg>().reducer);
+    const std::span<const UOp> bodies = reduce.src().subspan(0, row.states);
+    UOps ranges(reduce.src().begin() + row.states, reduce.src().end());
+    UOp lane = {};
+    std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (lane = r, true); });
+    if (lane && vec_ && !(lane == vec_)) throw InternalError("a merge over a second vec range");
+    UOps total;
+    std::vector<int64_t> at(ranges.size(), 0);
+    for (bool more = true; more;) {
+      Substitution numbers = numbers_;
+      for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
+      Instance inner(numbers, lane ? lane : vec_);
+      UOps states;
+      for (const UOp& b : bodies) states.push_back(inner.value(b, false));
+      total = total.empty() ? states : row.combine(total, states);
+      more = false;
+      for (size_t i = ranges.size(); i-- > 0 && !more;) {
+        more = ++at[i] < *const_int(ranges[i].src(0));
+        if (!more) at[i] = 0;
+      }
+    }
+    if (lane)
+      for (int n = total[0].dtype().lanes; n > 1; n /= 2) {
+        Ints low, high;
+        for (int i = 0; i < n / 2; ++i) low.push_back(i), high.push_back(n / 2 + i);
+        UOps a, b;
+        for (const UOp& t : total) {
+          a.push_back(UOp(Op::Shuffle, t.dtype().vec(n / 2), low, {t}));
+          b.push_back(UOp(Op::Shuffle, t.dtype().vec(n / 2), high, {t}));
+        }
+        total = row.combine(a, b);
+      }
+    merged_.emplace(reduce.id(), total);
+    return total;
+  }
+
+  Substitution numbers_;
+  UOp vec_;
+  int lanes_ = 1;
+  std::unordered_map<const void*, UOp> done_;
+  std::unordered_map<const void*, UOps> merged_;
+  UOps kept_;  // keeps memo keys alive
+};
+
+/// Register ranges that a statement leaves free (a Reduce binds its own).
+UOps register_ranges(const UOp& statement) {
+  UOps found, bound;
+  for (const UOp& u : toposort(statement)) {
+    if (u.is(Op::Range) && is_register(kind_of(u))) found.push_back(u);
+    if (u.is(Op::Reduce))
+      for (const UOp& r : u.src())
+        if (r.is(Op::Range)) bound.push_back(r);
+  }
+  // Bound ranges do not occur outside their merge: an accumulator's widened lanes are gone once merged.
+  std::erase_if(found, [&](const UOp& r) { return std::find(bound.begin(), bound.end(), r) != bound.end(); });
+  return found;
+}
+
+UOp expand(const UOp& statement) {
+  UOps ranges = register_ranges(statement);
+  UOp vec;
+  std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (vec = r, true); });
+  // Reduce ranges outermost (a run of updates of the whole block), then the most numerous output axis: compilers keep our
+  // order, and the operands of the inner axes stay live.
+  const UOp& target = (statement.is(Op::StoreAll) ? statement.src(0) : statement).src(0);
+  std::map<std::string, int64_t> instances;
+  for (const UOp& r : ranges) instances.emplace(axis_of(r), 1).first->second *= *const_int(r.src(0));
+  std::stable_sort(ranges.begin(), ranges.end(), [&](const UOp& a, const UOp& b) {
+    const bool out_a = depends_on(target, a), out_b = depends_on(target, b);
+    if (out_a != out_b) return out_b;
+    if (axis_of(a) == axis_of(b)) return a.arg_as<RangeArg>().tile > b.arg_as<RangeArg>().tile;
+    const int64_t x = instances.at(axis_of(a)), y = instances.at(axis_of(b));
+    return x != y ? x > y : axis_of(a) < axis_of(b);
+  });
+  UOps out;
+  std::vector<int64_t> at(ranges.size(), 0);
+  for (bool more = true; more;) {
+    Substitution numbers;
+    for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
+    if (UOp s = Instance(numbers, vec).statement(statement)) out.push_back(s);
+    more = false;
+    for (size_t i = ranges.size(); i-- > 0 && !more;) {
+      more = ++at[i] < *const_int(ranges[i].src(0));
+      if (!more) at[i] = 0;
+    }
+  }
+  return block(out);
+}
+
+UOp expand_tree(const UOp& u) {
+  switch (u.op()) {
+    case Op::Store: case Op::StoreAll: return expand(u);
+    case Op::Block: {
+      UOps out;
+      for (const UOp& s : u.src()) out.push_back(expand_tree(s));
+      return block(out);
+    }
+    case Op::For: case Op::If: return u.with_src(UOps{u.src(0), expand_tree(u.src(1))});
+    default: return u;
+  }
+}
+
+}  // namespace
+
+UOp registers_expanded(const UOp& tree, const Target&) { return expand_tree(tree); }
+
+}  // namespace pg
