@@ -6,7 +6,6 @@ namespace pg {
 Tensor Tensor::gather(const Tensor& ids) const {
   if (rank() == 0) throw UserError("gather: the tensor has no rows");
   if (!ids.dtype().is_int()) throw UserError("gather: the ids are " + text(ids.dtype()) + ", not integers");
-  ids.shape();
   return Tensor(UOp(Op::Gather, dtype(), {}, {uop_, ids.uop()}));
 }
 

@@ -136,10 +136,10 @@ Tensor Tensor::flip(std::vector<int> axes) const {
 
 Tensor Tensor::unsqueeze(int axis) const {
   Shape to = shape();
-  to.push_back(1);  // checked against the new rank, as PyTorch does
-  const int at = checked_axis("unsqueeze", axis, to);
-  to.pop_back();
-  to.insert(to.begin() + at, 1);
+  const int rank = static_cast<int>(to.size());
+  if (axis < -rank - 1 || axis > rank)
+    throw UserError("unsqueeze: axis " + std::to_string(axis) + " is out of range for a new axis of " + text(to));
+  to.insert(to.begin() + (axis < 0 ? axis + rank + 1 : axis), 1);
   return reshape(std::move(to));
 }
 Tensor Tensor::squeeze(int axis) const {

@@ -177,7 +177,6 @@ Shape derived_shape(const UOp& u, const Shape& x) {
 
 /// Down the first sources to a node that says its shape, then up again: no recursion, a graph may be very deep.
 Shape shape_of(const UOp& u) {
-  if (!u) throw UserError("the Tensor is empty (default-constructed): give it a value first");
   UOps chain{u};
   std::optional<Shape> shape;
   while (!(shape = own_shape(chain.back()))) {
@@ -191,6 +190,14 @@ Shape shape_of(const UOp& u) {
   }
   return *shape;
 }
-Shape Tensor::shape() const { return shape_of(uop_); }
+
+namespace {
+const UOp& value_of(const UOp& u) {
+  if (!u) throw UserError("the Tensor is empty (default-constructed): give it a value first");
+  return u;
+}
+}  // namespace
+Shape Tensor::shape() const { return shape_of(value_of(uop_)); }
+DType Tensor::dtype() const { return value_of(uop_).dtype(); }
 
 }  // namespace pg

@@ -64,7 +64,7 @@ class Tensor {
   const UOp& uop() const { return uop_; }
   Shape shape() const;
   int rank() const { return static_cast<int>(shape().size()); }
-  DType dtype() const { return uop_.dtype(); }
+  DType dtype() const;
   explicit operator bool() const { return static_cast<bool>(uop_); }
 
   // ---- movement (axes may be negative) ----

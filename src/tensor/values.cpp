@@ -9,7 +9,7 @@
 namespace pg {
 
 Tensor& Tensor::realize() {
-  shape();
+  dtype();  // refuses an empty handle
   execute({this});
   return *this;
 }
@@ -42,7 +42,6 @@ std::vector<int64_t> integers(const std::vector<std::byte>& bytes) {
 }  // namespace
 
 std::vector<float> Tensor::to_floats() const {
-  shape();
   if (!dtype().is_float()) throw UserError("to_floats: the tensor is " + text(dtype()) + "; cast it or use to_ints");
   const auto bytes = host_bytes("to_floats", *this);
   switch (dtype().scalar) {
@@ -53,7 +52,6 @@ std::vector<float> Tensor::to_floats() const {
 }
 
 std::vector<int64_t> Tensor::to_ints() const {
-  shape();
   if (dtype().is_float()) throw UserError("to_ints: the tensor is " + text(dtype()) + "; cast it or use to_floats");
   const auto bytes = host_bytes("to_ints", *this);
   switch (dtype().scalar) {
