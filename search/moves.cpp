@@ -1,0 +1,200 @@
+#include "search/moves.h"
+
+#include <algorithm>
+#include <set>
+
+#include "search/tune.h"
+#include "uops/scope.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+namespace {
+
+using Splits = std::vector<Schedule::Split>;
+
+/// `s` with another chain for one axis (and for a second one, when the vec range moves); null when that is illegal.
+std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pair<std::string, Splits>>& changed) {
+  Opts opts;
+  for (const Axis& a : s.axes()) {
+    const Splits* chain = &s.chain(a.name);
+    for (const auto& [axis, c] : changed)
+      if (axis == a.name) chain = &c;
+    for (const auto& split : *chain) opts.push_back(Tile{a.name, split.size, split.kind});
+  }
+  if (!s.grid().empty()) opts.push_back(Grid{s.grid()});
+  Expected<Schedule> next = Schedule(s.kernel()).apply(opts);
+  if (!next) return std::nullopt;
+  // An explicit order is kept for the ranges that are still there.
+  for (const Opt& o : s.opts())
+    if (const auto* order = std::get_if<Order>(&o)) {
+      Order kept;
+      const std::vector<RangeRef> loops = next->order();
+      for (const RangeRef& r : order->ranges)
+        if (std::find(loops.begin(), loops.end(), r) != loops.end() && next->kind(r) == Kind::Loop) kept.ranges.push_back(r);
+      if (kept.ranges.empty()) break;
+      if (Expected<Schedule> ordered = next->apply(Opt(kept))) return *ordered;
+    }
+  return *next;
+}
+
+class Neighbours {
+ public:
+  Neighbours(const Schedule& s, const Target& t) : s_(s), target_(t) { seen_.insert(text(s.opts())); }
+
+  std::vector<Schedule> run() {
+    for (const Axis& a : s_.axes()) {
+      if (bounds(a.extent).hi < 2) continue;
+      register_tiles(a);
+      loop_tiles(a);
+      move_vec(a);
+    }
+    grids();
+    orders();
+    return std::move(found_);
+  }
+
+ private:
+  void add(std::optional<Schedule> s) {
+    if (s && seen_.insert(text(s->opts())).second) found_.push_back(std::move(*s));
+  }
+  static bool has_vec(const Splits& c) { return !c.empty() && c.back().kind == Kind::Vec; }
+  static Splits loops_of(const Splits& c) {
+    Splits loops;
+    for (const auto& split : c)
+      if (!is_register(split.kind)) loops.push_back(split);
+    return loops;
+  }
+  /// Loop tiles above a register tile: rounded up to a multiple of it, outer ones to multiples of inner ones.
+  static Splits join(Splits loops, const Splits& registers) {
+    int64_t unit = registers.empty() ? 1 : registers[0].size;
+    for (size_t i = loops.size(); i-- > 0;) {
+      loops[i].size = (loops[i].size + unit - 1) / unit * unit;
+      if (loops[i].size == unit) loops.erase(loops.begin() + static_cast<long>(i));
+      else unit = loops[i].size;
+    }
+    loops.insert(loops.end(), registers.begin(), registers.end());
+    return loops;
+  }
+
+  void register_tiles(const Axis& a) {
+    const Splits& c = s_.chain(a.name);
+    const Splits loops = loops_of(c);
+    const int64_t extent = bounds(a.extent).hi;
+    const auto with = [&](const Splits& registers) { add(with_chains(s_, {{a.name, join(loops, registers)}})); };
+    if (has_vec(c)) {
+      for (int64_t lanes : {target_.lanes_f32() / 2, target_.lanes_f32(), target_.lanes_f32() * 2})
+        for (int64_t vectors : {1, 2, 3, 4, 6, 8}) {
+          if (lanes < 2 || lanes * vectors >= 2 * std::max<int64_t>(extent, target_.lanes_f32())) continue;
+          if (vectors == 1) with({{lanes, Kind::Vec}});
+          else with({{lanes * vectors, Kind::Upcast}, {lanes, Kind::Vec}});
+        }
+      return;
+    }
+    with({});
+    std::set<int64_t> sizes = {2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16};
+    for (int64_t blocks = (extent + 15) / 16; blocks <= extent && blocks <= (extent + 15) / 16 + 4; ++blocks) sizes.insert((extent + blocks - 1) / blocks);
+    for (int64_t size : sizes) {
+      if (size < 2 || size > extent) continue;
+      with({{size, Kind::Upcast}});
+      if (a.reduce && size <= 8) with({{size, Kind::Unroll}});
+    }
+  }
+
+  void loop_tiles(const Axis& a) {
+    const Splits& c = s_.chain(a.name);
+    const Splits loops = loops_of(c);
+    const Splits registers(c.begin() + static_cast<long>(loops.size()), c.end());
+    if (!loops.empty()) add(with_chains(s_, {{a.name, registers}}));
+    for (int64_t size : {16, 32, 64, 96, 128, 256, 512, 1024})
+      if (size < bounds(a.extent).hi && (registers.empty() || size > registers[0].size)) add(with_chains(s_, {{a.name, join({{size, Kind::Loop}}, registers)}}));
+  }
+
+  void move_vec(const Axis& to) {
+    if (has_vec(s_.chain(to.name))) return;
+    const int64_t lanes = target_.lanes_f32();
+    std::vector<std::pair<std::string, Splits>> changed;
+    for (const Axis& from : s_.axes())
+      if (has_vec(s_.chain(from.name))) changed.emplace_back(from.name, loops_of(s_.chain(from.name)));
+    for (int64_t vectors : {1, 2, 4}) {
+      auto both = changed;
+      Splits registers = {{lanes, Kind::Vec}};
+      if (vectors > 1) registers.insert(registers.begin(), {lanes * vectors, Kind::Upcast});
+      both.emplace_back(to.name, join(loops_of(s_.chain(to.name)), registers));
+      add(with_chains(s_, both));
+    }
+  }
+
+  void grids() {
+    std::vector<std::string> outputs;
+    for (const Axis& a : s_.axes())
+      if (a.output) outputs.push_back(a.name);
+    std::vector<std::vector<std::string>> candidates = {{}};
+    for (const std::string& a : outputs) candidates.push_back({a});
+    for (const std::string& a : outputs)
+      for (const std::string& b : outputs)
+        if (a != b) candidates.push_back({a, b});
+    if (outputs.size() > 2) candidates.push_back(outputs);
+    for (const auto& g : candidates)
+      if (Expected<Schedule> next = s_.apply(Opt(Grid{g}))) add(*next);
+  }
+
+  void orders() {
+    std::vector<RangeRef> loops;
+    for (const RangeRef& r : s_.order())
+      if (s_.kind(r) == Kind::Loop) loops.push_back(r);
+    for (size_t from = 0; from < loops.size(); ++from)
+      for (size_t to = 0; to < loops.size(); ++to) {
+        if (from == to) continue;
+        std::vector<RangeRef> moved = loops;
+        moved.erase(moved.begin() + static_cast<long>(from));
+        moved.insert(moved.begin() + static_cast<long>(to), loops[from]);
+        if (Expected<Schedule> next = s_.apply(Opt(Order{moved}))) add(*next);
+      }
+  }
+
+  const Schedule& s_;
+  const Target& target_;
+  std::set<std::string> seen_;
+  std::vector<Schedule> found_;
+};
+
+}  // namespace
+
+std::vector<Schedule> moves(const Schedule& s, const Target& target) { return Neighbours(s, target).run(); }
+
+std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
+  // Variations of the heuristic's choice that change several things at once: row counts with one, two and three vectors, with
+  // the grid by columns and by rows.
+  std::vector<Schedule> found;
+  std::set<std::string> seen;
+  const Expected<Schedule> base = Schedule(kernel).apply(heuristic(kernel, target));
+  if (!base) return found;
+  seen.insert(text(base->opts()));
+  std::string vec_axis, row_axis;
+  for (const Axis& a : base->axes()) {
+    const auto& c = base->chain(a.name);
+    if (c.empty()) continue;
+    if (c.back().kind == Kind::Vec) vec_axis = a.name;
+    else if (a.output) row_axis = a.name;
+  }
+  if (vec_axis.empty()) return found;
+  const int64_t lanes = target.lanes_f32();
+  std::vector<int64_t> rows = row_axis.empty() ? std::vector<int64_t>{1} : std::vector<int64_t>{4, 6, 8, 12, 14};
+  for (int64_t vectors : {1, 2, 3, 4})
+    for (int64_t row : rows) {
+      Splits v = {{lanes, Kind::Vec}};
+      if (vectors > 1) v.insert(v.begin(), {lanes * vectors, Kind::Upcast});
+      std::vector<std::pair<std::string, Splits>> changed = {{vec_axis, v}};
+      if (!row_axis.empty()) changed.push_back({row_axis, {{row, Kind::Upcast}}});
+      std::optional<Schedule> s = with_chains(*base, changed);
+      if (!s || register_pressure(*s, target) > target.registers + 2) continue;
+      std::vector<std::string> swapped = s->grid();
+      std::reverse(swapped.begin(), swapped.end());
+      if (seen.insert(text(s->opts())).second) found.push_back(*s);
+      if (Expected<Schedule> other = s->apply(Opt(Grid{swapped})); other && seen.insert(text(other->opts())).second) found.push_back(*other);
+    }
+  return found;
+}
+
+}  // namespace pg

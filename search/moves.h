@@ -1,0 +1,20 @@
+#pragma once
+// What the beam may do next, and what it would try before compiling anything.
+#include <vector>
+
+#include "search/schedule.h"
+
+namespace pg {
+
+/// Every schedule one legal step away: another register tile, another vec width or vec axis, a loop tile more or less, an
+/// unrolled reduction, another grid, another place for one loop. Without duplicates and without `s` itself.
+std::vector<Schedule> moves(const Schedule& s, const Target&);
+
+/// Bundles of opts that only pay together, for the beam to start from (the heuristic's schedule is not among them).
+std::vector<Schedule> templates(const UOp& kernel, const Target&);
+
+/// Estimated time of a run in cycles of one core: arithmetic, loads (gathers by lane), latency of too few accumulators, spills,
+/// work in tails, grid quantisation. Only its order matters. Variables count at their upper bounds.
+double estimate(const Schedule&, const Target&);
+
+}  // namespace pg
