@@ -1,0 +1,58 @@
+#pragma once
+// A llama: the forward pass written with Tensor, captured twice — prefill (a chunk of the prompt at a time) and decode (one token) —
+// and replayed with other positions. All shapes are symbolic in `pos` (and `T`), so every token runs the same kernels.
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "models/llama_config.h"
+#include "models/llama_weights.h"
+#include "src/graph/realize.h"
+
+namespace pg {
+
+class Llama {
+ public:
+  /// Captures and compiles both graphs. `config.context` and `config.chunk` bound the memory of cache and intermediates.
+  Llama(LlamaConfig config, LlamaWeights weights, Device& = default_device());
+  ~Llama();
+  Llama(Llama&&) noexcept;
+
+  const LlamaConfig& config() const { return config_; }
+  int64_t weight_bytes() const { return weights_.bytes; }
+  /// Tokens in the cache: the position of the next one.
+  int64_t position() const { return position_; }
+  int64_t room() const { return config_.context - position_; }
+
+  /// Reads the tokens after what was read before; the logits [vocab] after the last one, valid until the next call. UserError when
+  /// there is no token, one is outside the vocabulary, or they do not fit into the context (nothing is read then).
+  const std::vector<float>& prefill(std::span<const int32_t> tokens);
+  /// One token more.
+  const std::vector<float>& decode(int32_t token) { return prefill({&token, 1}); }
+  const std::vector<float>& logits() const { return logits_; }
+  /// Forgets all tokens.
+  void reset() { position_ = 0; }
+
+  /// The kernels of one graph, each with the Variable values it is tuned for: `decode` at position `position`, `prefill` of `tokens`
+  /// tokens at the start of the context.
+  struct Kernel {
+    Graph::KernelUse use;
+    Bindings64 bindings;       // of the Variables that the kernel has
+  };
+  std::vector<Kernel> decode_kernels(int64_t position) const;
+  std::vector<Kernel> prefill_kernels(int64_t tokens) const;
+
+ private:
+  struct Step;                 // a captured graph and its input
+  void run(Step&, std::span<const int32_t> tokens);
+
+  LlamaConfig config_;
+  LlamaWeights weights_;
+  Device* device_;
+  int64_t position_ = 0;
+  std::vector<float> logits_;
+  std::unique_ptr<Step> prefill_, decode_;   // no prefill graph where the context holds but one token
+};
+
+}  // namespace pg
