@@ -1,0 +1,37 @@
+#pragma once
+// Pieces of C: expressions that know how tightly they bind, literals that read back exactly, names that are free.
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "uops/uop.h"
+
+namespace pg {
+
+/// The C grammar's levels, loosest first.
+enum class Precedence { Ternary, Or, Xor, And, Equality, Relational, Shift, Sum, Product, Unary, Postfix };
+
+struct CText {
+  std::string text;
+  Precedence precedence = Precedence::Postfix;
+  /// Parenthesised unless it binds at least as tightly.
+  std::string at(Precedence least) const { return precedence < least ? "(" + text + ")" : text; }
+};
+
+/// A scalar constant of this dtype; bf16 as its bits.
+CText c_literal(DType dtype, const Arg& value);
+
+/// `name(a, b)`.
+CText c_call(std::string_view name, std::initializer_list<CText> arguments);
+
+/// Hands out identifiers that are neither C keywords nor taken.
+class Names {
+ public:
+  std::string take(std::string_view wish);
+  void release(const std::string& name) { taken_.erase(name); }
+
+ private:
+  std::unordered_set<std::string> taken_;
+};
+
+}  // namespace pg
