@@ -1,0 +1,179 @@
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "src/graph/axes.h"
+#include "uops/kernel.h"
+#include "uops/simplify.h"
+#include "uops/text.h"
+
+namespace pg {
+
+namespace {
+bool is_param_load(const UOp& u) { return u.is(Op::Load) && u.src(0).src(0).is(Op::Param); }
+bool loads(const UOp& u) { return !collect(u, is_param_load).empty(); }
+
+/// The factors of a product that read memory, casts looked through.
+UOps loading_factors(UOp body) {
+  while (body.is(Op::Cast)) body = body.src(0);
+  if (!body.is(Op::Mul)) return loads(body) ? UOps{body} : UOps{};
+  UOps factors = loading_factors(body.src(0));
+  for (const UOp& f : loading_factors(body.src(1))) factors.push_back(f);
+  return factors;
+}
+
+/// A sum of products A[b.., m.., k..] * B[b.., n.., k..]: which factor each output axis belongs to.
+struct Product {
+  UOp a, b;
+  bool has(const UOp& factor, const UOp& range) const {
+    const UOps ranges = free_ranges(factor);
+    return std::find(ranges.begin(), ranges.end(), range) != ranges.end();
+  }
+  char letter(const UOp& range) const {
+    const bool in_a = has(a, range), in_b = has(b, range);
+    return in_a == in_b ? 'b' : in_a ? 'm' : 'n';
+  }
+};
+std::optional<Product> product(const std::vector<Definition>& all) {
+  const Definition& out = all.back();
+  if (all.size() != 1 || !out.reduce || out.reduce.arg_as<ReduceArg>().reducer != "sum") return std::nullopt;
+  const UOps factors = loading_factors(out.bodies[0]);
+  if (factors.size() != 2) return std::nullopt;
+  Product p{factors[0], factors[1]};
+  // A is the factor of the first axis that only one factor has; a factor without an axis of its own is A too (1 x K by K x N).
+  bool own[2] = {false, false}, decided = false;
+  for (const UOp& range : out.ranges) {
+    const char letter = p.letter(range);
+    if (letter == 'b') continue;
+    own[letter == 'n'] = true;
+    if (!decided && letter == 'n') {
+      std::swap(p.a, p.b);
+      std::swap(own[0], own[1]);
+    }
+    decided = true;
+  }
+  if (!decided) return std::nullopt;
+  if (!own[1]) std::swap(p.a, p.b);
+  return p;
+}
+
+std::string extent_text(const UOp& extent) {
+  std::string s = pretty(extent);
+  s.erase(std::remove(s.begin(), s.end(), ' '), s.end());
+  return s;
+}
+std::string joined(const UOps& extents) {
+  std::string s;
+  for (const UOp& e : extents) s += (s.empty() ? "" : "x") + extent_text(e);
+  return s.empty() ? "1" : s;
+}
+
+/// What the kernel is called before its extents.
+std::string kind(const std::vector<Definition>& all) {
+  const Definition& out = all.back();
+  if (out.reduce) return out.reduce.arg_as<ReduceArg>().reducer;
+  if (all.size() > 1) {
+    std::unordered_set<std::string> reducers;
+    for (const Definition& d : all)
+      if (d.reduce) reducers.insert(d.reduce.arg_as<ReduceArg>().reducer);
+    return !reducers.contains("sum") ? "rows" : reducers.contains("max") ? "softmax" : "norm";
+  }
+  const auto is_gather = [](const UOp& u) {
+    return u.is(Op::Index) && std::any_of(u.src().begin() + 1, u.src().end(), loads);
+  };
+  if (!collect(out.node, is_gather).empty()) return "gather";
+  return out.value.is(Op::Load) ? "copy" : "elementwise";
+}
+
+/// Gives out `letters` one by one, then numbers the last of them: i, j, .. w, w1, w2.
+class Letters {
+ public:
+  explicit Letters(std::string letters) : letters_(std::move(letters)) {}
+  std::string next() {
+    const size_t n = used_++;
+    return n < letters_.size() ? letters_.substr(n, 1) : letters_.back() + std::to_string(n - letters_.size() + 1);
+  }
+
+ private:
+  std::string letters_;
+  size_t used_ = 0;
+};
+
+class Namer {
+ public:
+  explicit Namer(const UOp& kernel) : kernel_(kernel), all_(definitions(kernel)), product_(product(all_)) {}
+
+  UOp named() {
+    const std::string name = product_ ? product_axes() : other_axes();
+    name_params();
+    const UOp renamed = simplify(substitute(kernel_, names_));
+    return UOp(Op::Kernel, dt::kVoid, name, renamed.src());
+  }
+
+ private:
+  void rename(const UOp& r, std::string name) {
+    if (done_.insert(r).second) names_.emplace_back(r, range(std::move(name), r.src(0)));
+  }
+
+  std::string product_axes() {
+    std::unordered_map<char, Letters> letters;
+    std::unordered_map<char, UOp> extent;
+    auto give = [&](const UOp& r, char letter) {
+      rename(r, letters.try_emplace(letter, std::string(1, letter)).first->second.next());
+      auto [it, first] = extent.emplace(letter, r.src(0));
+      if (!first) it->second = simplify(it->second * r.src(0));
+    };
+    for (const UOp& r : all_.back().ranges) give(r, product_->letter(r));
+    for (const UOp& r : all_.back().reduce_ranges) give(r, 'k');
+    auto size = [&](char letter) { return extent.contains(letter) ? extent_text(extent[letter]) : std::string("1"); };
+    return "matmul_" + (extent.contains('b') ? "b" + size('b') + "_" : "") + size('m') + "x" + size('n') + "x" + size('k');
+  }
+
+  std::string other_axes() {
+    Letters outputs("ijlpqstuvw"), reduces("r");
+    UOps extents;
+    for (const UOp& r : all_.back().ranges) {
+      rename(r, outputs.next());
+      extents.push_back(r.src(0));
+    }
+    for (const Definition& d : all_)
+      for (const UOp& r : d.reduce_ranges)
+        if (!done_.contains(r)) {
+          rename(r, reduces.next());
+          extents.push_back(r.src(0));
+        }
+    return kind(all_) + "_" + joined(extents);
+  }
+
+  void name_params() {
+    Letters others(product_ ? "DEFGHJKNOPQTUVW" : "X");
+    std::unordered_map<UOp, std::string> names{{all_.back().store.src(0).src(0), product_ ? "C" : "Y"}};
+    if (product_) {
+      name_factor(product_->a, "A", names);
+      name_factor(product_->b, "B", names);
+    }
+    for (const UOp& p : params_of(kernel_)) {
+      auto [it, is_new] = names.emplace(p, "");
+      if (is_new) it->second = others.next();
+      const UOps extents(p.src().begin(), p.src().end());
+      names_.emplace_back(p, UOp(Op::Param, p.dtype(), ParamArg{p.arg_as<ParamArg>().slot, it->second}, extents));
+    }
+  }
+  /// The first buffer that a factor reads.
+  static void name_factor(const UOp& factor, const char* name, std::unordered_map<UOp, std::string>& names) {
+    for (const UOp& u : collect(factor, is_param_load))
+      if (names.emplace(u.src(0).src(0), name).second) return;
+  }
+
+  const UOp& kernel_;
+  const std::vector<Definition> all_;
+  const std::optional<Product> product_;
+  Substitution names_;
+  std::unordered_set<UOp> done_;
+};
+}  // namespace
+
+UOp axes_named(const UOp& kernel) { return Namer(kernel).named(); }
+
+}  // namespace pg

@@ -1,0 +1,193 @@
+#include "src/graph/kernel_builder.h"
+
+#include <algorithm>
+
+#include "src/graph/axes.h"
+#include "src/graph/index_map.h"
+#include "uops/simplify.h"
+#include "uops/verify.h"
+
+namespace pg {
+
+namespace {
+class Builder {
+ public:
+  Builder(const Sketches& sketches, int kernel) : all_(sketches), sketch_(sketches.kernels[kernel]) {}
+
+  BuiltKernel build() {
+    const UOp target = element(sketch_.root, sketch_.store_index);
+    for (int use : sources_first()) values_.emplace(use, value(use));
+
+    UOps output{store(target, values_.at(sketch_.use))};
+    output.insert(output.end(), sketch_.ranges.begin(), sketch_.ranges.end());
+    UOps parts = defines_;
+    parts.emplace_back(Op::Output, dt::kVoid, Arg{}, output);
+    UOp ast(Op::Kernel, dt::kVoid, std::string("kernel"), parts);
+
+    result_.ast = axes_named(axes_merged(axes_split(simplify(rows_loaded(ast)))));
+    if (sketch_.root.is(Op::Assign)) result_.reads_elsewhere = reads_elsewhere();
+    return std::move(result_);
+  }
+
+ private:
+  /// Uses below the root, sources first, in the order of the expression's text.
+  std::vector<int> sources_first() const {
+    std::vector<int> order;
+    std::vector<std::pair<int, size_t>> stack{{sketch_.use, 0}};
+    std::unordered_set<int> done;
+    while (!stack.empty()) {
+      auto& [use, next] = stack.back();
+      const std::vector<int>& sources = all_.uses[use].sources;
+      if (next < sources.size()) {
+        const int source = sources[next++];
+        if (!done.contains(source)) stack.emplace_back(source, 0);
+      } else {
+        if (done.insert(use).second) order.push_back(use);
+        stack.pop_back();
+      }
+    }
+    return order;
+  }
+
+  // ---- buffers ----
+
+  static UOps buffer_extents(const UOp& node) { return extents_of(node.is(Op::Assign) ? written_buffer(node) : node); }
+
+  /// Axes of extent 1 are not part of a Param, but a Param has at least one axis.
+  static UOps present(const UOps& values, const UOps& extents) {
+    UOps kept;
+    for (size_t i = 0; i < extents.size(); ++i)
+      if (!is_one(extents[i])) kept.push_back(values[i]);
+    return kept;
+  }
+  /// The Param of a node's memory; nodes that share a Buffer share it.
+  UOp param(const UOp& node) {
+    const bool named = node.is(Op::Buffer) || node.is(Op::Assign);
+    const UOp memory = named ? written_buffer(node) : node;
+    auto it = params_.find(memory);
+    if (it != params_.end()) return it->second;
+    UOps sizes;
+    const UOps extents = buffer_extents(node);
+    for (const UOp& extent : present(extents, extents)) sizes.push_back(simplify(extent));
+    if (sizes.empty()) sizes.push_back(iconst(1));
+    const int64_t slot = static_cast<int64_t>(params_.size());
+    result_.memory.push_back(memory);
+    return params_.emplace(memory, UOp(Op::Param, node.dtype(), ParamArg{slot, "P" + std::to_string(slot)}, sizes)).first->second;
+  }
+  UOp element(const UOp& node, const UOps& at) {
+    UOps indices = present(at, buffer_extents(node));
+    if (indices.empty()) indices.push_back(iconst(0));
+    return index(param(node), indices);
+  }
+
+  // ---- values ----
+
+  UOp value(int number) {
+    const Use& use = all_.uses[number];
+    if (use.loaded) {
+      result_.reads.push_back(use.node);
+      return load(element(use.node, use.index), use.valid);
+    }
+    UOp result = computed(use);
+    if (std::find(sketch_.rows.begin(), sketch_.rows.end(), use.node) != sketch_.rows.end()) result = defined(use, result);
+    return result;
+  }
+
+  UOp computed(const Use& use) {
+    const UOp& node = use.node;
+    UOps src;
+    for (int source : use.sources) src.push_back(values_.at(source));
+    switch (node.op()) {
+      case Op::Const:
+      case Op::Variable: return node;
+      case Op::Arange: return cast(use.index[0], node.dtype());
+      case Op::Pad: return use.padding ? padded(use.padding, src[0]) : src[0];
+      case Op::Gather:
+        row_numbers_.emplace_back(use.row, cast(src[0], dt::index));
+        return src[1];
+      case Op::Bitcast: return src[0].dtype() == node.dtype() ? src[0] : node.with_src(src);
+      case Op::Project: {
+        const size_t component = static_cast<size_t>(node.arg_as<int64_t>());
+        if (is_reduction(node.src(0))) return node.with_src(src);
+        return values_.at(all_.uses[use.sources[0]].sources[component]);
+      }
+      case Op::ReduceAxis: return is_reduction(node) ? reduced(node, std::move(src)) : src[0];
+      default: break;
+    }
+    if (info(node.op()).has(op_flag::Elementwise)) return node.with_src(src);
+    return src[0];  // movement, Contiguous, Assign
+  }
+
+  UOp reduced(const UOp& node, UOps src) const {
+    const UOps& ranges = all_.reduce_ranges.at(node);
+    src.insert(src.end(), ranges.begin(), ranges.end());
+    return UOp(Op::Reduce, node.dtype(), ReduceArg{node.arg_as<ReduceArg>().reducer, {}}, src);
+  }
+
+  /// 0 where `valid` is false: a gated load gives that itself.
+  static UOp padded(const UOp& valid, const UOp& inner) {
+    UOp core = inner;
+    while (core.is(Op::Cast)) core = core.src(0);
+    if (core.is(Op::Load) && core.src().size() == 2) return inner;
+    return alu(Op::Where, valid, inner, constant(inner.dtype(), int64_t{0}));
+  }
+
+  /// A row definition: its value becomes a virtual buffer, read at the row.
+  UOp defined(const Use& use, const UOp& row_value) {
+    UOps ranges;
+    for (const UOp& range : sketch_.ranges)
+      for (const UOp& i : use.index)
+        if (depends_on(i, range)) {
+          ranges.push_back(range);
+          break;
+        }
+    UOps src{row_value};
+    src.insert(src.end(), ranges.begin(), ranges.end());
+    defines_.emplace_back(Op::Define, row_value.dtype(), row_name(all_.reduction_of.at(use.node)), src);
+    return load(index(defines_.back(), ranges));
+  }
+
+  /// The letters of the softmax and norm literature: M maximum, L sum after a maximum, S sum.
+  std::string row_name(const UOp& reduction) {
+    const std::string& reducer = reduction.arg_as<ReduceArg>().reducer;
+    std::string name = reducer == "max" ? "M" : reducer != "sum" ? "R" : names_.contains("M") ? "L" : "S";
+    const int count = names_[name]++;
+    return count == 0 ? name : name + std::to_string(count);
+  }
+
+  /// Puts what the Gathers load into the indices of their tables.
+  UOp rows_loaded(UOp ast) const {
+    for (size_t round = 0; round <= row_numbers_.size(); ++round) {
+      const UOp next = substitute(ast, row_numbers_);
+      if (next == ast) break;
+      ast = next;
+    }
+    return ast;
+  }
+
+  /// Rule 7. Row definitions read the whole row before any element is written, but not when cores share a row: not relied on.
+  bool reads_elsewhere() const {
+    const UOp target = result_.ast.src().back().src(0).src(0);
+    for (const UOp& u : collect(result_.ast, [](const UOp& n) { return n.is(Op::Load) && n.src(0).src(0).is(Op::Param); }))
+      if (u.src(0).src(0) == target.src(0) && (u.src(0) != target || !sketch_.rows.empty())) return true;
+    return false;
+  }
+
+  const Sketches& all_;
+  const KernelSketch& sketch_;
+  std::unordered_map<int, UOp> values_;
+  std::unordered_map<UOp, UOp> params_;          // memory → Param
+  std::unordered_map<std::string, int> names_;
+  Substitution row_numbers_;
+  UOps defines_;
+  BuiltKernel result_;
+};
+}  // namespace
+
+BuiltKernel build_kernel(const Sketches& sketches, int kernel) {
+  BuiltKernel built = Builder(sketches, kernel).build();
+  verify(built.ast, Stage::Kernel, "partition");
+  return built;
+}
+
+}  // namespace pg

@@ -1,0 +1,277 @@
+#include "src/graph/materialise.h"
+
+#include <algorithm>
+#include <map>
+
+#include "src/graph/index_map.h"
+#include "uops/kernel.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+UOp written_buffer(UOp view) {
+  while (!view.is(Op::Buffer)) view = view.src(0);
+  return view;
+}
+
+namespace {
+bool is_arithmetic(Op op) {
+  switch (op) {
+    case Op::Neg: case Op::Cast: case Op::Bitcast: case Op::Where: case Op::Not: case Op::Lt: case Op::Eq: case Op::Ne:
+    case Op::And: case Op::Or: return false;
+    default: return info(op).has(op_flag::Elementwise);
+  }
+}
+bool is_transcendental(Op op) { return info(op).has(op_flag::Float) && op != Op::Div && op != Op::Fma; }
+bool is_movement(const UOp& node) { return info(node.op()).has(op_flag::Movement); }
+
+/// What a node costs to compute again, from the nodes that are certainly inlined with it.
+struct Cost {
+  bool loads = false;        // reads memory
+  bool arithmetic = false;   // computes something from what it reads
+  bool reduces = false;      // a reduction may be inlined below
+};
+
+Ints reduced_axes(const UOp& reduction) {
+  Ints axes = reduction.arg_as<ReduceArg>().axes;
+  std::sort(axes.begin(), axes.end());
+  return axes;
+}
+
+class Materialiser {
+ public:
+  Materialiser(const TensorGraph& graph, const std::unordered_set<UOp>& stored, const std::unordered_set<UOp>& repeated)
+      : graph_(graph), epilogues_(graph), stored_(stored), repeated_(repeated) {
+    result_.reduction_of = epilogues_.reduction_of;
+    for (const UOp& node : graph_.nodes) costs_[node] = cost(node);
+  }
+
+  Sketches run() {
+    for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) visit(*node);
+    return std::move(result_);
+  }
+
+ private:
+  // ---- decisions ----
+
+  Cost cost(const UOp& node) const {
+    if (node.is(Op::Buffer) || graph_.kept.contains(node) || stored_.contains(node)) return {.loads = true};
+    Cost c;
+    for (const UOp& s : node.src()) {
+      auto it = costs_.find(s);
+      if (it == costs_.end()) continue;  // an extent
+      c.loads |= it->second.loads;
+      c.arithmetic |= it->second.arithmetic;
+      c.reduces |= it->second.reduces;
+    }
+    c.arithmetic |= (is_arithmetic(node.op()) && c.loads) || is_transcendental(node.op());
+    // A head is materialised or a row definition: nothing below it is computed again without it.
+    if (epilogues_.reduction_of.contains(node)) c = {.loads = true, .arithmetic = false, .reduces = true};
+    return c;
+  }
+
+  bool must_store(const UOp& node, const std::vector<int>& uses) {
+    if (graph_.kept.contains(node) || stored_.contains(node)) return true;
+    if (uses.empty()) return false;
+    if (auto head = epilogues_.reduction_of.find(node); head != epilogues_.reduction_of.end())
+      return !becomes_row(node, head->second, uses);
+    if (!info(node.op()).has(op_flag::Elementwise)) return false;
+    const Cost& c = costs_.at(node);
+    if (c.reduces && !repeated_.contains(node) && kernels(uses) > 1) return true;
+    if (c.arithmetic && uses.size() > kMaxPlaces && !repeated_.contains(node)) return true;
+    if (c.arithmetic || (c.reduces && !repeated_.contains(node)))
+      for (int use : uses)
+        if (repeats_along_an_axis(result_.uses[use])) return true;
+    return false;
+  }
+
+  size_t kernels(const std::vector<int>& uses) const {
+    std::unordered_set<int> distinct;
+    for (int use : uses) distinct.insert(result_.uses[use].kernel);
+    return distinct.size();
+  }
+
+  bool repeats_along_an_axis(const Use& use) const {
+    if (!use.in_body) return false;
+    std::unordered_set<UOp> has;
+    for (const UOp& i : use.index)
+      for (const UOp& leaf : toposort(i)) {
+        if (leaf.is(Op::Variable) && is_row_number(leaf)) return false;  // depends on what the Gather's ids depend on
+        if (leaf.is(Op::Range)) has.insert(leaf);
+      }
+    for (const UOp& range : result_.kernels[use.kernel].ranges)
+      if (!has.contains(range)) return true;
+    return false;
+  }
+
+  /// Rule 3; records the row definition.
+  bool becomes_row(const UOp& head, const UOp& reduction, const std::vector<int>& uses) {
+    if (uses.size() != 1) return false;
+    const Use& use = result_.uses[uses[0]];
+    if (use.valid) return false;
+    KernelSketch& kernel = result_.kernels[use.kernel];
+    UOps index = use.index;
+    const UOps& chain = epilogues_.chain.at(reduction);
+    for (size_t i = chain.size() - 1; i > 0; --i)
+      if (is_movement(chain[i])) index = source_index(chain[i], index).index;
+
+    const UOps extents = extents_of(reduction.src(0));
+    const Ints axes = reduced_axes(reduction);
+    UOps reduced;
+    size_t rows = 0;
+    for (size_t i = 0; i < extents.size(); ++i) {
+      if (is_one(extents[i])) continue;
+      if (std::find(axes.begin(), axes.end(), static_cast<int64_t>(i)) != axes.end())
+        reduced.push_back(extents[i]);
+      else if (rows < kernel.ranges.size() && index[i] == kernel.ranges[rows])
+        ++rows;
+      else
+        return false;
+    }
+    UOps remaining(kernel.ranges.begin() + rows, kernel.ranges.end());
+    if (kernel.reduction) {
+      const UOps& own = result_.reduce_ranges.at(kernel.reduction);
+      remaining.insert(remaining.end(), own.begin(), own.end());
+    }
+    if (remaining.size() != reduced.size()) return false;
+    int64_t length = 1;
+    for (size_t i = 0; i < reduced.size(); ++i) {
+      if (remaining[i].src(0) != simplify(reduced[i])) return false;
+      length *= std::min<int64_t>(bounds(reduced[i]).hi, kLongestWholeRow + 1);
+      length = std::min(length, kLongestWholeRow + 1);
+    }
+    if (rows == 0 && length > kLongestWholeRow) return false;
+    kernel.rows.push_back(head);
+    result_.reduce_ranges.emplace(reduction, std::move(remaining));
+    return true;
+  }
+
+  // ---- expansion ----
+
+  void visit(const UOp& node) {
+    if (node.is(Op::Buffer)) {
+      for (int use : uses_of_[node]) result_.uses[use].loaded = true;
+      return;
+    }
+    if (must_store(node, uses_of_[node])) {
+      for (int use : uses_of_[node]) result_.uses[use].loaded = true;
+      expand(start_kernel(node));
+    } else {
+      for (int use : std::vector<int>(uses_of_[node])) expand(use);
+    }
+  }
+
+  int start_kernel(const UOp& root) {
+    const int number = static_cast<int>(result_.kernels.size());
+    const UOp& value = root.is(Op::Assign) ? root.src(1) : root;
+    KernelSketch kernel{.root = root};
+    UOps index;
+    for (const UOp& extent : extents_of(value)) index.push_back(new_range("i", kernel.ranges, extent));
+    kernel.store_index = index;
+    if (root.is(Op::Assign))
+      for (UOp view = root.src(0); !view.is(Op::Buffer); view = view.src(0))
+        if (!view.is(Op::Assign)) kernel.store_index = source_index(view, kernel.store_index).index;
+    if (auto it = epilogues_.reduction_of.find(root); it != epilogues_.reduction_of.end()) {
+      kernel.reduction = it->second;
+      const UOps extents = extents_of(it->second.src(0));
+      UOps ranges;
+      for (int64_t axis : reduced_axes(it->second)) new_range("r", ranges, extents[axis]);
+      result_.reduce_ranges.emplace(it->second, std::move(ranges));
+    }
+    kernel.use = static_cast<int>(result_.uses.size());
+    result_.uses.push_back({.node = root, .kernel = number, .index = std::move(index)});
+    result_.kernel_of.emplace(root, number);
+    result_.kernels.push_back(std::move(kernel));
+    return result_.kernels.back().use;
+  }
+
+  static UOp new_range(const char* prefix, UOps& ranges, const UOp& extent) {
+    if (is_one(extent)) return iconst(0);
+    ranges.push_back(range(prefix + std::to_string(ranges.size()), simplify(extent)));
+    return ranges.back();
+  }
+
+  /// Adds the uses of the node's sources.
+  void expand(int number) {
+    const Use use = result_.uses[number];  // a copy: the vector grows
+    const UOp& node = use.node;
+    auto read = [&](const UOp& source, UOps index, const UOp& valid) {
+      const int s = add({.node = source, .kernel = use.kernel, .index = std::move(index), .valid = valid, .in_body = use.in_body});
+      result_.uses[number].sources.push_back(s);
+      return s;
+    };
+    if (node.is(Op::Const) || node.is(Op::Variable) || node.is(Op::Arange)) return;
+    if (node.is(Op::Assign)) {
+      read(node.src(1), use.index, {});
+    } else if (node.is(Op::Gather)) {
+      const size_t ids = extents_of(node.src(1)).size();
+      read(node.src(1), UOps(use.index.begin(), use.index.begin() + ids), use.valid);
+      const UOp rows = extents_of(node.src(0))[0];
+      const UOp row = row_number(use.kernel, rows);
+      UOps index{is_one(rows) ? iconst(0) : row};
+      index.insert(index.end(), use.index.begin() + ids, use.index.end());
+      read(node.src(0), std::move(index), use.valid);
+      result_.uses[number].row = row;
+    } else if (is_movement(node)) {
+      SourceIndex source = source_index(node, use.index);
+      result_.uses[number].padding = source.valid;
+      read(node.src(0), std::move(source.index), both(use.valid, source.valid));
+    } else if (is_reduction(node)) {
+      expand_reduction(number);
+    } else if (keeps_index(node)) {
+      for (const UOp& source : node.src()) read(source, use.index, use.valid);
+    } else {
+      throw InternalError(std::string("partition: a ") + info(node.op()).name + " in a tensor graph");
+    }
+  }
+
+  void expand_reduction(int number) {
+    const Use use = result_.uses[number];
+    const UOps& ranges = result_.reduce_ranges.at(use.node);
+    const UOps extents = extents_of(use.node.src(0));
+    UOps index = use.index;
+    size_t next = 0;
+    for (int64_t axis : reduced_axes(use.node)) index[axis] = is_one(extents[axis]) ? iconst(0) : ranges[next++];
+    const bool own = result_.kernels[use.kernel].reduction == use.node;
+    for (const UOp& body : use.node.src()) {
+      const int s = add({.node = body, .kernel = use.kernel, .index = index, .in_body = own || use.in_body});
+      result_.uses[number].sources.push_back(s);
+    }
+  }
+
+  /// The use of the same node at the same index, or a new one.
+  int add(Use use) {
+    std::vector<const void*> key{use.node.id(), use.valid.id()};
+    for (const UOp& i : use.index) key.push_back(i.id());
+    auto [it, is_new] = known_[use.kernel].emplace(std::move(key), static_cast<int>(result_.uses.size()));
+    if (is_new) {
+      uses_of_[use.node].push_back(it->second);
+      result_.uses.push_back(std::move(use));
+    } else {
+      result_.uses[it->second].in_body |= use.in_body;
+    }
+    return it->second;
+  }
+
+  /// Stands for the number that a Gather loads: numbered within the kernel, so that equal kernels stay equal.
+  UOp row_number(int kernel, const UOp& rows) {
+    return variable("row " + std::to_string(gathers_[kernel]++), 0, std::max<int64_t>(bounds(rows).hi - 1, 0));
+  }
+  static bool is_row_number(const UOp& v) { return v.arg_as<VariableArg>().name.starts_with("row "); }
+
+  const TensorGraph& graph_;
+  const Epilogues epilogues_;
+  const std::unordered_set<UOp>&stored_, &repeated_;
+  std::unordered_map<UOp, Cost> costs_;
+  std::unordered_map<UOp, std::vector<int>> uses_of_;
+  std::unordered_map<int, std::map<std::vector<const void*>, int>> known_;  // kernel → uses
+  std::unordered_map<int, int> gathers_;                                   // kernel → Gathers so far
+  Sketches result_;
+};
+}  // namespace
+
+Sketches materialise(const TensorGraph& graph, const std::unordered_set<UOp>& stored, const std::unordered_set<UOp>& repeated) {
+  return Materialiser(graph, stored, repeated).run();
+}
+
+}  // namespace pg

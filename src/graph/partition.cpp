@@ -1,0 +1,143 @@
+#include "src/graph/partition.h"
+
+#include <algorithm>
+#include <set>
+
+#include "src/graph/index_map.h"
+#include "src/graph/kernel_builder.h"
+#include "src/tensor/buffers.h"
+#include "uops/text.h"
+
+namespace pg {
+
+namespace {
+/// The sketches with rules 4 and 7 settled: both depend on what the kernels turn out to be.
+struct Settled {
+  Sketches sketches;
+  std::vector<BuiltKernel> built;   // parallel to sketches.kernels
+};
+
+/// Whether rule 4 stored a node that holds no reduction of its own in the end: it is cheaper to compute it again.
+bool stored_for_nothing(const TensorGraph& graph, const Sketches& sketches, const KernelSketch& kernel) {
+  return !kernel.reduction && kernel.rows.empty() && !graph.kept.contains(kernel.root) && !sketches.reduction_of.contains(kernel.root);
+}
+
+/// Rule 5 and 6 store nodes without a reduction on purpose.
+bool stored_by_rule_4(const Sketches& sketches, int kernel) {
+  std::set<int> readers;
+  size_t places = 0;
+  for (const Use& use : sketches.uses) {
+    if (use.node != sketches.kernels[kernel].root || !use.loaded) continue;
+    if (use.in_body) return false;
+    readers.insert(use.kernel);
+    ++places;
+  }
+  return readers.size() > 1 && places <= kMaxPlaces;
+}
+
+Settled settle(const TensorGraph& graph) {
+  std::unordered_set<UOp> stored, repeated;
+  for (;;) {
+    Settled result{materialise(graph, stored, repeated), {}};
+    const std::vector<KernelSketch>& kernels = result.sketches.kernels;
+    bool again = false;
+    for (int k = 0; k < static_cast<int>(kernels.size()); ++k)
+      if (stored_for_nothing(graph, result.sketches, kernels[k]) && stored_by_rule_4(result.sketches, k))
+        again |= repeated.insert(kernels[k].root).second;
+    if (again) continue;
+    for (int k = 0; k < static_cast<int>(kernels.size()); ++k) {
+      result.built.push_back(build_kernel(result.sketches, k));
+      if (result.built.back().reads_elsewhere) again |= stored.insert(kernels[k].root.src(1)).second;
+    }
+    if (!again) return result;
+  }
+}
+
+/// Sources before users; who reads a Buffer's old contents, or an earlier Assign's, before who overwrites them.
+class Order {
+ public:
+  Order(const TensorGraph& graph, const Settled& settled) : graph_(graph), settled_(settled) {
+    const int n = static_cast<int>(settled.built.size());
+    before_.resize(n);
+    for (int k = 0; k < n; ++k)
+      for (const UOp& read : settled.built[k].reads)
+        if (!read.is(Op::Buffer)) before_[k].insert(settled.sketches.kernel_of.at(read));
+    for (int k = 0; k < n; ++k)
+      if (root(k).is(Op::Assign)) order_writes(k);
+  }
+
+  /// Kernel numbers; of those that may run next, the one whose root stands first in the graph.
+  std::vector<int> sorted() const {
+    std::vector<int> order, missing(before_.size());
+    std::vector<std::vector<int>> after(before_.size());
+    std::set<std::pair<int, int>> ready;
+    for (int k = 0; k < static_cast<int>(before_.size()); ++k) {
+      missing[k] = static_cast<int>(before_[k].size());
+      for (int b : before_[k]) after[b].push_back(k);
+      if (missing[k] == 0) ready.emplace(position(k), k);
+    }
+    while (!ready.empty()) {
+      const int k = ready.begin()->second;
+      ready.erase(ready.begin());
+      order.push_back(k);
+      for (int a : after[k])
+        if (--missing[a] == 0) ready.emplace(position(a), a);
+    }
+    if (order.size() != before_.size())
+      throw UserError("assign: a tensor is read both before and after it is written, in one computation; realize() the old values first");
+    return order;
+  }
+
+ private:
+  const UOp& root(int kernel) const { return settled_.sketches.kernels[kernel].root; }
+  int position(int kernel) const { return graph_.position.at(root(kernel)); }
+
+  /// An Assign stands after the Assigns below its view, and after those of the same Buffer that come first in the graph.
+  void order_writes(int writer) {
+    const UOp buffer = written_buffer(root(writer));
+    std::set<int> earlier;
+    for (int k = 0; k < static_cast<int>(before_.size()); ++k)
+      if (root(k).is(Op::Assign) && written_buffer(root(k)) == buffer && position(k) < position(writer)) earlier.insert(k);
+    before_[writer].insert(earlier.begin(), earlier.end());
+    for (int k = 0; k < static_cast<int>(before_.size()); ++k) {
+      if (k == writer || earlier.contains(k)) continue;
+      for (const UOp& read : settled_.built[k].reads) {
+        const bool old = read == buffer || (read.is(Op::Assign) && earlier.contains(settled_.sketches.kernel_of.at(read)));
+        if (old && !reads_newer(k, writer, buffer)) before_[writer].insert(k);
+      }
+    }
+  }
+  /// Whether a kernel is itself a later writer of the Buffer.
+  bool reads_newer(int kernel, int writer, const UOp& buffer) const {
+    return root(kernel).is(Op::Assign) && written_buffer(root(kernel)) == buffer && position(kernel) > position(writer);
+  }
+
+  const TensorGraph& graph_;
+  const Settled& settled_;
+  std::vector<std::set<int>> before_;
+};
+}  // namespace
+
+Plan partition(const UOps& roots) {
+  const TensorGraph graph(roots);
+  const Settled settled = settle(graph);
+
+  std::unordered_map<UOp, UOp> buffers;
+  auto buffer_of = [&](const UOp& memory) {
+    if (memory.is(Op::Buffer) || memory.is(Op::Assign)) return written_buffer(memory);
+    UOp& buffer = buffers[memory];
+    if (!buffer) buffer = new_virtual_buffer(memory.dtype(), extents_of(memory));
+    return buffer;
+  };
+  Plan plan;
+  for (int k : Order(graph, settled).sorted()) {
+    const BuiltKernel& built = settled.built[k];
+    PlannedKernel planned{built.ast, {}};
+    for (const UOp& memory : built.memory) planned.buffers.push_back(buffer_of(memory));
+    plan.kernels.push_back(std::move(planned));
+  }
+  for (const UOp& root : roots) plan.outputs.push_back(buffer_of(root));
+  return plan;
+}
+
+}  // namespace pg
