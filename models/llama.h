@@ -34,14 +34,9 @@ class Llama {
   /// Forgets all tokens.
   void reset() { position_ = 0; }
 
-  /// The kernels of one graph, each with the Variable values it is tuned for: `decode` at position `position`, `prefill` of `tokens`
-  /// tokens at the start of the context.
-  struct Kernel {
-    Graph::KernelUse use;
-    Bindings64 bindings;       // of the Variables that the kernel has
-  };
-  std::vector<Kernel> decode_kernels(int64_t position) const;
-  std::vector<Kernel> prefill_kernels(int64_t tokens) const;
+  /// The distinct kernels of the two graphs (prefill: empty where the context holds but one token).
+  std::vector<Graph::KernelUse> decode_kernels() const;
+  std::vector<Graph::KernelUse> prefill_kernels() const;
 
  private:
   struct Step;                 // a captured graph and its input

@@ -1,13 +1,16 @@
 #include "models/llama_forward.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "src/tensor/buffers.h"
 
 namespace pg {
 namespace {
 
 /// y = x·Wᵀ: [.., in] x [out, in] → [.., out]. An F16 matrix is converted by the kernel that reads it.
-Tensor linear(const Tensor& x, const Tensor& weight) { return x.matmul(weight.cast(dt::f32).transpose()); }
+Tensor linear(const Tensor& x, const Tensor& weight) { return x.matmul(weight.transpose()); }
 
 Tensor rmsnorm(const Tensor& x, const Tensor& weight, const LlamaConfig& c) { return x.rmsnorm(weight.cast(dt::f32), c.eps); }
 
@@ -61,8 +64,8 @@ Tensor feed_forward(const LlamaLayer& w, const Tensor& x) { return linear(linear
 
 }  // namespace
 
-LlamaState llama_state(const LlamaConfig& c, int64_t rows, Device& device) {
-  int64_t half = c.head_dim / 2;
+LlamaState LlamaState::zeros(const LlamaConfig& c, Device& device) {
+  int64_t half = c.head_dim / 2, rows = LlamaState::rows(c);
   std::vector<float> cosines(rows * half), sines(rows * half);
   for (int64_t i = 0; i < half; i++) {
     double frequency = std::pow(c.rope_base, -2.0 * static_cast<double>(i) / static_cast<double>(c.head_dim)) / c.rope_scale;
@@ -82,6 +85,20 @@ LlamaState llama_state(const LlamaConfig& c, int64_t rows, Device& device) {
   }
   return state;
 }
+
+LlamaState LlamaState::placeholders(const LlamaConfig& c) {
+  LlamaState state;
+  state.cosines = placeholder({rows(c), c.head_dim / 2});
+  state.sines = placeholder({rows(c), c.head_dim / 2});
+  for (int64_t i = 0; i < c.layers; i++) {
+    state.keys.push_back(placeholder({c.kv_heads, rows(c), c.head_dim}));
+    state.values.push_back(placeholder({c.kv_heads, rows(c), c.head_dim}));
+  }
+  return state;
+}
+
+Dim llama_position(const LlamaConfig& c) { return variable("pos", 0, c.context - 1); }
+Dim llama_count(const LlamaConfig& c) { return variable("T", 2, std::max<int64_t>(c.chunk, 2)); }
 
 Tensor llama_forward(const LlamaConfig& c, const LlamaWeights& w, const LlamaState& state, const Tensor& tokens, const Dim& begin,
                      const Dim& count) {

@@ -107,4 +107,14 @@ LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Devi
   return out;
 }
 
+Tensor placeholder(const std::vector<int64_t>& shape, DType dtype) {
+  UOps extents;
+  for (int64_t n : shape) extents.push_back(iconst(n));
+  return Tensor(new_virtual_buffer(dtype, extents));
+}
+
+LlamaWeights LlamaWeights::placeholders(const LlamaConfig& config) {
+  return gathered(config, [](const std::string&, const Extents& shape) { return placeholder(shape); }, false);
+}
+
 }  // namespace pg

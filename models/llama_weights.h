@@ -34,6 +34,10 @@ struct LlamaWeights {
   /// Seeded uniform numbers of variance 1 / inputs, norms of 1: real shapes and sane values where there is no file. The lm head is
   /// always a matrix of its own, because a random embedding that is its own head only ever repeats its input.
   static LlamaWeights random(const LlamaConfig&, uint64_t seed, Device& = default_device());
+  /// The shapes of `random` without memory, for partition.
+  static LlamaWeights placeholders(const LlamaConfig&);
 };
+/// A tensor of this shape without memory.
+Tensor placeholder(const std::vector<int64_t>& shape, DType = dt::f32);
 
 }  // namespace pg

@@ -1,6 +1,7 @@
 #pragma once
 // A llama of a few kilobytes with a whole vocabulary, for tests of everything that reads files.
 #include "tests/models/gguf_writer.h"
+#include "uops/half.h"
 
 namespace pg::tests {
 
@@ -27,7 +28,8 @@ inline void add_tokenizer(GgufWriter& w) {
 }
 inline constexpr int64_t kSmallVocab = 3 + 256 + 10 + 9;
 
-inline GgufWriter small_llama() {
+/// `half`: matrices in F16. All values are eighths, which F16 holds exactly.
+inline GgufWriter small_llama(bool half = false) {
   GgufWriter w;
   constexpr int64_t kDim = 8, kFfn = 12, kHead = 4, kKv = 1;
   w.pair("general.architecture", std::string("llama")).pair("general.name", std::string("small")).pair<uint32_t>("general.alignment", 32);
@@ -40,8 +42,14 @@ inline GgufWriter small_llama() {
     int64_t count = 1;
     for (int64_t n : shape) count *= n;
     std::vector<float> data(count);
-    for (int64_t i = 0; i < count; i++) data[i] = static_cast<float>((i * 7 + 3) % 11 - 5) * 0.1f;
-    w.tensor(name, std::move(shape), data);
+    for (int64_t i = 0; i < count; i++) data[i] = static_cast<float>((i * 7 + 3) % 11 - 5) / 8;
+    if (!half || shape.size() == 1) {
+      w.tensor(name, std::move(shape), data);
+      return;
+    }
+    std::vector<uint16_t> halves;
+    for (float f : data) halves.push_back(to_f16(f));
+    w.tensor(name, std::move(shape), 1, halves.data(), halves.size() * 2);
   };
   tensor("token_embd.weight", {kSmallVocab, kDim});
   for (const char* name : {"attn_norm", "ffn_norm"}) tensor("blk.0." + std::string(name) + ".weight", {kDim});

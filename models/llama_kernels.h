@@ -1,0 +1,24 @@
+#pragma once
+// What a llama runs, without weights, compiling or memory: the kernels that tuning works through.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/llama_weights.h"
+#include "search/tune.h"
+
+namespace pg {
+
+struct LlamaKernel {
+  UOp ast;
+  std::string name;
+  int count = 0;             // launches a step
+  Bindings64 bindings;       // of the Variables that the kernel has
+};
+
+/// The distinct kernels of one step: of decoding the token at `position` / of reading `tokens` (2 .. chunk) from `position` on.
+/// Weights only lend their shapes and types.
+std::vector<LlamaKernel> decode_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position);
+std::vector<LlamaKernel> prefill_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position, int64_t tokens);
+
+}  // namespace pg
