@@ -63,20 +63,46 @@ int64_t place_of(const Instruction& in, int lane) {
   return p.lanes == 1 ? i : i * p.lanes + lane;
 }
 
-void load(const Instruction& in) {
+/// Notes an access by a grid item and complains about an earlier one of another item that it must not overtake.
+void watch(Place& p, int64_t i, int64_t item, bool writes) {
+  if (p.touched.empty()) p.touched.resize(p.elements);
+  Touched& t = p.touched[i];
+  const auto other = [item](int64_t who) { return who != Touched::kNobody && who != item; };
+  const auto complain = [&](int64_t who, const char* did) {
+    throw InternalError("item " + std::to_string(item) + (writes ? " writes" : " reads") + " element " + std::to_string(i) + " that " +
+                        (who == Touched::kSeveral ? "others " : "item " + std::to_string(who) + " ") + did);
+  };
+  if (other(t.writer)) complain(t.writer, "wrote");
+  if (writes && other(t.reader)) complain(t.reader, "read");
+  if (writes) t.writer = item;
+  else t.reader = other(t.reader) ? Touched::kSeveral : item;
+}
+
+/// `item`: the grid item when races are looked for, else null.
+void load(const Instruction& in, const Cell* item) {
   for (int lane = 0; lane < in.lanes; ++lane) {
     const int64_t i = place_of(in, lane);
-    if (i < 0) in.result[lane] = in.out >= Scalar::Float16 ? cell(0.0) : cell(int64_t{0});
-    else in.result[lane] = in.place->host ? load_host(*in.place, i) : in.place->cells[i];
+    if (i < 0) {
+      in.result[lane] = in.out >= Scalar::Float16 ? cell(0.0) : cell(int64_t{0});
+    } else if (in.place->host) {
+      if (item) watch(*in.place, i, item->i, false);
+      in.result[lane] = load_host(*in.place, i);
+    } else {
+      in.result[lane] = in.place->cells[i];
+    }
   }
 }
 
-void store(const Instruction& in) {
+void store(const Instruction& in, const Cell* item) {
   for (int lane = 0; lane < in.lanes; ++lane) {
     const int64_t i = place_of(in, lane);
     if (i < 0) continue;
-    if (in.place->host) store_host(*in.place, i, in.src[1][lane]);
-    else in.place->cells[i] = in.src[1][lane];
+    if (in.place->host) {
+      if (item) watch(*in.place, i, item->i, true);
+      store_host(*in.place, i, in.src[1][lane]);
+    } else {
+      in.place->cells[i] = in.src[1][lane];
+    }
   }
 }
 
@@ -120,10 +146,10 @@ class Run {
     switch (in.op) {
       case Op::For: return enter(in) ? at + 1 : in.jump;
       case Op::If: return in.src[0]->i ? at + 1 : in.jump;
-      case Op::End: return in.result && ++in.result[0].i < in.result[1].i ? in.jump : at + 1;
+      case Op::End: return again(in) ? in.jump : at + 1;
       case Op::Memory: poison(*in.place); break;
-      case Op::Load: load(in); break;
-      case Op::Store: store(in); break;
+      case Op::Load: load(in, item_); break;
+      case Op::Store: store(in, item_); break;
       case Op::Broadcast: std::fill_n(in.result, in.lanes, *in.src[0]); break;
       case Op::Stack:
       case Op::Shuffle:
@@ -134,19 +160,29 @@ class Run {
     return at + 1;
   }
 
-  bool enter(const Instruction& in) const {
+  /// At the End of a For (an If has no counter).
+  bool again(const Instruction& in) {
+    if (!in.result) return false;
+    if (++in.result[0].i < in.result[1].i) return true;
+    if (in.grid) item_ = nullptr;
+    return false;
+  }
+
+  bool enter(const Instruction& in) {
     const int64_t trips = in.src[0]->i, end = in.grid && end_ >= 0 ? end_ : trips;
     const int64_t begin = in.grid ? begin_ : 0;
     if (in.grid && (begin < 0 || end > trips))
       throw InternalError("items " + std::to_string(begin) + " .. " + std::to_string(end) + " of " + std::to_string(trips));
     in.result[0] = cell(begin);
     in.result[1] = cell(end);
+    if (in.grid && options_.races) item_ = in.result;
     return begin < end;
   }
 
   std::span<const Instruction> code_;
   const InterpretOptions& options_;
   int64_t begin_, end_;
+  const Cell* item_ = nullptr;
 };
 
 }  // namespace

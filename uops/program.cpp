@@ -115,6 +115,7 @@ void Program::close(Instruction& in) {
   opener.jump = here + 1;
   in.jump = opener.op == Op::For ? start + 1 : here + 1;
   in.result = opener.result;  // null: an If
+  in.grid = opener.grid;
   auto& shadowed = scopes_.back().shadowed;
   for (auto it = shadowed.rbegin(); it != shadowed.rend(); ++it) bound_[it->first] = it->second;
   scopes_.pop_back();

@@ -10,6 +10,12 @@
 
 namespace pg {
 
+/// The grid items that have used an element so far.
+struct Touched {
+  static constexpr int64_t kNobody = -1, kSeveral = -2;
+  int64_t reader = kNobody, writer = kNobody;
+};
+
 /// What an Index points into.
 struct Place {
   Scalar scalar = Scalar::Void;
@@ -17,6 +23,7 @@ struct Place {
   std::vector<Cell> cells = {};  // private memory
   int64_t elements = 0;
   int lanes = 1;                 // of an element: vector registers
+  std::vector<Touched> touched = {};  // one an element when races are looked for
 };
 
 struct Instruction {

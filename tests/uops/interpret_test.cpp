@@ -132,6 +132,25 @@ TEST_CASE("interpret: the grid's items") {
   CHECK(y[0] == 9);
 }
 
+TEST_CASE("interpret: grid items that race are found when asked for") {
+  std::vector<int64_t> y(8);
+  const UOp r = range("g", iconst(4), 0, Kind::Grid), out = param(0, "out", dt::i64), half = idiv(r, iconst(2)), next = r + iconst(1);
+  const UOp mine = load(at(out, r)), neighbour = load(at(out, next)), first = load(at(out, iconst(7)));
+  const InterpretOptions races{.races = true};
+  const UOp collide = linear({loop(r), half, store(at(out, half), r), end(loop(r))});
+  CHECK_ERROR("item 1 writes element 0 that item 0 wrote", collide, {host(y)}, {}, races);
+  CHECK_ERROR("", collide, {host(y)});
+  CHECK_ERROR("item 1 writes element 1 that item 0 read", linear({loop(r), next, neighbour, store(at(out, r), neighbour), end(loop(r))}),
+              {host(y)}, {}, races);
+  CHECK_ERROR("item 1 reads element 1 that item 0 wrote", linear({loop(r), next, store(at(out, next), r), mine, end(loop(r))}), {host(y)},
+              {}, races);
+  const UOp last = alu(Op::Eq, r, iconst(3));
+  CHECK_ERROR("item 3 writes element 7 that others read",
+              linear({loop(r), first, last, when(last), store(at(out, iconst(7)), r), end(when(last)), end(loop(r))}), {host(y)}, {}, races);
+  CHECK_ERROR("", linear({loop(r), first, mine, store(at(out, r), mine), mine, end(loop(r)), store(at(out, iconst(0)), iconst(1))}),
+              {host(y)}, {}, races);
+}
+
 TEST_CASE("interpret: runs, gathers and scatters") {
   std::vector<float> x(12), y(12, 0);
   std::iota(x.begin(), x.end(), 0.0f);
