@@ -1,0 +1,68 @@
+// Result dtypes of the ops (values: goldens_test.cpp).
+#include <doctest/doctest.h>
+
+#include "src/tensor/tensor.h"
+
+using namespace pg;
+
+namespace {
+Tensor of(DType t) { return Tensor::zeros({2}, t); }
+}  // namespace
+
+TEST_CASE("binary ops promote, comparisons give bool, division gives floats") {
+  CHECK((of(dt::i32) + of(dt::f16)).dtype() == dt::f16);
+  CHECK((of(dt::f16) * of(dt::bf16)).dtype() == dt::f32);
+  CHECK((of(dt::u8) - of(dt::i8)).dtype() == dt::i16);
+  CHECK((of(dt::kBool) + of(dt::kBool)).dtype() == dt::kBool);
+  CHECK((of(dt::i64) < of(dt::f32)).dtype() == dt::kBool);
+  CHECK((of(dt::i32) / of(dt::i32)).dtype() == dt::f32);
+  CHECK((of(dt::f16) / of(dt::i32)).dtype() == dt::f16);
+  CHECK(Tensor::where(of(dt::i32) < 1, of(dt::i8), of(dt::f16)).dtype() == dt::f16);
+}
+
+TEST_CASE("a number leaves the dtype alone where it can") {
+  CHECK((of(dt::f16) + 0.5).dtype() == dt::f16);
+  CHECK((of(dt::i8) * 3).dtype() == dt::i8);
+  CHECK((of(dt::i8) * 0.5).dtype() == dt::f32);
+  CHECK((of(dt::kBool) + 1).dtype() == dt::i64);
+  CHECK((1 - of(dt::i32)).dtype() == dt::i32);
+  CHECK((of(dt::i32) / 2).dtype() == dt::f32);
+  CHECK((of(dt::i32) < 0.5).dtype() == dt::kBool);
+}
+
+TEST_CASE("functions of integers are f32") {
+  for (const DType t : {dt::kBool, dt::u8, dt::i64}) {
+    CHECK(of(t).exp().dtype() == dt::f32);
+    CHECK(of(t).sigmoid().dtype() == dt::f32);
+    CHECK(of(t).mean().dtype() == dt::f32);
+    CHECK(of(t).sum().dtype() == dt::i64);
+    CHECK(of(t).max().dtype() == t);
+    CHECK(of(t).logical_not().dtype() == dt::kBool);
+    CHECK(of(t).floor().dtype() == t);
+  }
+  CHECK(of(dt::f16).exp().dtype() == dt::f16);
+  CHECK(of(dt::f16).sum().dtype() == dt::f16);
+  CHECK(of(dt::f32).argmax(0).dtype() == dt::i32);
+  CHECK(Tensor::scalar(7, dt::f32).dtype() == dt::f32);
+}
+
+TEST_CASE("16-bit floats are multiplied and added up in f32") {
+  const Tensor a = Tensor::empty({3, 4}, dt::f16), b = Tensor::empty({4, 2}, dt::bf16);
+  CHECK(a.matmul(b).dtype() == dt::f32);
+  const Tensor c = a.matmul(a.transpose());
+  CHECK(c.dtype() == dt::f16);
+  for (const UOp& u : collect(c.uop(), [](const UOp& n) { return n.is(Op::Mul) || n.is(Op::ReduceAxis); }))
+    if (!shape_of(u).empty()) CHECK(u.dtype() == dt::f32);
+}
+
+TEST_CASE("the operands of every elementwise node agree in shape and dtype") {
+  const Tensor q = Tensor::empty({2, 5, 8}, dt::f16), ids = Tensor::empty({5}, dt::i32);
+  const Tensor y = (Tensor::attention(q, q, q).gelu() + ids.unsqueeze(-1)).rmsnorm(Tensor::empty({8}), 1e-5).softmax(1);
+  for (const UOp& u : toposort(gradients(y.sum(), {q})[0].uop())) {
+    if (!info(u.op()).has(op_flag::Elementwise) || u.src().size() < 2) continue;
+    for (size_t i = u.is(Op::Where) ? 2 : 1; i < u.src().size(); ++i) {
+      CHECK(u.src(i).dtype() == u.src(i - 1).dtype());
+      CHECK(text(shape_of(u.src(i))) == text(shape_of(u.src(0))));
+    }
+  }
+}
