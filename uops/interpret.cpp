@@ -126,7 +126,7 @@ constexpr Compute kCompute[] = {
 
 class Run {
  public:
-  Run(const Program& program, const InterpretOptions& options, int64_t begin, int64_t end)
+  Run(const InterpretedProgram& program, const InterpretOptions& options, int64_t begin, int64_t end)
       : code_(program.instructions()), options_(options), begin_(begin), end_(end) {}
 
   void operator()() {
@@ -189,7 +189,7 @@ class Run {
 
 void interpret(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables,
                const InterpretOptions& options, int64_t begin, int64_t end) {
-  const Program program(linear, buffers, variables, options.exact);
+  const InterpretedProgram program(linear, buffers, variables, options.exact);
   bool has_grid = false;
   for (const Instruction& in : program.instructions()) has_grid |= in.grid;
   if (!has_grid && (begin > 0 || end == 0)) return;  // the one item is not asked for

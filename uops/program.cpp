@@ -15,7 +15,7 @@ std::string named(const UOp& buffer) {
 }
 }  // namespace
 
-Program::Program(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables, bool exact)
+InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables, bool exact)
     : exact_(exact) {
   if (!linear.is(Op::Linear)) fail("not a Linear", linear);
   const UOps params = params_of(linear), names = variables_of(linear);
@@ -46,16 +46,16 @@ Program::Program(const UOp& linear, std::span<const HostBuffer> buffers, std::sp
   if (scopes_.size() != 1) fail("no End closes", instructions_[scopes_.back().opened_by].node);
 }
 
-Cell* Program::new_cells(int n) { return cells_.emplace_back(new Cell[n]()).get(); }
-Place& Program::new_place() { return *places_.emplace_back(new Place); }
+Cell* InterpretedProgram::new_cells(int n) { return cells_.emplace_back(new Cell[n]()).get(); }
+Place& InterpretedProgram::new_place() { return *places_.emplace_back(new Place); }
 
-void Program::bind(const UOp& node, Binding b) {
+void InterpretedProgram::bind(const UOp& node, Binding b) {
   Binding& slot = bound_[node.id()];
   scopes_.back().shadowed.emplace_back(node.id(), slot);
   slot = b;
 }
 
-const Cell* Program::value(const UOp& u) {
+const Cell* InterpretedProgram::value(const UOp& u) {
   if (const auto it = bound_.find(u.id()); it != bound_.end() && it->second.cells) return it->second.cells;
   if (!u.is(Op::Const) && !u.is(Op::Lanes)) fail("a value that nothing has bound here", u);
   const int lanes = u.dtype().lanes;
@@ -68,13 +68,13 @@ const Cell* Program::value(const UOp& u) {
   return c;
 }
 
-Place& Program::place(const UOp& buffer) {
+Place& InterpretedProgram::place(const UOp& buffer) {
   if (const auto it = bound_.find(buffer.id()); it != bound_.end() && it->second.place) return *it->second.place;
   fail("a Memory that is not alive here", buffer);
 }
 
 /// Index, gate and the lanes of a Load or Store whose `node` and `lanes` are set.
-void Program::access(Instruction& in, const UOp& index, const UOp& gate) {
+void InterpretedProgram::access(Instruction& in, const UOp& index, const UOp& gate) {
   if (!index.is(Op::Index) || index.src().size() != 2) fail("an access needs an Index with one index", in.node);
   const UOp &buffer = index.src(0), &i = index.src(1);
   in.place = &place(buffer);
@@ -88,7 +88,7 @@ void Program::access(Instruction& in, const UOp& index, const UOp& gate) {
   in.src[2] = value(gate);
 }
 
-void Program::open(Instruction& in) {
+void InterpretedProgram::open(Instruction& in) {
   const int here = static_cast<int>(instructions_.size());
   if (in.op == Op::For) {
     const UOp& range = in.node.src(0);
@@ -108,7 +108,7 @@ void Program::open(Instruction& in) {
   }
 }
 
-void Program::close(Instruction& in) {
+void InterpretedProgram::close(Instruction& in) {
   const int start = scopes_.back().opened_by, here = static_cast<int>(instructions_.size());
   if (start < 0 || !(instructions_[start].node == in.node.src(0))) fail("End does not close the innermost scope", in.node);
   Instruction& opener = instructions_[start];
@@ -121,7 +121,7 @@ void Program::close(Instruction& in) {
   scopes_.pop_back();
 }
 
-void Program::add(const UOp& entry) {
+void InterpretedProgram::add(const UOp& entry) {
   Instruction in{.op = entry.op(), .out = entry.dtype().scalar, .lanes = entry.dtype().lanes, .node = entry};
   const auto src = entry.src();
   switch (in.op) {

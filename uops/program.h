@@ -40,9 +40,9 @@ struct Instruction {
   UOp node;
 };
 
-class Program {
+class InterpretedProgram {
  public:
-  Program(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables, bool exact);
+  InterpretedProgram(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables, bool exact);
   std::span<const Instruction> instructions() const { return instructions_; }
 
  private:
