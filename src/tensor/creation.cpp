@@ -39,14 +39,18 @@ float uniform(uint64_t seed, uint64_t i) { return static_cast<float>(random_bits
 
 }  // namespace
 
-Tensor Tensor::from(std::span<const float> data, Shape shape, Device& device) { return copied(data, dt::f32, shape, device); }
-Tensor Tensor::from(std::span<const int32_t> data, Shape shape, Device& device) { return copied(data, dt::i32, shape, device); }
+Tensor Tensor::from(std::span<const float> data, Shape shape, Device& device) {
+  return copied(data, dt::f32, shape, device);
+}
+Tensor Tensor::from(std::span<const int32_t> data, Shape shape, Device& device) {
+  return copied(data, dt::i32, shape, device);
+}
 
 Tensor Tensor::wrap(MemoryRef memory, DType dtype, Shape shape) {
   const int64_t bytes = known_count("wrap", shape) * dtype.bytes();
   if (!memory || static_cast<int64_t>(memory->bytes()) < bytes)
-    throw UserError("wrap: " + text(shape) + " of " + text(dtype) + " needs " + std::to_string(bytes) + " bytes, the memory has " +
-                    std::to_string(memory ? memory->bytes() : 0));
+    throw UserError("wrap: " + text(shape) + " of " + text(dtype) + " needs " + std::to_string(bytes) +
+                    " bytes, the memory has " + std::to_string(memory ? memory->bytes() : 0));
   return realised(std::move(memory), dtype, shape);
 }
 

@@ -39,7 +39,8 @@ Tensor beside(const Tensor& x, double value) {
 }
 
 void refuse_bool(const char* name, const Tensor& a, const Tensor& b) {
-  if (a.dtype().is_bool() && b.dtype().is_bool()) throw UserError(std::string(name) + ": not defined on bool; cast to a number or use logical_not, ^");
+  if (a.dtype().is_bool() && b.dtype().is_bool())
+    throw UserError(std::string(name) + ": not defined on bool; cast to a number or use logical_not, ^");
 }
 
 }  // namespace
@@ -91,10 +92,12 @@ Tensor Tensor::maximum(const Tensor& o) const { return arithmetic(Op::Max, Op::O
 Tensor Tensor::minimum(const Tensor& o) const { return arithmetic(Op::Min, Op::And, "minimum", *this, o); }
 
 Tensor Tensor::where(const Tensor& condition, const Tensor& a, const Tensor& b) {
-  if (!condition.dtype().is_bool()) throw UserError("where: the condition is " + text(condition.dtype()) + ", not bool; compare it first");
+  if (!condition.dtype().is_bool())
+    throw UserError("where: the condition is " + text(condition.dtype()) + ", not bool; compare it first");
   const Shape shape = broadcast_shape("where", condition.shape(), broadcast_shape("where", a.shape(), b.shape()));
   const DType dtype = promote(a.dtype(), b.dtype());
-  return Tensor(alu(Op::Where, condition.expand(shape).uop(), a.cast(dtype).expand(shape).uop(), b.cast(dtype).expand(shape).uop()));
+  return Tensor(
+      alu(Op::Where, condition.expand(shape).uop(), a.cast(dtype).expand(shape).uop(), b.cast(dtype).expand(shape).uop()));
 }
 
 Tensor operator+(const Tensor& a, const Tensor& b) { return arithmetic(Op::Add, Op::Or, "add", a, b); }

@@ -73,7 +73,8 @@ Gradients reduce_gradients(const UOp& u, const Tensor& g) {
   const ReduceArg& arg = u.arg_as<ReduceArg>();
   const Tensor x = source(u, 0);
   if (arg.reducer == "sum") return {g.expand(x.shape())};
-  if (arg.reducer != "max" && arg.reducer != "min") throw UserError("gradients: the reduction " + arg.reducer + " has no derivative");
+  if (arg.reducer != "max" && arg.reducer != "min")
+    throw UserError("gradients: the reduction " + arg.reducer + " has no derivative");
   const Tensor is_extreme = (x == Tensor(u)).cast(x.dtype());
   const std::vector<int> axes(arg.axes.begin(), arg.axes.end());
   return {is_extreme * (g / is_extreme.sum(axes, true))};
@@ -87,9 +88,9 @@ Gradients gather_gradients(const UOp& u, const Tensor& g) {
   Shape row(table.begin() + 1, table.end()), wide(table.size(), Dim(1)), rows{reads, 1};
   rows.insert(rows.end(), row.begin(), row.end());  // [reads, 1, row..]
   wide[0] = reads;
-  wide.insert(wide.begin() + 1, 1);                 // [reads, 1, 1..]
+  wide.insert(wide.begin() + 1, 1);  // [reads, 1, 1..]
   Shape numbers(table.size(), Dim(1));
-  numbers[0] = table[0];                            // [n, 1..]
+  numbers[0] = table[0];  // [n, 1..]
   const Tensor hit = ids.reshape(wide) == Tensor::arange(table[0], ids.dtype()).reshape(numbers);
   const Tensor gradient = g.reshape(rows);
   return {Tensor::where(hit, gradient, zeros_like(gradient)).sum({0})};
@@ -101,6 +102,7 @@ Gradients cast_gradients(const UOp& u, const Tensor& g) {
 
 constexpr double kTwoOverRootPi = 2 * std::numbers::inv_sqrtpi;
 
+// clang-format off
 // In the rows: u is the node y = op(a, b, c), g the gradient at y.
 #define ROW(op, ...) {Op::op, [](const UOp& u, const Tensor& g) -> Gradients { (void)u, (void)g; return {__VA_ARGS__}; }}
 #define Y Tensor(u)
@@ -138,6 +140,7 @@ constexpr GradientRule kRules[] = {
     {Op::Gather, gather_gradients},
     ROW(Contiguous, g),
 };
+// clang-format on
 #undef ROW
 #undef Y
 #undef A

@@ -25,7 +25,8 @@ void check_differentiable(const char* what, const Tensor& x) {
 
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wrt) {
   const Shape shape = loss.shape();
-  if (element_count(shape).number() != 1) throw UserError("gradients: the loss has the shape " + text(shape) + "; reduce it to one element");
+  if (element_count(shape).number() != 1)
+    throw UserError("gradients: the loss has the shape " + text(shape) + "; reduce it to one element");
   check_differentiable("the loss", loss);
   for (const Tensor& x : wrt) check_differentiable("a tensor of wrt", x);
 
@@ -40,7 +41,9 @@ std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wrt
     for (const UOp& s : u->src()) needed |= relevant.contains(s.id());
     if (!needed) continue;
     const GradientRule* rule = gradient_rule(u->op());
-    if (!rule) throw UserError(std::string("gradients: ") + info(u->op()).name + " has no derivative; use detach() where none is meant");
+    if (!rule)
+      throw UserError(std::string("gradients: ") + info(u->op()).name +
+                      " has no derivative; use detach() where none is meant");
     const std::vector<Tensor> sources = rule->sources(*u, found->second);
     for (size_t i = 0; i < sources.size(); ++i) {
       if (!sources[i] || !relevant.contains(u->src(i).id())) continue;

@@ -17,7 +17,8 @@ void check_writable(const UOp& view) {
   if (u.is(Op::Buffer) || u.is(Op::Assign)) return;
   if (u.is(Op::Expand) || u.is(Op::Pad))
     throw UserError(std::string("assign: an element of the view has no place of its own (") + info(u.op()).name + ")");
-  throw UserError(std::string("assign: the tensor is not realised (its last step is ") + info(u.op()).name + "); call realize() first");
+  throw UserError(std::string("assign: the tensor is not realised (its last step is ") + info(u.op()).name +
+                  "); call realize() first");
 }
 }  // namespace
 

@@ -45,7 +45,8 @@ Tensor Tensor::reshape(Shape asked) const {
   const Shape from = shape(), to = inferred(from, asked);
   check_extents("reshape", to);
   if (!same(element_count(from), element_count(to)))
-    throw UserError("reshape: " + text(from) + " has " + text(element_count(from)) + " elements and does not fit " + text(asked));
+    throw UserError("reshape: " + text(from) + " has " + text(element_count(from)) + " elements and does not fit " +
+                    text(asked));
   const UOp base = uop_.is(Op::Reshape) ? uop_.src(0) : uop_;
   if (same(shape_of(base), to)) return Tensor(base);
   return movement(Op::Reshape, base, to);
@@ -112,7 +113,8 @@ Tensor Tensor::shrink(std::vector<std::pair<Dim, Dim>> begin_end) const {
     const auto& [begin, end] = begin_end[i];
     // What cannot be decided before the Variables are known is the caller's promise.
     if (bounds(begin.uop()).hi < 0 || bounds((end - begin).uop()).hi < 0 || bounds((from[i] - end).uop()).hi < 0)
-      throw UserError("shrink: [" + text(begin) + ", " + text(end) + ") is not within axis " + std::to_string(i) + " of " + text(from));
+      throw UserError("shrink: [" + text(begin) + ", " + text(end) + ") is not within axis " + std::to_string(i) + " of " +
+                      text(from));
     changes |= begin.number() != 0 || !same(end, from[i]);
   }
   return changes ? with_pairs(Op::Shrink, uop_, begin_end) : *this;
@@ -145,7 +147,8 @@ Tensor Tensor::unsqueeze(int axis) const {
 Tensor Tensor::squeeze(int axis) const {
   Shape to = shape();
   const int at = checked_axis("squeeze", axis, to);
-  if (to[at].number() != 1) throw UserError("squeeze: axis " + std::to_string(axis) + " of " + text(to) + " is not of extent 1");
+  if (to[at].number() != 1)
+    throw UserError("squeeze: axis " + std::to_string(axis) + " of " + text(to) + " is not of extent 1");
   to.erase(to.begin() + at);
   return reshape(std::move(to));
 }
@@ -171,7 +174,8 @@ Tensor Tensor::cat(const std::vector<Tensor>& parts, int axis) {
     const bool fits = shape.size() == first.size();
     if (fits) total = total + shape[at], shape[at] = first[at];
     if (!fits || !same(shape, first))
-      throw UserError("cat: shapes " + text(first) + " and " + text(t.shape()) + " differ beside axis " + std::to_string(at));
+      throw UserError("cat: shapes " + text(first) + " and " + text(t.shape()) + " differ beside axis " +
+                      std::to_string(at));
   }
   Tensor whole;
   Dim offset = 0;

@@ -25,7 +25,8 @@ Tensor extreme(const char* reducer, const Tensor& x, const std::vector<int>& ask
   const Shape shape = x.shape();
   const std::vector<int> axes = checked_axes(reducer, asked, shape);
   for (const int axis : axes)
-    if (shape[axis].number() == 0) throw UserError(std::string(reducer) + ": axis " + std::to_string(axis) + " of " + text(shape) + " is empty");
+    if (shape[axis].number() == 0)
+      throw UserError(std::string(reducer) + ": axis " + std::to_string(axis) + " of " + text(shape) + " is empty");
   if (x.dtype().is_bool()) return reduced(reducer, x.cast(dt::u8), axes, keepdim).cast(dt::kBool);
   return reduced(reducer, x, axes, keepdim);
 }
@@ -44,7 +45,8 @@ Tensor Tensor::mean(std::vector<int> axes, bool keepdim) const {
   Dim n = 1;
   for (const int axis : checked_axes("mean", axes, from)) n = n * from[axis];
   const Tensor total = cast(dt::f32).sum(std::move(axes), keepdim);
-  const Tensor result = n.number() ? total * (1.0 / static_cast<double>(*n.number())) : total * scalar(n, dt::f32).reciprocal();
+  const Tensor result =
+      n.number() ? total * (1.0 / static_cast<double>(*n.number())) : total * scalar(n, dt::f32).reciprocal();
   return dtype().is_float() ? result.cast(dtype()) : result;
 }
 

@@ -66,7 +66,8 @@ Dim element_count(const Shape& shape) {
 }
 int64_t known_count(const char* op, const Shape& shape) {
   if (const auto n = element_count(shape).number()) return *n;
-  throw UserError(std::string(op) + ": the shape " + text(shape) + " holds Variables; shrink the tensor to known extents first");
+  throw UserError(std::string(op) + ": the shape " + text(shape) +
+                  " holds Variables; shrink the tensor to known extents first");
 }
 
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {

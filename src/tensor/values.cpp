@@ -67,7 +67,8 @@ std::vector<int64_t> Tensor::to_ints() const {
 }
 
 float Tensor::item() const {
-  if (element_count(shape()).number() != 1) throw UserError("item: the shape " + text(shape()) + " has more than one element");
+  if (element_count(shape()).number() != 1)
+    throw UserError("item: the shape " + text(shape()) + " has more than one element");
   return dtype().is_float() ? to_floats()[0] : static_cast<float>(to_ints()[0]);
 }
 

@@ -45,7 +45,8 @@ TEST_CASE("assign refuses what has no place in memory") {
   const Tensor x = Tensor::empty({4, 3});
   CHECK(assign_error(x + 1.0, x) == "assign: the tensor is not realised (its last step is Add); call realize() first");
   CHECK(assign_error(Tensor::zeros({4, 3}), x) == "assign: an element of the view has no place of its own (Expand)");
-  CHECK(assign_error(x.pad({{1, 0}, {0, 0}}), Tensor::zeros({5, 3})) == "assign: an element of the view has no place of its own (Pad)");
+  CHECK(assign_error(x.pad({{1, 0}, {0, 0}}), Tensor::zeros({5, 3})) ==
+        "assign: an element of the view has no place of its own (Pad)");
   CHECK(assign_error(x.slice(0, 1, 3), x) == "assign: shapes [2, 3] and [4, 3] do not broadcast");
   CHECK(assign_error(x.slice(0, 0, 1), x) == "assign: a value of shape [4, 3] does not fit the view [1, 3]");
 }

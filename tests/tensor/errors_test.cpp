@@ -26,9 +26,11 @@ TEST_CASE("errors of elementwise ops") {
   CHECK(ERROR(zeros({3}) + zeros({4})) == "add: shapes [3] and [4] do not broadcast");
   CHECK(ERROR(zeros({2, 3}) < zeros({2})) == "less: shapes [2, 3] and [2] do not broadcast");
   CHECK(ERROR(zeros({2, 3}).maximum(zeros({4, 3}))) == "maximum: shapes [2, 3] and [4, 3] do not broadcast");
-  CHECK(ERROR(Tensor::where(zeros({2}), zeros({2}), zeros({2}))) == "where: the condition is f32, not bool; compare it first");
+  CHECK(ERROR(Tensor::where(zeros({2}), zeros({2}), zeros({2}))) ==
+        "where: the condition is f32, not bool; compare it first");
   CHECK(ERROR(zeros({2}) & zeros({2}, dt::i32)) == "and: f32 and i32 must be integers or bool");
-  CHECK(ERROR(zeros({2}, dt::kBool) - zeros({2}, dt::kBool)) == "sub: not defined on bool; cast to a number or use logical_not, ^");
+  CHECK(ERROR(zeros({2}, dt::kBool) - zeros({2}, dt::kBool)) ==
+        "sub: not defined on bool; cast to a number or use logical_not, ^");
   CHECK(ERROR(-zeros({2}, dt::kBool)).rfind("neg: not defined on bool", 0) == 0);
   CHECK(ERROR(zeros({2}).cast(dt::f32.vec(4))) == "cast: f32x4 is not an element type");
   CHECK(ERROR(zeros({2}) + Tensor()) == "the Tensor is empty (default-constructed): give it a value first");
@@ -96,7 +98,8 @@ TEST_CASE("errors of creation") {
         "from: the shape [n] holds Variables; shrink the tensor to known extents first");
   CHECK(ERROR(Tensor::arange(3, dt::f32)) == "arange: f32 is not an integer type; cast the result instead");
   CHECK(ERROR(Tensor::arange(-3)) == "arange: -3 elements");
-  CHECK(ERROR(Tensor::wrap(std::make_shared<Memory>(default_device(), 8), dt::f32, {3})) == "wrap: [3] of f32 needs 12 bytes, the memory has 8");
+  CHECK(ERROR(Tensor::wrap(std::make_shared<Memory>(default_device(), 8), dt::f32, {3})) ==
+        "wrap: [3] of f32 needs 12 bytes, the memory has 8");
   CHECK(ERROR(Tensor::wrap(nullptr, dt::f32, {3})) == "wrap: [3] of f32 needs 12 bytes, the memory has 0");
 }
 

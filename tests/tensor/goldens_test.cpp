@@ -56,11 +56,13 @@ Tensor attention(const Tensors& x, const Json& a) {
 }
 
 const std::map<std::string, Case>& ops() {
+  // clang-format off
 #define UNARY(name) {#name, [](const Tensors& x, const Json&) { return x[0].name(); }}
 #define CASE(name, ...) {name, []([[maybe_unused]] const Tensors& x, [[maybe_unused]] const Json& a) { return __VA_ARGS__; }}
 #define REDUCTION(name) CASE(#name, x[0].name(axes_of(a), a.value("keepdim", false)))
   static const std::map<std::string, Case> table = {
-      UNARY(neg), UNARY(exp), UNARY(log), UNARY(sqrt), UNARY(rsqrt), UNARY(reciprocal), UNARY(sin), UNARY(cos), UNARY(tanh), UNARY(erf),
+      UNARY(neg), UNARY(exp), UNARY(log), UNARY(sqrt), UNARY(rsqrt), UNARY(reciprocal), UNARY(sin), UNARY(cos), UNARY(tanh),
+      UNARY(erf),
       UNARY(floor), UNARY(abs), UNARY(relu), UNARY(sigmoid), UNARY(silu), UNARY(gelu), UNARY(gelu_tanh), UNARY(logical_not),
       CASE("add", x[0] + x[1]), CASE("sub", x[0] - x[1]), CASE("mul", x[0] * x[1]), CASE("div", x[0] / x[1]),
       CASE("maximum", x[0].maximum(x[1])), CASE("minimum", x[0].minimum(x[1])),
@@ -75,7 +77,8 @@ const std::map<std::string, Case>& ops() {
       CASE("rmsnorm", x[0].rmsnorm(x[1], a["eps"])),
       CASE("reshape", x[0].reshape(shape_from(a["shape"]))), CASE("permute_reshape", x[0].transpose().reshape({-1})),
       CASE("expand", x[0].expand(shape_from(a["shape"]))), CASE("permute", x[0].permute(axes_of(a))),
-      CASE("transpose", x[0].transpose(a["a"], a["b"])), CASE("pad", x[0].pad(pairs_of(a))), CASE("shrink", x[0].shrink(pairs_of(a))),
+      CASE("transpose", x[0].transpose(a["a"], a["b"])), CASE("pad", x[0].pad(pairs_of(a))),
+      CASE("shrink", x[0].shrink(pairs_of(a))),
       CASE("slice", x[0].slice(a["axis"], a["begin"].get<int>(), a["end"].get<int>())), CASE("flip", x[0].flip(axes_of(a))),
       CASE("unsqueeze", x[0].unsqueeze(a["axis"])), CASE("squeeze", x[0].squeeze(a["axis"])),
       CASE("stack", Tensor::stack(x, a["axis"])), CASE("cat", Tensor::cat(x, a["axis"])),
@@ -83,6 +86,7 @@ const std::map<std::string, Case>& ops() {
       CASE("matmul", x[0].matmul(x[1])), CASE("matmul_nt", x[0].matmul(x[1].transpose())), {"attention", attention},
       {"mlp_loss", mlp_loss}, {"llama_block", llama_block},
   };
+  // clang-format on
   return table;
 }
 
@@ -96,7 +100,8 @@ std::vector<double> numbers(const Json& data) {
 Tensor input(const Json& j, Device& device) {
   const DType dtype = *parse_dtype(j["dtype"].get<std::string>());
   const std::vector<double> data = numbers(j["data"]);
-  if (dtype.is_float()) return Tensor::from(std::vector<float>(data.begin(), data.end()), shape_from(j["shape"]), device).cast(dtype);
+  if (dtype.is_float())
+    return Tensor::from(std::vector<float>(data.begin(), data.end()), shape_from(j["shape"]), device).cast(dtype);
   return Tensor::from(std::vector<int32_t>(data.begin(), data.end()), shape_from(j["shape"]), device).cast(dtype);
 }
 

@@ -69,11 +69,13 @@ TEST_CASE("gradients by intermediate tensors") {
 }
 
 TEST_CASE("every elementwise op that the tensor ops make on floats has a rule, or gives no float") {
-  for (const Op op : {Op::Neg, Op::Exp, Op::Log, Op::Sin, Op::Cos, Op::Tanh, Op::Erf, Op::Sqrt, Op::Recip, Op::Floor, Op::Cast, Op::Bitcast,
-                      Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Max, Op::Min, Op::Where, Op::Fma, Op::Reshape, Op::Expand, Op::Permute, Op::Pad,
-                      Op::Shrink, Op::Flip, Op::ReduceAxis, Op::Gather, Op::Contiguous}) {
+  for (const Op op : {Op::Neg,    Op::Exp,   Op::Log,        Op::Sin,     Op::Cos,       Op::Tanh,   Op::Erf,     Op::Sqrt,
+                      Op::Recip,  Op::Floor, Op::Cast,       Op::Bitcast, Op::Add,       Op::Sub,    Op::Mul,     Op::Div,
+                      Op::Max,    Op::Min,   Op::Where,      Op::Fma,     Op::Reshape,   Op::Expand, Op::Permute, Op::Pad,
+                      Op::Shrink, Op::Flip,  Op::ReduceAxis, Op::Gather,  Op::Contiguous}) {
     CAPTURE(info(op).name);
     CHECK(gradient_rule(op) != nullptr);
   }
-  for (const Op op : {Op::Lt, Op::Eq, Op::Ne, Op::Not, Op::And, Op::Project, Op::Arange, Op::Assign}) CHECK(gradient_rule(op) == nullptr);
+  for (const Op op : {Op::Lt, Op::Eq, Op::Ne, Op::Not, Op::And, Op::Project, Op::Arange, Op::Assign})
+    CHECK(gradient_rule(op) == nullptr);
 }
