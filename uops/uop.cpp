@@ -11,6 +11,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "uops/facts.h"
+
 namespace pg {
 
 namespace {
@@ -50,7 +52,9 @@ struct UOp::Node {
   Arg arg;
   UOps src;
   mutable std::atomic<const Note*> note{nullptr};
+  mutable Facts facts{};
 };
+UOp::Facts& UOp::facts() const { return node_->facts; }
 
 namespace {
 

@@ -120,6 +120,9 @@ class UOp {
 
   /// The same node with other sources.
   UOp with_src(std::span<const UOp> src) const { return UOp(op(), dtype(), arg(), src); }
+  /// What the symbolic analysis has found out about the node (uops/facts.h).
+  struct Facts;
+  Facts& facts() const;
 
  private:
   struct Node;
