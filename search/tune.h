@@ -46,6 +46,11 @@ SearchCounters& search_counters();
 /// Throws UserError when the store is not writable.
 TuneResult tune(const UOp& kernel, const Bindings64&, Device&, Store&, const TuneOptions&);
 
+/// Ctrl-C: the search ends at the next candidate; what was measured is kept, the winner so far is stored as unfinished.
+/// `interrupt_search` may be called from a signal handler.
+void interrupt_search();
+bool search_interrupted();
+
 enum class ScheduleSource { Cache, Beam, Heuristic };
 struct Chosen {
   Opts opts;

@@ -222,6 +222,7 @@ class Opener {
     UOps indices;
     UOp lane;
     for (const UOp& r : accumulator_ranges(n)) (kind_of(r) == Kind::Vec ? lane = r : indices.emplace_back(r));
+    if (indices.empty()) indices.push_back(iconst(0));
     if (lane) indices.push_back(lane);
     UOps src{n.accumulators[state]};
     src.insert(src.end(), indices.begin(), indices.end());

@@ -1,0 +1,70 @@
+#pragma once
+// One kernel's candidates: compiled, checked, screened; each at most once. What is learned goes to the store as it comes.
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "search/reference.h"
+#include "search/runner.h"
+#include "search/schedule.h"
+#include "search/tune.h"
+
+namespace pg {
+
+/// A schedule that ran and was right.
+struct Timed {
+  Schedule schedule;
+  RunProgram program;
+  double ms = 0;         // median of its screening
+};
+
+class Candidates {
+ public:
+  Candidates(const UOp& kernel, const Bindings64&, Device&, Store&, const WinnerKey&, uint64_t seed);
+
+  /// The default: compiled, checked against sampled outputs in double precision, timed. Throws InternalError when it is wrong:
+  /// then nothing about this kernel can be trusted.
+  Timed measure_default(const Schedule&);
+  /// Compiles in parallel, then checks and screens one after the other; anything slower than twice `best_ms` is given up early.
+  /// Stops between candidates when `stop` says so.
+  std::vector<Timed> measure(const std::vector<Schedule>&, double& best_ms, const std::function<bool()>& stop);
+  /// Whether a schedule was seen before, in this search or as a quarantined one; marks it as seen.
+  bool is_new(const Schedule&);
+  /// Interleaved with the incumbent first in the list: medians, and for each whether its 95 % interval clears 1 % against it.
+  struct Final {
+    double ms = 0, spread = 0;
+    bool clears = false;
+  };
+  std::vector<Final> finalists(const std::vector<Timed>&, int runs);
+  /// Best schedules that earlier runs measured for this key, fastest first.
+  std::vector<Opts> remembered() const;
+
+  int64_t compiled = 0, measured = 0;
+
+ private:
+  struct Compiled {
+    Schedule schedule;
+    RunProgram program;
+    std::string error;
+  };
+  Compiled compile(const Schedule&);
+  void record(const Schedule&, const RunResult&, const char* status, const std::string& reason, bool verified);
+  void flush();
+
+  UOp kernel_;
+  Bindings64 bindings_;
+  Device& device_;
+  Store& store_;
+  WinnerKey key_;
+  std::string run_, bindings_json_;
+  Runner runner_;
+  std::unique_ptr<Reference> reference_;
+  std::vector<std::byte> verified_;          // the default's whole output
+  std::set<std::string> seen_, programs_;    // schedules by text, sources by hash
+  std::vector<MeasurementRow> pending_;
+  std::map<std::string, double> remembered_;
+};
+
+}  // namespace pg

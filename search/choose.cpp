@@ -1,0 +1,62 @@
+// Step 5 as the graph asks for it: the cache, else the beam, else the heuristic.
+#include <atomic>
+#include <cstdio>
+#include <iostream>
+#include <mutex>
+
+#include "runtime/config.h"
+#include "search/keys.h"
+#include "search/schedule.h"
+#include "search/tune.h"
+
+namespace pg {
+
+SearchCounters& search_counters() {
+  static SearchCounters counters;
+  return counters;
+}
+
+namespace {
+std::atomic<bool> interrupted{false};
+}
+bool search_interrupted() { return interrupted.load(std::memory_order_relaxed); }
+void interrupt_search() { interrupted.store(true, std::memory_order_relaxed); }
+
+Store* default_store() {
+  static std::once_flag once;
+  static std::unique_ptr<Store> store;
+  std::call_once(once, [] {
+    try {
+      store = Store::open(config().db, OpenMode::ReadWrite);
+    } catch (const UserError& e) {
+      std::cerr << "picograd: " << e.what() << "\n  going on without a schedule database: default schedules only\n";
+    }
+  });
+  return store.get();
+}
+
+Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& device) {
+  const Opts fallback = heuristic(kernel, device.target());
+  if (device.name() == "REF") return {fallback, ScheduleSource::Heuristic};
+  Store* store = default_store();
+  const int beam = config().beam;
+  if (!store) {
+    if (beam > 0) throw UserError("BEAM=" + std::to_string(beam) + " needs a schedule database: set PICOGRAD_DB to a file that can be written");
+    return {fallback, ScheduleSource::Heuristic};
+  }
+  if (const auto winner = store->winner(winner_key(kernel, bindings, device)); winner && (winner->finished || beam == 0)) {
+    const Opts opts = parse_opts(winner->schedule);
+    // A row that does not apply any more (a hand-edited database) must not stop a run.
+    if (Schedule(kernel).apply(opts)) {
+      ++search_counters().cache_hits;
+      return {opts, ScheduleSource::Cache};
+    }
+  }
+  if (beam <= 0) return {fallback, ScheduleSource::Heuristic};
+  TuneOptions options{.beam = beam, .budget_seconds = config().budget};
+  if (config().debug >= 2) options.progress = [](const std::string& line) { std::cerr << line << "\n"; };
+  if (config().debug >= 1) std::cerr << "tuning " << kernel.arg_as<std::string>() << "\n";
+  return {tune(kernel, bindings, device, *store, options).opts, ScheduleSource::Beam};
+}
+
+}  // namespace pg

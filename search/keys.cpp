@@ -1,0 +1,94 @@
+#include "search/keys.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <unordered_map>
+
+#include "search/build.h"
+#include "search/schedule.h"
+#include "uops/evaluate.h"
+#include "uops/kernel.h"
+#include "uops/text.h"
+
+namespace pg {
+
+namespace {
+/// The same handful of kernels is asked for again and again while a model runs.
+const std::string& cached_id(const UOp& kernel) {
+  static std::mutex mutex;
+  static std::unordered_map<UOp, std::string> ids;
+  std::lock_guard lock(mutex);
+  std::string& id = ids[kernel];
+  if (id.empty()) id = content_id(kernel);
+  return id;
+}
+}  // namespace
+
+std::string bucket(const Bindings64& bindings) {
+  std::map<std::string, int64_t> by_name;
+  for (const VariableBinding& b : bindings) {
+    int64_t up = 1;
+    while (up < b.value) up *= 2;
+    by_name[b.name] = up;
+  }
+  std::string s;
+  for (const auto& [name, value] : by_name) s += (s.empty() ? "" : ",") + name + "=" + std::to_string(value);
+  return s;
+}
+
+WinnerKey winner_key(const UOp& kernel, const Bindings64& bindings, const Device& device) {
+  Bindings64 used;  // a kernel's bucket is made of its own Variables
+  for (const UOp& v : variables_of(kernel))
+    for (const VariableBinding& b : bindings)
+      if (b.name == v.arg_as<VariableArg>().name) used.push_back(b);
+  return {cached_id(kernel), device.info().id, device.toolchain().id, device.target().cores, "fp32", bucket(used)};
+}
+
+std::string template_hash(const UOp& kernel) {
+  const UOp blanked = transform(kernel, [](const UOp& u) -> UOp {
+    if (u.is(Op::Kernel)) return UOp(Op::Kernel, u.dtype(), std::string(), u.src());
+    if (u.is(Op::Const) && u.dtype() == dt::index) return iconst(0);
+    if (u.is(Op::Variable)) return UOp(Op::Variable, u.dtype(), VariableArg{u.arg_as<VariableArg>().name, 0, 0}, {});
+    return {};
+  });
+  return content_id(blanked);
+}
+
+KernelRow kernel_row(const UOp& kernel, const Bindings64& bindings) {
+  KernelRow row{.id = cached_id(kernel), .template_hash = template_hash(kernel), .name = kernel.arg_as<std::string>(), .ir = text(kernel)};
+  UOps variables = variables_of(kernel);
+  std::vector<int64_t> values;
+  Values bound;
+  for (const UOp& v : variables) {
+    int64_t value = v.arg_as<VariableArg>().hi;
+    for (const VariableBinding& b : bindings)
+      if (b.name == v.arg_as<VariableArg>().name) value = b.value;
+    values.push_back(value);
+    bound.emplace_back(v, value);
+  }
+  for (const Axis& a : axes(kernel)) row.shape += (row.shape.empty() ? "" : " ") + a.name + "=" + std::to_string(evaluate(a.extent, bound));
+  const Work w = work(kernel, variables, values);
+  row.flops = w.flops;
+  row.bytes = w.bytes;
+  return row;
+}
+
+double shape_distance(const std::string& a, const std::string& b) {
+  const auto parse = [](const std::string& shape) {
+    std::map<std::string, double> extents;
+    std::istringstream in(shape);
+    for (std::string item; in >> item;)
+      if (const size_t eq = item.find('='); eq != item.npos) extents[item.substr(0, eq)] = std::log2(std::max(1.0, std::atof(item.c_str() + eq + 1)));
+    return extents;
+  };
+  const auto x = parse(a), y = parse(b);
+  double distance = 0;
+  for (const auto& [axis, extent] : x) distance += y.contains(axis) ? std::abs(extent - y.at(axis)) : 100;
+  for (const auto& [axis, extent] : y) distance += x.contains(axis) ? 0 : 100;
+  return distance;
+}
+
+}  // namespace pg

@@ -1,0 +1,185 @@
+// The beam: seeds, then rounds of one-step moves, ranked by estimate, timed, the best kept; finalists against the default.
+#include "search/tune.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include "search/build.h"
+#include "search/candidates.h"
+#include "search/keys.h"
+#include "search/moves.h"
+
+namespace pg {
+
+namespace {
+
+constexpr int kPatience = 2;              // rounds without a gain before the search ends
+constexpr double kGain = 0.99;            // what counts as one
+constexpr int kMaxRounds = 12;
+constexpr int kFinalRuns = 15;
+constexpr int64_t kRegisterSlack = 4;     // registers above the file that are still tried: compilers rematerialise
+constexpr size_t kFinalists = 4;
+
+class Beam {
+ public:
+  Beam(const UOp& kernel, const Bindings64& bindings, Device& device, Store& store, const TuneOptions& options)
+      : kernel_(kernel), bindings_(bindings), device_(device), store_(store), options_(options), key_(winner_key(kernel, bindings, device)),
+        start_(now()), candidates_(kernel, bindings, device, store, key_, options.seed), random_(options.seed) {}
+
+  TuneResult run() {
+    const Expected<Schedule> heuristic_schedule = Schedule(kernel_).apply(heuristic(kernel_, device_.target()));
+    if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
+    const Timed incumbent = candidates_.measure_default(*heuristic_schedule);
+    best_ms_ = incumbent.ms;
+    beam_ = {incumbent};
+    calibrate(incumbent);
+    say("default", incumbent);
+
+    keep(candidates_.measure(chosen(seeds()), best_ms_, stop_));
+    int without_gain = 0;
+    for (int round = 1; round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
+      const double before = beam_.front().ms;
+      std::vector<Schedule> next;
+      for (const Timed& t : beam_)
+        for (Schedule& s : moves(t.schedule, device_.target())) next.push_back(std::move(s));
+      next = chosen(std::move(next));
+      if (next.empty()) break;
+      keep(candidates_.measure(next, best_ms_, stop_));
+      without_gain = beam_.front().ms < kGain * before ? 0 : without_gain + 1;
+      say("round " + std::to_string(round), beam_.front());
+    }
+    return finish(incumbent);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static Clock::time_point now() { return Clock::now(); }
+  double elapsed() const { return std::chrono::duration<double>(now() - start_).count(); }
+  bool out_of_time() const { return search_interrupted() || (options_.budget_seconds > 0 && elapsed() > options_.budget_seconds); }
+
+  void say(const std::string& stage, const Timed& t) const {
+    if (!options_.progress) return;
+    char line[96];
+    std::snprintf(line, sizeof line, "  %-9s %10.4f ms  %4lld measured  ", stage.c_str(), t.ms, static_cast<long long>(candidates_.measured));
+    options_.progress(line + text(t.schedule.opts()));
+  }
+
+  void calibrate(const Timed& t) { scale_ = t.ms / std::max(1.0, estimate(t.schedule, device_.target())); }
+
+  /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes, templates.
+  std::vector<Schedule> seeds() {
+    std::vector<Schedule> all;
+    const auto add = [&](const Opts& opts) {
+      if (Expected<Schedule> s = Schedule(kernel_).apply(opts)) all.push_back(*s);
+    };
+    std::vector<Opts> earlier = candidates_.remembered();
+    if (earlier.size() > static_cast<size_t>(2 * options_.beam)) earlier.resize(static_cast<size_t>(2 * options_.beam));
+    for (const Opts& o : earlier) add(o);
+    for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(parse_opts(w.schedule));
+    const std::string shape = kernel_row(kernel_, bindings_).shape;
+    auto near = store_.winners_of_template(template_hash(kernel_), key_);
+    std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) { return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape); });
+    for (size_t i = 0; i < near.size() && i < 4; ++i) add(parse_opts(near[i].first.schedule));
+    must_measure_ = all.size();
+    for (Schedule& s : templates(kernel_, device_.target())) all.push_back(std::move(s));
+    return all;
+  }
+
+  /// Ranks by estimate without compiling; keeps the best few and a random tenth.
+  std::vector<Schedule> chosen(std::vector<Schedule> all) {
+    struct Scored {
+      double ms;
+      std::string text;
+      Schedule schedule;
+    };
+    std::vector<Scored> scored;
+    std::vector<Schedule> result;
+    const size_t certain = std::exchange(must_measure_, 0);
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (!candidates_.is_new(all[i])) continue;
+      ++scored_;
+      if (i < certain) {
+        result.push_back(std::move(all[i]));
+        continue;
+      }
+      if (register_pressure(all[i], device_.target()) > device_.target().registers + kRegisterSlack) continue;
+      const double ms = scale_ * estimate(all[i], device_.target());
+      scored.push_back({ms, text(all[i].opts()), std::move(all[i])});
+    }
+    std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
+    const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = best / 10 + 1;
+    for (size_t i = 0; i < scored.size() && i < best; ++i) result.push_back(scored[i].schedule);
+    if (scored.size() > best)
+      for (size_t i = 0; i < random; ++i) {
+        const size_t pick = best + random_() % (scored.size() - best);
+        result.push_back(scored[pick].schedule);
+      }
+    return result;
+  }
+
+  void keep(std::vector<Timed> timed) {
+    for (Timed& t : timed) beam_.push_back(std::move(t));
+    std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
+    if (beam_.size() > static_cast<size_t>(std::max(1, options_.beam))) beam_.resize(static_cast<size_t>(std::max(1, options_.beam)));
+    calibrate(beam_.front());
+  }
+
+  /// The default competes in every final and is replaced only beyond noise.
+  TuneResult finish(const Timed& incumbent) {
+    TuneResult r;
+    std::vector<Timed> finals = {incumbent};
+    for (const Timed& t : beam_)
+      if (finals.size() < kFinalists && text(t.schedule.opts()) != text(incumbent.schedule.opts())) finals.push_back(t);
+    r.opts = incumbent.schedule.opts();
+    r.default_ms = r.best_ms = incumbent.ms;
+    if (finals.size() > 1) {
+      const auto times = candidates_.finalists(finals, incumbent.ms > 1000 ? 5 : kFinalRuns);
+      r.default_ms = r.best_ms = times[0].ms;
+      for (size_t i = 1; i < finals.size(); ++i)
+        if (times[i].clears && times[i].ms < r.best_ms) r.best_ms = times[i].ms, r.opts = finals[i].schedule.opts();
+    }
+    r.candidates = scored_ + 1;
+    r.compiled = candidates_.compiled;
+    r.measured = candidates_.measured;
+    r.finished = !out_of_time();
+    r.seconds = elapsed();
+    store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
+    SearchCounters& counters = search_counters();
+    counters.candidates += r.candidates;
+    counters.compiled += r.compiled;
+    counters.measured += r.measured;
+    return r;
+  }
+
+  UOp kernel_;
+  Bindings64 bindings_;
+  Device& device_;
+  Store& store_;
+  TuneOptions options_;
+  WinnerKey key_;
+  Clock::time_point start_;
+  Candidates candidates_;
+  std::mt19937_64 random_;
+  std::vector<Timed> beam_;         // fastest first
+  std::function<bool()> stop_ = [this] { return out_of_time(); };
+  double best_ms_ = 0, scale_ = 1;  // scale_: measured over estimated time of the best so far
+  size_t must_measure_ = 0;         // the first seeds are measured whatever their estimate
+  int64_t scored_ = 0;
+};
+
+}  // namespace
+
+TuneResult tune(const UOp& kernel, const Bindings64& bindings, Device& device, Store& store, const TuneOptions& options) {
+  if (!store.writable())
+    throw UserError("tuning needs a database that can be written: " + store.path() + " is read-only (set PICOGRAD_DB or --db to another place)");
+  return with_context("tuning " + kernel.arg_as<std::string>(), [&] {
+    store.put_device(device.info().id, device.info().json);
+    store.put_toolchain(device.toolchain().id, device.toolchain().json);
+    store.put_kernel(kernel_row(kernel, bindings));
+    return Beam(kernel, bindings, device, store, options).run();
+  });
+}
+
+}  // namespace pg
