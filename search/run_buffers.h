@@ -39,7 +39,8 @@ struct RunLayout {
 inline constexpr size_t kPage = 4096;
 RunLayout layout(std::span<const BufferSpec>);
 
-/// The same contents for the same (spec, seed, slot) on every machine: finite, no zeros by accident (zeros are too fast).
+/// The same contents for the same (spec, seed, slot) on every machine: floats finite and away from zero (zeros and
+/// subnormals have a speed of their own).
 void fill(std::byte* at, const BufferSpec&, uint64_t seed, size_t slot);
 
 }  // namespace pg

@@ -1,0 +1,125 @@
+#include "search/guarded_buffers.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+
+namespace pg {
+namespace {
+
+// NaNs in f32, f16 and bf16 alike, so that reading a guard or a poisoned output spoils the result too. No two bytes at the
+// same place are equal in both poisons: an element that equals its poison in two runs was not written, whatever its type.
+constexpr uint16_t kGuard = 0x7fa9;
+constexpr uint16_t kPoison[2] = {0x7fad, 0xffb5};
+
+void fill16(std::byte* at, size_t bytes, uint16_t pattern) {
+  for (size_t i = 0; i < bytes; ++i) at[i] = static_cast<std::byte>(pattern >> (i % 2 * 8));
+}
+bool keeps16(const std::byte* at, size_t i, uint16_t pattern) {
+  return at[i] == static_cast<std::byte>(pattern >> (i % 2 * 8));
+}
+size_t round_up(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
+}  // namespace
+
+GuardedBuffers::GuardedBuffers(Device& device, RunSetup setup, const SharedMemory& memory)
+    : device_(device), setup_(std::move(setup)), memory_(memory) {
+  for (size_t i = 0; i < setup_.buffers.size(); ++i) {
+    const BufferSpec& spec = setup_.buffers[i];
+    Block b;
+    b.guarded = round_up(spec.bytes()) + kPage;
+    b.bytes = b.guarded + 2 * kPage;  // the guard in front, and room to align
+    b.raw = device_.allocate(b.bytes);
+    b.at = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<uintptr_t>(b.raw))) + kPage;
+    fill16(b.at - kPage, kPage, kGuard);
+    fill16(b.at, b.guarded, kGuard);
+    if (spec.use != BufferUse::Output) std::memcpy(b.at, memory_.data() + setup_.layout.places[i].initial, spec.bytes());
+    // What no kernel may write, none can: the others are caught by comparing the pattern.
+    if (!spec.written()) mprotect(b.at - kPage, b.guarded + kPage, PROT_READ);
+    blocks_.push_back(b);
+    pointers_.push_back(b.at);
+  }
+  protect_shared(PROT_READ);
+}
+GuardedBuffers::~GuardedBuffers() {
+  for (const Block& b : blocks_) {
+    mprotect(b.at - kPage, b.guarded + kPage, PROT_READ | PROT_WRITE);
+    device_.free(b.raw, b.bytes);
+  }
+}
+
+void GuardedBuffers::prepare(int poison) {
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const BufferSpec& spec = setup_.buffers[i];
+    if (spec.use == BufferUse::Output) fill16(blocks_[i].at, spec.bytes(), kPoison[poison]);
+    if (spec.use == BufferUse::InOut)
+      std::memcpy(blocks_[i].at, memory_.data() + setup_.layout.places[i].initial, spec.bytes());
+  }
+}
+
+std::optional<std::string> GuardedBuffers::broken_guard() const {
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    if (!setup_.buffers[i].written()) continue;
+    const Block& b = blocks_[i];
+    const size_t size = setup_.buffers[i].bytes();
+    const std::string buffer = "buffer " + std::to_string(i) + ": ";
+    for (size_t k = 0; k < kPage; ++k)
+      if (!keeps16(b.at - kPage, k, kGuard))
+        return buffer + "written " + std::to_string(kPage - k) + " bytes before its start";
+    for (size_t k = size; k < b.guarded; ++k)
+      if (!keeps16(b.at, k, kGuard)) return buffer + "written " + std::to_string(k - size) + " bytes past its end";
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> GuardedBuffers::outputs() const {
+  std::vector<std::string> out;
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    if (setup_.buffers[i].written())
+      out.emplace_back(reinterpret_cast<const char*>(blocks_[i].at), setup_.buffers[i].bytes());
+  return out;
+}
+
+template <class F>
+std::optional<std::string> GuardedBuffers::find(const std::vector<std::string>& first, F&& bad) const {
+  size_t which = 0;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const BufferSpec& spec = setup_.buffers[i];
+    if (!spec.written()) continue;
+    const auto* before = reinterpret_cast<const std::byte*>(first[which++].data());
+    const size_t size = static_cast<size_t>(spec.dtype.element_bytes());
+    for (size_t e = 0; e < static_cast<size_t>(spec.elements); ++e)
+      if (bad(spec, before, blocks_[i].at, e * size, size))
+        return "buffer " + std::to_string(i) + ": element " + std::to_string(e) + " of " + std::to_string(spec.elements);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> GuardedBuffers::unwritten(const std::vector<std::string>& first) const {
+  return find(first, [](const BufferSpec& spec, const std::byte* before, const std::byte* now, size_t at, size_t size) {
+    if (spec.use != BufferUse::Output) return false;
+    for (size_t k = at; k < at + size; ++k)
+      if (!keeps16(before, k, kPoison[0]) || !keeps16(now, k, kPoison[1])) return false;
+    return true;
+  });
+}
+std::optional<std::string> GuardedBuffers::different(const std::vector<std::string>& first) const {
+  return find(first, [](const BufferSpec&, const std::byte* before, const std::byte* now, size_t at, size_t size) {
+    return std::memcmp(before + at, now + at, size) != 0;
+  });
+}
+
+/// All of the shared memory but the control page: a wild write must not reach what the tuner compares with.
+void GuardedBuffers::protect_shared(int protection) const {
+  mprotect(memory_.data() + kPage, memory_.bytes() - kPage, protection);
+}
+
+void GuardedBuffers::publish() const {
+  protect_shared(PROT_READ | PROT_WRITE);
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    if (setup_.buffers[i].written())
+      std::memcpy(memory_.data() + setup_.layout.places[i].result, blocks_[i].at, setup_.buffers[i].bytes());
+  protect_shared(PROT_READ);
+}
+
+}  // namespace pg

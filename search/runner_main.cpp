@@ -1,0 +1,219 @@
+// picograd-runner PROTOCOL PARENT THREADS ISA EXTRA_BYTES: serves one tuner over the socket at descriptor 3 until it closes
+// it or dies.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <optional>
+
+#include "runtime/config.h"
+#include "search/guarded_buffers.h"
+#include "search/protocol.h"
+
+using namespace pg;
+
+namespace {
+
+// A first run meets cold caches: it may take this much longer than a settled one before it tells that a program is slow.
+constexpr double kColdFactor = 4, kColdMs = 0.5;
+constexpr int kLeastRounds = 3;       // of samples, when `enough_ms` cuts them short
+constexpr int kSlowAfter = 2;         // samples that must all be too slow: a single one may have been disturbed
+constexpr double kMostRepeats = 1e4;  // launches in a sample
+
+using Clock = std::chrono::steady_clock;
+double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+
+/// Caps private memory at what is in use now plus `extra`. Counted from now, since sanitizers reserve terabytes.
+void limit_memory(std::optional<size_t> extra) {
+  rlimit limit{};
+  getrlimit(RLIMIT_DATA, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  if (extra) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("VmData:")) limit.rlim_cur = std::strtoull(line.c_str() + 7, nullptr, 10) * 1024 + *extra;
+  }
+  setrlimit(RLIMIT_DATA, &limit);
+}
+
+class Job {
+ public:
+  Job(const RunJob& job, Device& device, GuardedBuffers& buffers, RunControl& control)
+      : job_(job), device_(device), buffers_(buffers), control_(control), entries_(job.programs.size()) {}
+
+  std::vector<RunResult> run() {
+    for (size_t i = 0; i < entries_.size(); ++i) load(i);
+    if (job_.check) {
+      for (size_t i = 0; i < entries_.size(); ++i) check(i);
+    } else {
+      time();
+    }
+    std::vector<RunResult> out;
+    for (Entry& e : entries_) out.push_back(std::move(e.result));
+    return out;
+  }
+
+ private:
+  struct Entry {
+    std::shared_ptr<Program> program;
+    RunResult result;
+    int64_t repeats = 1;
+    bool alive() const { return result.status == RunStatus::Ok; }
+  };
+
+  void fail(size_t i, RunStatus status, std::string reason) {
+    entries_[i].result.status = status;
+    entries_[i].result.reason = std::move(reason);
+  }
+
+  void load(size_t i) {
+    mark(i);
+    try {
+      entries_[i].program = device_.load(job_.programs[i].artifact, LaunchInfo{.name = job_.programs[i].artifact.name});
+    } catch (const std::exception& e) {
+      fail(i, RunStatus::CompileError, e.what());
+    }
+  }
+
+  /// Tells the watchdog what runs from now on.
+  void mark(size_t i) {
+    control_.program.store(static_cast<uint32_t>(i), std::memory_order_relaxed);
+    control_.progress.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  /// Milliseconds of one launch.
+  double sample(size_t i) {
+    mark(i);
+    const RunProgram& p = job_.programs[i];
+    const int64_t repeats = entries_[i].repeats;
+    const auto start = Clock::now();
+    for (int64_t k = 0; k < repeats; ++k) entries_[i].program->launch(buffers_.pointers(), p.variables, p.items);
+    return ms_since(start) / static_cast<double>(repeats);
+  }
+
+  /// The first run and what it tells of the speed and of the guards.
+  double first_run(size_t i) {
+    const double ms = sample(i);
+    const double give_up = job_.options.limits.give_up_ms;
+    if (const auto broken = buffers_.broken_guard()) {
+      entries_[i].result.guards_intact = false;
+      fail(i, RunStatus::Wrong, *broken);
+    } else if (give_up > 0 && ms > kColdFactor * give_up + kColdMs) {
+      fail(i, RunStatus::Slow, "the first run took " + std::to_string(ms) + " ms");
+    }
+    return ms;
+  }
+
+  void check(size_t i) {
+    if (!entries_[i].alive()) return;
+    RunResult& r = entries_[i].result;
+    buffers_.prepare(0);
+    r.ms.push_back(first_run(i));
+    if (!entries_[i].alive()) return;
+    const auto first = buffers_.outputs();
+    buffers_.prepare(1);
+    r.ms.push_back(sample(i));
+    if (const auto broken = buffers_.broken_guard()) {
+      r.guards_intact = false;
+      fail(i, RunStatus::Wrong, *broken);
+    } else if (const auto hole = buffers_.unwritten(first)) {
+      r.all_written = false;
+      fail(i, RunStatus::Wrong, *hole + " is not written");
+    } else if (const auto differs = buffers_.different(first)) {
+      r.deterministic = false;
+      fail(i, RunStatus::Wrong, *differs + " differs between two runs");
+    } else {
+      buffers_.publish();
+    }
+  }
+
+  void time() {
+    const TimeOptions& o = job_.options;
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      if (!entries_[i].alive()) continue;
+      first_run(i);
+      if (!entries_[i].alive()) continue;
+      const double ms = sample(i);  // warm: tells how many launches fill a sample
+      entries_[i].repeats = static_cast<int64_t>(std::clamp(o.sample_ms / std::max(ms, 1e-6), 1.0, kMostRepeats));
+    }
+    const auto start = Clock::now();
+    for (int round = 0; round < o.runs; ++round) {
+      if (o.enough_ms > 0 && round >= kLeastRounds && ms_since(start) > o.enough_ms) break;
+      for (size_t k = 0; k < entries_.size(); ++k) {
+        const size_t i = round % 2 == 0 ? k : entries_.size() - 1 - k;  // no program always runs after the same other
+        if (!entries_[i].alive()) continue;
+        auto& ms = entries_[i].result.ms;
+        ms.push_back(sample(i));
+        const double best = *std::min_element(ms.begin(), ms.end());
+        if (o.limits.give_up_ms > 0 && ms.size() >= kSlowAfter && best > o.limits.give_up_ms)
+          fail(i, RunStatus::Slow,
+               "the best of " + std::to_string(ms.size()) + " runs took " + std::to_string(best) + " ms");
+      }
+    }
+  }
+
+  const RunJob& job_;
+  Device& device_;
+  GuardedBuffers& buffers_;
+  RunControl& control_;
+  std::vector<Entry> entries_;
+};
+
+int serve(Device& device, size_t extra_bytes) {
+  Receiver receiver(kRunnerSocket);
+  SharedMemory memory;
+  std::unique_ptr<GuardedBuffers> buffers;
+  for (Frame frame; receiver.next(frame, -1) == Receive::Frame;) {
+    std::vector<RunResult> results;
+    if (kind(frame) == "setup") {
+      try {
+        RunSetup setup = setup_from(frame);
+        limit_memory(std::nullopt);
+        buffers.reset();
+        memory = SharedMemory::open(std::move(frame.file), setup.layout.bytes);
+        buffers = std::make_unique<GuardedBuffers>(device, std::move(setup), memory);
+        limit_memory(extra_bytes);
+      } catch (const std::exception& e) {
+        results.push_back({.status = RunStatus::Crash, .reason = e.what()});
+      }
+    } else {
+      const RunJob job = job_from(frame);
+      results = Job(job, device, *buffers, *reinterpret_cast<RunControl*>(memory.data())).run();
+    }
+    if (!send(kRunnerSocket, to_frame(results))) break;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2 || std::strtol(argv[1], nullptr, 10) != kProtocolVersion || argc != 6) {
+    std::fprintf(stderr, "picograd-runner is started by picograd, not by hand; both must be of the same version\n");
+    return kWrongVersionExit;
+  }
+  // No orphans, even from a hanging candidate. The parent may have died before the first line took effect.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != static_cast<pid_t>(std::strtol(argv[2], nullptr, 10))) return 1;
+  signal(SIGINT, SIG_IGN);  // Ctrl-C is for the tuner, which keeps what was measured
+  const rlimit no_core{};
+  setrlimit(RLIMIT_CORE, &no_core);  // crashes are expected here
+
+  try {
+    Config c = config();
+    c.threads = static_cast<int>(std::strtol(argv[3], nullptr, 10));
+    if (*argv[4]) c.isa = argv[4];
+    set_config(c);
+    return serve(device("CPU"), std::strtoull(argv[5], nullptr, 10));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "picograd-runner: %s\n", e.what());
+    return 1;
+  }
+}
