@@ -1,6 +1,6 @@
 // Tensors from host data, from device memory, from numbers.
 #include <cmath>
-#include <cstring>
+#include <cstdio>
 #include <numbers>
 
 #include "src/tensor/buffers.h"
@@ -25,6 +25,12 @@ Tensor copied(std::span<const T> data, DType dtype, const Shape& shape, Device& 
   auto memory = std::make_shared<Memory>(device, data.size_bytes());
   device.copy_in(memory->data(), data.data(), data.size_bytes());
   return realised(std::move(memory), dtype, shape);
+}
+
+std::string number_text(double v) {
+  char s[32];
+  std::snprintf(s, sizeof s, "%g", v);
+  return s;
 }
 
 /// splitmix64: number i of a seed's sequence, the same on every machine.
@@ -61,13 +67,15 @@ Tensor Tensor::empty(Shape shape, DType dtype, Device& device) {
 }
 
 Tensor Tensor::full(Shape shape, double value, DType dtype) {
+  if (!dtype.is_float() && !(value == std::floor(value) && std::abs(value) < 0x1p63))
+    throw UserError("full: " + number_text(value) + " is not a value of " + text(dtype));
   return Tensor(constant(dtype, value)).expand(std::move(shape));
 }
 
 Tensor Tensor::arange(Dim n, DType dtype) {
   if (!dtype.is_int()) throw UserError("arange: " + text(dtype) + " is not an integer type; cast the result instead");
   if (n.number() && *n.number() < 0) throw UserError("arange: " + text(n) + " elements");
-  return Tensor(UOp(Op::Arange, dtype, {}, {n.uop()}));
+  return Tensor(UOp(Op::Arange, dtype, {}, {(n + 0).uop()}));
 }
 
 Tensor Tensor::scalar(Dim value, DType dtype) { return Tensor(value.uop()).cast(dtype); }

@@ -33,7 +33,7 @@ Tensor bitwise(Op op, const char* name, const Tensor& a, const Tensor& b) {
 /// `value` as a tensor that leaves x's dtype alone where it can.
 Tensor beside(const Tensor& x, double value) {
   DType dtype = x.dtype();
-  if (!dtype.is_float() && value != std::floor(value)) dtype = dt::f32;
+  if (!dtype.is_float() && !(value == std::floor(value) && std::abs(value) < 0x1p63)) dtype = dt::f32;
   if (dtype.is_bool()) dtype = dt::i64;
   return Tensor::full(x.shape(), value, dtype);
 }
@@ -61,7 +61,7 @@ Tensor Tensor::erf() const { return float_unary(Op::Erf, *this); }
 Tensor Tensor::floor() const { return dtype().is_float() ? unary(Op::Floor, *this) : *this; }
 Tensor Tensor::abs() const { return dtype().is_unsigned() || dtype().is_bool() ? *this : maximum(neg()); }
 Tensor Tensor::relu() const { return maximum(beside(*this, 0)); }
-/// exp is kept finite so that the gradient, y·y·exp, is never 0·∞; below −80 the value is 0 to all purposes (1.8e-35).
+/// exp is kept finite so that the gradient, y·y·exp, is never 0·∞; below −80 the value is 0 to all purposes.
 Tensor Tensor::sigmoid() const {
   const Tensor e = as_float(*this).neg();
   return (e.minimum(beside(e, 80)).exp() + 1).reciprocal();

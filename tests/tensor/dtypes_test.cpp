@@ -28,6 +28,8 @@ TEST_CASE("a number leaves the dtype alone where it can") {
   CHECK((1 - of(dt::i32)).dtype() == dt::i32);
   CHECK((of(dt::i32) / 2).dtype() == dt::f32);
   CHECK((of(dt::i32) < 0.5).dtype() == dt::kBool);
+  CHECK((of(dt::i32) * 1e30).dtype() == dt::f32);
+  CHECK(of(dt::i64).maximum(Tensor::full({2}, 0, dt::i64)).dtype() == dt::i64);
 }
 
 TEST_CASE("functions of integers are f32") {

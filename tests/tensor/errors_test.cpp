@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cmath>
 
 #include "src/tensor/tensor.h"
 
@@ -96,6 +97,8 @@ TEST_CASE("errors of creation") {
   CHECK(ERROR(Tensor::from(std::span<const float>(five), {2, 3})) == "from: 5 values for the shape [2, 3] of 6 elements");
   CHECK(ERROR(Tensor::from(std::span<const float>(five), {n})) ==
         "from: the shape [n] holds Variables; shrink the tensor to known extents first");
+  CHECK(ERROR(Tensor::full({2}, 2.5, dt::i32)) == "full: 2.5 is not a value of i32");
+  CHECK(ERROR(Tensor::full({2}, INFINITY, dt::kBool)) == "full: inf is not a value of bool");
   CHECK(ERROR(Tensor::arange(3, dt::f32)) == "arange: f32 is not an integer type; cast the result instead");
   CHECK(ERROR(Tensor::arange(-3)) == "arange: -3 elements");
   CHECK(ERROR(Tensor::wrap(std::make_shared<Memory>(default_device(), 8), dt::f32, {3})) ==

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <thread>
+
 using namespace pg;
 
 namespace {
@@ -113,4 +115,16 @@ TEST_CASE("cached shapes go with their nodes") {
     CHECK(shape(x.exp()).rfind("[17, ", 0) == 0);
   }
   CHECK(live_uops() <= before + 2);  // `Dim` constants that other tests hold may differ, graphs may not stay
+}
+
+TEST_CASE("threads that ask for the same shapes at once agree") {
+  for (int round = 0; round < 50; ++round) {
+    UOp u = Tensor::empty({2, Dim(tokens)}).uop();
+    for (int i = 0; i < 40; ++i) u = alu(Op::Neg, u);
+    std::vector<std::string> seen(4);
+    std::vector<std::thread> threads;
+    for (std::string& s : seen) threads.emplace_back([&s, &u] { s = text(shape_of(u)); });
+    for (std::thread& t : threads) t.join();
+    for (const std::string& s : seen) CHECK(s == "[2, T]");
+  }
 }
