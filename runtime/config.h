@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct Config {
 const Config& config();
 /// Command-line options override the environment: called by the CLI before anything else reads it, and by tests.
 void set_config(Config);
-/// From an environment given as a lookup function (tests).
+/// From an environment given as a lookup function; empty: not set (tests).
+Config config_from(const std::function<std::string(const char* name)>& lookup);
 struct ConfigVariable {
   const char *name, *value, *meaning;   // value: the form of its value with the default
 };

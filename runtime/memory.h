@@ -28,6 +28,7 @@ class Memory {
   void* data_;
   size_t bytes_;
   std::shared_ptr<void> keep_;
+  bool owned_ = false;
 };
 using MemoryRef = std::shared_ptr<Memory>;
 

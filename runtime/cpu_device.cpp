@@ -1,0 +1,120 @@
+#include "runtime/cpu_device.h"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "runtime/shared_object.h"
+
+namespace pg {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double microseconds(Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
+
+// What waking the pool may cost; a launch that takes less alone runs alone.
+constexpr double kWorthSharing = 15;
+
+class CpuProgram final : public Program {
+ public:
+  CpuProgram(std::shared_ptr<SharedObject> code, const std::string& symbol, const LaunchInfo& launch, std::shared_ptr<ThreadPool> pool)
+      : code_(std::move(code)),
+        run_(reinterpret_cast<Kernel*>(code_->symbol(symbol))),
+        name_(launch.name),
+        buffers_(launch.params.size()),
+        variables_(launch.variables.size()),
+        pool_(std::move(pool)) {}
+
+  void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) override {
+    if (buffers.size() != buffers_ || variables.size() != variables_)
+      throw InternalError(name_ + ": launched with " + std::to_string(buffers.size()) + " buffers and " + std::to_string(variables.size()) +
+                          " variables instead of " + std::to_string(buffers_) + " and " + std::to_string(variables_));
+    if (items <= 0) return;
+    static_assert(sizeof(long) == sizeof(int64_t));
+    const long* v = reinterpret_cast<const long*>(variables.data());
+    const auto start = Clock::now();
+    // The first launch shares: it measures what the next ones will take.
+    const bool shared = items > 1 && pool_->threads() > 1 && (item_us_ == 0 || item_us_ * static_cast<double>(items) > kWorthSharing);
+    if (shared) pool_->run(items, [&](int64_t begin, int64_t end) { run_(buffers.data(), v, begin, end); });
+    else run_(buffers.data(), v, 0, items);
+    const double threads = shared ? static_cast<double>(std::min<int64_t>(items, pool_->threads())) : 1;
+    item_us_ = microseconds(Clock::now() - start) * threads / static_cast<double>(items);
+  }
+
+ private:
+  using Kernel = void(void* const*, const long*, long, long);
+  std::shared_ptr<SharedObject> code_;
+  Kernel* run_;
+  std::string name_;
+  size_t buffers_, variables_;
+  std::shared_ptr<ThreadPool> pool_;
+  double item_us_ = 0;   // of one item on one core, as last seen
+};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string s;
+  for (const std::string& w : words) s += (s.empty() ? "" : " ") + w;
+  return s;
+}
+
+}  // namespace
+
+CpuDevice::CpuDevice(const Config& c)
+    : cpu_(cpu_info()),
+      target_(cpu_target(cpu_, c.isa, c.threads)),
+      configured_clang_(c.clang),
+      cache_dir_(c.cache_dir),
+      pool_(std::make_shared<ThreadPool>(target_.cores)) {}
+
+DeviceInfo CpuDevice::info() const {
+  const nlohmann::json j = {{"cpu", cpu_.model},    {"isa", target_.isa},     {"features", joined(cpu_.features)}, {"cores", cpu_.cores},
+                            {"l1", cpu_.l1_bytes}, {"l2", cpu_.l2_bytes}, {"l3", cpu_.l3_bytes}};
+  const std::string text = j.dump();
+  return {ArtifactCache::key({text}), text};
+}
+
+ToolchainInfo CpuDevice::toolchain() const {
+  const nlohmann::json j = {{"compiler", compiler_version()}, {"flags", joined(clang_flags(target_.isa))}, {"codegen", kCodegenVersion}};
+  const std::string text = j.dump();
+  return {ArtifactCache::key({text}), text};
+}
+
+const ClangCompiler* CpuDevice::compiler() const {
+  std::call_once(looked_, [&] { compiler_ = ClangCompiler::find(configured_clang_); });
+  return compiler_ ? &*compiler_ : nullptr;
+}
+
+std::string CpuDevice::compiler_version() const {
+  if (const ClangCompiler* c = compiler()) return c->version;
+  const std::string last = ArtifactCache::last_compiler(cache_dir_);
+  return last.empty() ? "none" : last;
+}
+
+ArtifactCache& CpuDevice::cache() {
+  std::call_once(opened_, [&] { cache_.emplace(cache_dir_); });
+  return *cache_;
+}
+
+Artifact CpuDevice::compile(const Source& source) {
+  const std::string version = compiler_version();
+  const std::string machine = target_.isa == "native" ? cpu_.model + " " + joined(cpu_.features) : "";
+  const std::string key = ArtifactCache::key({source.text, joined(clang_flags(target_.isa)), version, machine});
+  if (auto known = cache().get(key)) return std::move(*known);
+  const ClangCompiler* clang = compiler();
+  if (!clang) throw UserError(missing_clang(configured_clang_));
+  const auto start = Clock::now();
+  Artifact made{source.name, with_context("compiling " + source.name, [&] { return compile_shared_object(*clang, target_.isa, source.text); }), 0};
+  made.compile_ms = microseconds(Clock::now() - start) / 1000;
+  cache().put(key, made);
+  cache().remember_compiler(version);
+  return made;
+}
+
+std::shared_ptr<Program> CpuDevice::load(const Artifact& artifact, const LaunchInfo& launch) {
+  return with_context("loading " + artifact.name, [&] {
+    return std::make_shared<CpuProgram>(std::make_shared<SharedObject>(artifact.bytes), artifact.name, launch, pool_);
+  });
+}
+
+}  // namespace pg

@@ -1,0 +1,46 @@
+#pragma once
+// The CPU: C through Clang, items spread over a pinned thread pool.
+#include <mutex>
+#include <optional>
+
+#include "runtime/artifact_cache.h"
+#include "runtime/clang.h"
+#include "runtime/config.h"
+#include "runtime/cpu_info.h"
+#include "runtime/host_memory.h"
+#include "runtime/pool.h"
+
+namespace pg {
+
+class CpuDevice final : public HostMemoryDevice {
+ public:
+  explicit CpuDevice(const Config&);
+  const std::string& name() const override { return name_; }
+  const Target& target() const override { return target_; }
+  DeviceInfo info() const override;
+  ToolchainInfo toolchain() const override;
+  Source render(const UOp& linear) const override { return render_c(linear); }
+  Artifact compile(const Source&) override;
+  std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) override;
+
+  /// Null: none on this machine.
+  const ClangCompiler* compiler() const;
+  const CpuInfo& cpu() const { return cpu_; }
+
+ private:
+  ArtifactCache& cache();
+  /// Without a compiler: the one that filled the artifact cache, whose kernels still load.
+  std::string compiler_version() const;
+
+  const std::string name_ = "CPU";
+  const CpuInfo cpu_;
+  const Target target_;
+  const std::string configured_clang_, cache_dir_;
+  std::shared_ptr<ThreadPool> pool_;
+  mutable std::once_flag looked_;
+  mutable std::optional<ClangCompiler> compiler_;
+  std::once_flag opened_;
+  std::optional<ArtifactCache> cache_;
+};
+
+}  // namespace pg
