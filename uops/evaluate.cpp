@@ -8,7 +8,9 @@
 namespace pg {
 
 namespace {
-Cell to_cell(const Number& n) { return std::holds_alternative<double>(n) ? cell(std::get<double>(n)) : cell(std::get<int64_t>(n)); }
+Cell to_cell(const Number& n) {
+  return std::holds_alternative<double>(n) ? cell(std::get<double>(n)) : cell(std::get<int64_t>(n));
+}
 
 Cell apply(const UOp& u, const Cell (&in)[3], bool exact) {
   if (u.dtype().lanes != 1) throw InternalError("evaluate: a vector: " + pretty(u));

@@ -19,6 +19,7 @@ int64_t evaluate(const UOp& expression, const Values& values = {});
 using Number = std::variant<int64_t, double>;
 /// Integers wrap to their dtype; floats are rounded to theirs, or kept in double when `exact`. `value_of` is asked before a
 /// node's sources are looked at; it answers for Variables, Ranges, Loads .. in the node's kind (integer or float).
-Number evaluate_number(const UOp& expression, const std::function<std::optional<Number>(const UOp&)>& value_of, bool exact = false);
+Number evaluate_number(const UOp& expression, const std::function<std::optional<Number>(const UOp&)>& value_of,
+                       bool exact = false);
 
 }  // namespace pg

@@ -48,7 +48,8 @@ void store_host(const Place& p, int64_t i, Cell v) {
 
 void poison(Place& p) {
   const bool floats = p.scalar >= Scalar::Float16;
-  const Cell bad = floats ? cell(std::numeric_limits<double>::quiet_NaN()) : settled(p.scalar, cell(int64_t{0x5a5a5a5a5a5a5a5a}), false);
+  const Cell bad =
+      floats ? cell(std::numeric_limits<double>::quiet_NaN()) : settled(p.scalar, cell(int64_t{0x5a5a5a5a5a5a5a5a}), false);
   std::fill(p.cells.begin(), p.cells.end(), bad);
 }
 
@@ -69,13 +70,15 @@ void watch(Place& p, int64_t i, int64_t item, bool writes) {
   Touched& t = p.touched[i];
   const auto other = [item](int64_t who) { return who != Touched::kNobody && who != item; };
   const auto complain = [&](int64_t who, const char* did) {
-    throw InternalError("item " + std::to_string(item) + (writes ? " writes" : " reads") + " element " + std::to_string(i) + " that " +
-                        (who == Touched::kSeveral ? "others " : "item " + std::to_string(who) + " ") + did);
+    throw InternalError("item " + std::to_string(item) + (writes ? " writes" : " reads") + " element " + std::to_string(i) +
+                        " that " + (who == Touched::kSeveral ? "others " : "item " + std::to_string(who) + " ") + did);
   };
   if (other(t.writer)) complain(t.writer, "wrote");
   if (writes && other(t.reader)) complain(t.reader, "read");
-  if (writes) t.writer = item;
-  else t.reader = other(t.reader) ? Touched::kSeveral : item;
+  if (writes)
+    t.writer = item;
+  else
+    t.reader = other(t.reader) ? Touched::kSeveral : item;
 }
 
 /// `item`: the grid item when races are looked for, else null.

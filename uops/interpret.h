@@ -9,20 +9,21 @@ namespace pg {
 
 struct HostBuffer {
   void* data = nullptr;
-  int64_t elements = 0;   // of the Param's element type
+  int64_t elements = 0;  // of the Param's element type
 };
 struct InterpretOptions {
   /// Floats are kept in double between ops (reference values for accuracy checks) instead of being rounded to their dtype.
   bool exact = false;
-  int64_t max_steps = 4'000'000'000;   // UserError "interpreter: step limit" beyond
-  /// InternalError when two grid items touch the same element of a buffer and one of them writes it: run in parallel they race.
+  int64_t max_steps = 4'000'000'000;  // UserError "interpreter: step limit" beyond
+  /// InternalError when two grid items touch the same element of a buffer and one of them writes it: run in parallel they
+  /// race.
   bool races = false;
 };
 /// Runs all grid items in order, or items [begin, end) when given. Private memory is poisoned (NaN, 0x5a..) at each item.
-/// `buffers` and `variables` are in the order of `params_of` and `variables_of` (uops/kernel.h). A cast of a float beyond the integer's
-/// range gives what x86 gives; Max and Min give NaN when either side is one.
-/// Throws InternalError with the UOp (pretty form) on an index out of bounds (gated lanes excepted), a read of unbound values,
-/// division by zero, a shift by the type's width or more, and on programs that linear.h does not allow.
+/// `buffers` and `variables` are in the order of `params_of` and `variables_of` (uops/kernel.h). A cast of a float beyond
+/// the integer's range gives what x86 gives; Max and Min give NaN when either side is one. Throws InternalError with the UOp
+/// (pretty form) on an index out of bounds (gated lanes excepted), a read of unbound values, division by zero, a shift by
+/// the type's width or more, and on programs that linear.h does not allow.
 void interpret(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables,
                const InterpretOptions& = {}, int64_t begin = 0, int64_t end = -1);
 

@@ -6,8 +6,9 @@
 namespace pg {
 
 /// Works on statement trees and on expressions alike.
-/// Post: no Exp, Log, Sin, Cos, Tanh, Erf, Recip remain; f16 and bf16 occur only in Load, Store, Cast, Bitcast, Const, Broadcast,
-/// Stack, Shuffle, Where, Memory and what names them (Param, Index): their arithmetic is done in f32 and rounded once per op.
+/// Post: no Exp, Log, Sin, Cos, Tanh, Erf, Recip remain; f16 and bf16 occur only in Load, Store, Cast, Bitcast, Const,
+/// Broadcast, Stack, Shuffle, Where, Memory and what names them (Param, Index): their arithmetic is done in f32 and rounded
+/// once per op.
 UOp ops_legalized(const UOp& root, const Target& target);
 
 }  // namespace pg

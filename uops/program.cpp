@@ -7,7 +7,9 @@
 namespace pg {
 
 namespace {
-[[noreturn]] void fail(const std::string& what, const UOp& u) { throw InternalError("interpreter: " + what + ": " + pretty(u)); }
+[[noreturn]] void fail(const std::string& what, const UOp& u) {
+  throw InternalError("interpreter: " + what + ": " + pretty(u));
+}
 
 std::string named(const UOp& buffer) {
   const auto* p = std::get_if<ParamArg>(&buffer.arg());
@@ -15,15 +17,17 @@ std::string named(const UOp& buffer) {
 }
 }  // namespace
 
-InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables, bool exact)
+InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBuffer> buffers,
+                                       std::span<const int64_t> variables, bool exact)
     : exact_(exact) {
   if (!linear.is(Op::Linear)) fail("not a Linear", linear);
   const UOps params = params_of(linear), names = variables_of(linear);
   if (params.size() != buffers.size())
-    throw InternalError("interpreter: " + std::to_string(buffers.size()) + " buffers for " + std::to_string(params.size()) + " Params");
+    throw InternalError("interpreter: " + std::to_string(buffers.size()) + " buffers for " + std::to_string(params.size()) +
+                        " Params");
   if (names.size() != variables.size())
-    throw InternalError("interpreter: " + std::to_string(variables.size()) + " integers for " + std::to_string(names.size()) +
-                        " Variables");
+    throw InternalError("interpreter: " + std::to_string(variables.size()) + " integers for " +
+                        std::to_string(names.size()) + " Variables");
   for (size_t i = 0; i < params.size(); ++i) {
     if (!buffers[i].data && buffers[i].elements > 0) fail("no memory behind", params[i]);
     Place& p = new_place();
@@ -61,9 +65,12 @@ const Cell* InterpretedProgram::value(const UOp& u) {
   const int lanes = u.dtype().lanes;
   Cell* c = new_cells(lanes);
   for (int i = 0; i < lanes; ++i)
-    if (u.is(Op::Lanes)) c[i] = cell(int64_t{i});
-    else if (const double* f = std::get_if<double>(&u.arg())) c[i] = settled(u.dtype().scalar, cell(*f), exact_);
-    else c[i] = cell(u.arg_as<int64_t>());
+    if (u.is(Op::Lanes))
+      c[i] = cell(int64_t{i});
+    else if (const double* f = std::get_if<double>(&u.arg()))
+      c[i] = settled(u.dtype().scalar, cell(*f), exact_);
+    else
+      c[i] = cell(u.arg_as<int64_t>());
   bound_[u.id()] = {.cells = c};
   return c;
 }
@@ -82,7 +89,8 @@ void InterpretedProgram::access(Instruction& in, const UOp& index, const UOp& ga
   in.gather = i.dtype().lanes != 1;
   if (index.dtype().scalar != in.place->scalar) fail("the Index is not of " + named(buffer) + "'s type", in.node);
   if (in.gather && in.lanes != i.dtype().lanes) fail("one index a lane is needed", in.node);
-  if (in.place->lanes != 1 && (in.gather || in.lanes != in.place->lanes)) fail("vector registers are accessed whole", in.node);
+  if (in.place->lanes != 1 && (in.gather || in.lanes != in.place->lanes))
+    fail("vector registers are accessed whole", in.node);
   if (!gate) return;
   if (gate.dtype() != dt::kBool.vec(in.lanes)) fail("the gate needs a bool for each lane", in.node);
   in.src[2] = value(gate);
@@ -162,7 +170,8 @@ void InterpretedProgram::add(const UOp& entry) {
         if (i < 3) in.src[i] = in.parts.back();
       }
       in.in = src[0].dtype().scalar;
-      if (in.op == Op::Stack && static_cast<int>(src.size()) != in.lanes) fail("a Stack needs a source for each lane", entry);
+      if (in.op == Op::Stack && static_cast<int>(src.size()) != in.lanes)
+        fail("a Stack needs a source for each lane", entry);
       if (in.op == Op::Shuffle) {
         const Ints& from = entry.arg_as<Ints>();
         if (static_cast<int>(from.size()) != in.lanes) fail("a Shuffle needs a number for each lane", entry);

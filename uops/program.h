@@ -1,5 +1,6 @@
 #pragma once
-// A Linear made ready to run: every source resolved to the cells that hold it, every scope to jumps. Internal to interpret.cpp.
+// A Linear made ready to run: every source resolved to the cells that hold it, every scope to jumps. Internal to
+// interpret.cpp.
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -22,20 +23,20 @@ struct Place {
   void* host = nullptr;          // a Param's buffer, or
   std::vector<Cell> cells = {};  // private memory
   int64_t elements = 0;
-  int lanes = 1;                 // of an element: vector registers
+  int lanes = 1;                      // of an element: vector registers
   std::vector<Touched> touched = {};  // one an element when races are looked for
 };
 
 struct Instruction {
-  Op op;                         // an elementwise op, Broadcast, Stack, Shuffle, Load, Store, Memory, For, If, End
+  Op op;  // an elementwise op, Broadcast, Stack, Shuffle, Load, Store, Memory, For, If, End
   Scalar in = Scalar::Void, out = Scalar::Void;
   int lanes = 1;
-  Cell* result = nullptr;        // For: the counter, and its limit behind it
-  const Cell* src[3] = {};       // Load, Store: index, value, gate
+  Cell* result = nullptr;   // For: the counter, and its limit behind it
+  const Cell* src[3] = {};  // Load, Store: index, value, gate
   Place* place = nullptr;
-  bool gather = false;           // one index a lane
+  bool gather = false;  // one index a lane
   bool grid = false;
-  int jump = 0;                  // For, If: past the End; End: the body of its For, or the next instruction
+  int jump = 0;                         // For, If: past the End; End: the body of its For, or the next instruction
   std::vector<const Cell*> parts = {};  // Stack, Shuffle: the source of each lane
   UOp node;
 };
@@ -52,8 +53,8 @@ class InterpretedProgram {
     Place* place = nullptr;
   };
   struct Scope {
-    int opened_by;                                           // instruction
-    std::vector<std::pair<const void*, Binding>> shadowed;   // newest last
+    int opened_by;                                          // instruction
+    std::vector<std::pair<const void*, Binding>> shadowed;  // newest last
   };
 
   Cell* new_cells(int n);

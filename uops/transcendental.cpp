@@ -1,6 +1,6 @@
 // How the coefficients were made: a weighted minimax fit (Lawson's iteration on 1200 Chebyshev nodes, 40-digit reference
-// values), rounded to f32 one by one from the lowest degree, the others fitted anew each time. Each table says its interval and
-// the largest relative error of the function that it leaves with these rounded coefficients (2^-24 is half an ulp).
+// values), rounded to f32 one by one from the lowest degree, the others fitted anew each time. Each table says its interval
+// and the largest relative error of the function that it leaves with these rounded coefficients (2^-24 is half an ulp).
 #include "uops/transcendental.h"
 
 #include <initializer_list>
@@ -97,7 +97,8 @@ UOp log_f32(const UOp& x) {
                                0x1.055eaep-3, -0x1.38c974p-4});
   const UOp small = fma(f * f, fma(q, f, like(f, -0.5)), times(e, kLn2[1]));  // all that is small beside f and e·ln 2
   const UOp y = fma(e, kLn2[0], f + small);
-  const UOp not_positive = where(alu(Op::Eq, x, like(x, 0.0)), like(x, -kInfinity), like(x, std::numeric_limits<double>::quiet_NaN()));
+  const UOp not_positive =
+      where(alu(Op::Eq, x, like(x, 0.0)), like(x, -kInfinity), like(x, std::numeric_limits<double>::quiet_NaN()));
   return where(less(0.0, x), where(less(x, kInfinity), y, x), not_positive);
 }
 
@@ -116,7 +117,8 @@ struct Reduced {
 Reduced reduced_moderate(const UOp& x) {
   const UOp k = alu(Op::Floor, fma(x, kTwoOverPi, like(x, 0.5)));
   const UOp first = fma(k, -kHalfPi[1], fma(k, -kHalfPi[0], x)), r = fma(k, -kHalfPi[2], first);
-  return {recast(converted(k, dt::i32), dt::u32), r, fma(k, -kHalfPi[2], first - r)};  // first and r are near: the − is exact
+  const UOp rest = fma(k, -kHalfPi[2], first - r);  // exact: first and r are near each other
+  return {recast(converted(k, dt::i32), dt::u32), r, rest};
 }
 
 /// Payne and Hanek: x ≥ 2^16. x = m · 2^(e−23) with a 24-bit m. The bits of 2/π whose products with x are multiples of 4
@@ -189,7 +191,8 @@ UOp erf_f32(const UOp& x) {
   constexpr double kSmall = 0.875, kOne = 4;  // from 3.92 on it is 1
   const UOp a = magnitude(x), z = a * a;
   // erf a / a − 1 in a², a ≤ 0.875: 1.4e-8 = 2^-26.1 of erf
-  const UOp p = polynomial(z, {0x1.06eba6p-3, -0x1.8126ecp-2, 0x1.ce1b86p-4, -0x1.b69b8cp-6, 0x1.479beep-8, -0x1.3ba434p-11});
+  const UOp p =
+      polynomial(z, {0x1.06eba6p-3, -0x1.8126ecp-2, 0x1.ce1b86p-4, -0x1.b69b8cp-6, 0x1.479beep-8, -0x1.3ba434p-11});
   const UOp small = fma(p, a, a);
   // −log(1 − erf a) / a, 0.875 ≤ a ≤ 4: 3.2e-9 = 2^-28.2 of erf
   const UOp t = where(less(a, kOne), a, like(a, kOne));

@@ -1,7 +1,7 @@
 #pragma once
-// exp, log, sin, cos, tanh and erf as programs of ops that every CPU has, without branches: they vectorise. The argument is f32
-// with any number of lanes. At most 2 ulp on every f32, subnormal results included; ±0, ±∞ and NaN as C's libm.
-// Safe under contraction: wherever a rounding matters an Fma says so, and no step needs an unfused a*b + c.
+// exp, log, sin, cos, tanh and erf as programs of ops that every CPU has, without branches: they vectorise. The argument is
+// f32 with any number of lanes. At most 2 ulp on every f32, subnormal results included; ±0, ±∞ and NaN as C's libm. Safe
+// under contraction: wherever a rounding matters an Fma says so, and no step needs an unfused a*b + c.
 #include "uops/uop.h"
 
 namespace pg {

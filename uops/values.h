@@ -96,7 +96,8 @@ inline double compute_float(Op op, double a, double b, double c, bool exact) {
     case Op::Max: return a > b || a != a ? a : b;  // a NaN on either side wins
     case Op::Min: return a < b || a != a ? a : b;
     case Op::Fma:
-      return exact ? std::fma(a, b, c) : double{std::fma(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c))};
+      return exact ? std::fma(a, b, c)
+                   : double{std::fma(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c))};
     default: throw InternalError(std::string(info(op).name) + " is not an op on floats");
   }
 }

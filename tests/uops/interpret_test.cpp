@@ -19,9 +19,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 UOp linear(std::initializer_list<UOp> entries) { return UOp(Op::Linear, dt::kVoid, std::string("test"), entries); }
 UOp param(int64_t slot, const char* name, DType t = dt::f32) { return UOp(Op::Param, t, ParamArg{slot, name}, {iconst(0)}); }
-UOp memory(int64_t number, DType t, int64_t extent) {
-  return UOp(Op::Memory, t, ParamArg{number, "acc"}, {iconst(extent)});
-}
+UOp memory(int64_t number, DType t, int64_t extent) { return UOp(Op::Memory, t, ParamArg{number, "acc"}, {iconst(extent)}); }
 UOp at(const UOp& buffer, const UOp& i, DType t = dt::kVoid) {
   return UOp(Op::Index, t == dt::kVoid ? buffer.dtype() : t, {}, {buffer, i});
 }
@@ -45,11 +43,11 @@ std::string error_of(const UOp& program, std::vector<HostBuffer> buffers, std::v
   return "";
 }
 bool contains(const std::string& s, const char* part) { return s.find(part) != s.npos; }
-#define CHECK_ERROR(message, ...)                \
-  do {                                           \
+#define CHECK_ERROR(message, ...)                  \
+  do {                                             \
     const std::string got = error_of(__VA_ARGS__); \
-    CAPTURE(got);                                \
-    CHECK(contains(got, message));               \
+    CAPTURE(got);                                  \
+    CHECK(contains(got, message));                 \
   } while (0)
 
 /// out[0] = op applied to the sources.
@@ -70,10 +68,12 @@ TEST_CASE("interpret: an accumulator is read before and after its store") {
   std::vector<float> x(10), y(2, -1);
   std::iota(x.begin(), x.end(), 1.0f);
   const UOp out = param(0, "out"), in = param(1, "in");
-  const UOp r = range("k", iconst(10)), acc = memory(0, dt::f32, 1), cell = at(acc, iconst(0)), l = load(cell), v = load(at(in, r));
+  const UOp r = range("k", iconst(10)), acc = memory(0, dt::f32, 1), cell = at(acc, iconst(0)), l = load(cell),
+            v = load(at(in, r));
   const UOp sum = l + v;
-  const UOp program = linear({acc, store(cell, constant(dt::f32, 0.0)), l, store(at(out, iconst(1)), l), loop(r), l, v, sum,
-                              store(cell, sum), end(loop(r)), store(at(out, iconst(1)), l), l, store(at(out, iconst(0)), l)});
+  const UOp program =
+      linear({acc, store(cell, constant(dt::f32, 0.0)), l, store(at(out, iconst(1)), l), loop(r), l, v, sum,
+              store(cell, sum), end(loop(r)), store(at(out, iconst(1)), l), l, store(at(out, iconst(0)), l)});
   interpret(program, std::vector{host(y), host(x)}, {});
   CHECK(y[0] == 55);
   CHECK(y[1] == 0);  // after the loop the load before it counts again, until it is listed anew
@@ -83,7 +83,8 @@ TEST_CASE("interpret: a scope's values and memory end with it") {
   std::vector<float> y(4);
   const UOp out = param(0, "out"), r = range("i", iconst(2)), v = cast(r, dt::f32), acc = memory(0, dt::f32, 1);
   CHECK_ERROR("nothing has bound here", linear({loop(r), v, end(loop(r)), store(at(out, iconst(0)), v)}), {host(y)});
-  CHECK_ERROR("nothing has bound here", linear({loop(r), v, end(loop(r)), store(at(out, r), constant(dt::f32, 1.0))}), {host(y)});
+  CHECK_ERROR("nothing has bound here", linear({loop(r), v, end(loop(r)), store(at(out, r), constant(dt::f32, 1.0))}),
+              {host(y)});
   CHECK_ERROR("nothing has bound here", linear({store(at(out, iconst(0)), v), v}), {host(y)});
   const UOp l = load(at(acc, iconst(0)));
   CHECK_ERROR("not alive", linear({loop(r), acc, end(loop(r)), l}), {});
@@ -103,8 +104,9 @@ TEST_CASE("interpret: private memory is poisoned") {
   std::vector<int32_t> n(1);
   const UOp mf = memory(0, dt::f32, 4), mi = memory(1, dt::i32, 4);
   const UOp lf = load(at(mf, iconst(3))), li = load(at(mi, iconst(0)));
-  interpret(linear({mf, mi, lf, li, store(at(param(0, "f"), iconst(0)), lf), store(at(param(1, "n", dt::i32), iconst(0)), li)}),
-            std::vector{host(f), host(n)}, {});
+  interpret(
+      linear({mf, mi, lf, li, store(at(param(0, "f"), iconst(0)), lf), store(at(param(1, "n", dt::i32), iconst(0)), li)}),
+      std::vector{host(f), host(n)}, {});
   CHECK(std::isnan(f[0]));
   CHECK(n[0] == 0x5a5a5a5a);
 }
@@ -134,21 +136,24 @@ TEST_CASE("interpret: the grid's items") {
 
 TEST_CASE("interpret: grid items that race are found when asked for") {
   std::vector<int64_t> y(8);
-  const UOp r = range("g", iconst(4), 0, Kind::Grid), out = param(0, "out", dt::i64), half = idiv(r, iconst(2)), next = r + iconst(1);
+  const UOp r = range("g", iconst(4), 0, Kind::Grid), out = param(0, "out", dt::i64), half = idiv(r, iconst(2)),
+            next = r + iconst(1);
   const UOp mine = load(at(out, r)), neighbour = load(at(out, next)), first = load(at(out, iconst(7)));
   const InterpretOptions races{.races = true};
   const UOp collide = linear({loop(r), half, store(at(out, half), r), end(loop(r))});
   CHECK_ERROR("item 1 writes element 0 that item 0 wrote", collide, {host(y)}, {}, races);
   CHECK_ERROR("", collide, {host(y)});
-  CHECK_ERROR("item 1 writes element 1 that item 0 read", linear({loop(r), next, neighbour, store(at(out, r), neighbour), end(loop(r))}),
-              {host(y)}, {}, races);
-  CHECK_ERROR("item 1 reads element 1 that item 0 wrote", linear({loop(r), next, store(at(out, next), r), mine, end(loop(r))}), {host(y)},
-              {}, races);
+  CHECK_ERROR("item 1 writes element 1 that item 0 read",
+              linear({loop(r), next, neighbour, store(at(out, r), neighbour), end(loop(r))}), {host(y)}, {}, races);
+  CHECK_ERROR("item 1 reads element 1 that item 0 wrote",
+              linear({loop(r), next, store(at(out, next), r), mine, end(loop(r))}), {host(y)}, {}, races);
   const UOp last = alu(Op::Eq, r, iconst(3));
   CHECK_ERROR("item 3 writes element 7 that others read",
-              linear({loop(r), first, last, when(last), store(at(out, iconst(7)), r), end(when(last)), end(loop(r))}), {host(y)}, {}, races);
-  CHECK_ERROR("", linear({loop(r), first, mine, store(at(out, r), mine), mine, end(loop(r)), store(at(out, iconst(0)), iconst(1))}),
+              linear({loop(r), first, last, when(last), store(at(out, iconst(7)), r), end(when(last)), end(loop(r))}),
               {host(y)}, {}, races);
+  CHECK_ERROR(
+      "", linear({loop(r), first, mine, store(at(out, r), mine), mine, end(loop(r)), store(at(out, iconst(0)), iconst(1))}),
+      {host(y)}, {}, races);
 }
 
 TEST_CASE("interpret: runs, gathers and scatters") {
@@ -158,7 +163,8 @@ TEST_CASE("interpret: runs, gathers and scatters") {
   const UOp run = load(at(in, iconst(5), dt::f32.vec(4))), picked = load(at(in, i, dt::f32.vec(4)));
   interpret(linear({run, store(at(out, iconst(1), dt::f32.vec(4)), run)}), std::vector{host(y), host(x)}, {});
   CHECK(y == std::vector<float>{0, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0});
-  interpret(linear({three, i, picked, store(at(out, iconst(1), dt::f32.vec(4)), picked)}), std::vector{host(y), host(x)}, {});
+  interpret(linear({three, i, picked, store(at(out, iconst(1), dt::f32.vec(4)), picked)}), std::vector{host(y), host(x)},
+            {});
   CHECK(y == std::vector<float>{0, 0, 3, 6, 9, 0, 0, 0, 0, 0, 0, 0});
   interpret(linear({three, i, run, store(at(out, i, dt::f32.vec(4)), run)}), std::vector{host(y), host(x)}, {});
   CHECK(y == std::vector<float>{5, 0, 3, 6, 9, 0, 7, 0, 0, 8, 0, 0});
@@ -168,7 +174,8 @@ TEST_CASE("interpret: a memory of vector registers") {
   std::vector<float> y(8), x(8);
   std::iota(x.begin(), x.end(), 0.0f);
   const DType v4 = dt::f32.vec(4);
-  const UOp out = param(0, "out"), in = param(1, "in"), regs = memory(0, v4, 2), r = range("i", iconst(2)), four = r * iconst(4);
+  const UOp out = param(0, "out"), in = param(1, "in"), regs = memory(0, v4, 2), r = range("i", iconst(2)),
+            four = r * iconst(4);
   const UOp v = load(at(in, four, v4)), l0 = load(at(regs, iconst(0))), l1 = load(at(regs, iconst(1)));
   interpret(linear({regs, loop(r), four, v, store(at(regs, r), v), end(loop(r)), l0, l1, store(at(out, iconst(0), v4), l1),
                     store(at(out, iconst(4), v4), l0)}),
@@ -249,7 +256,8 @@ TEST_CASE("interpret: division by zero, shifts, the step limit") {
 TEST_CASE("interpret: a For of no trips and an If that is false are skipped") {
   std::vector<int64_t> y(1, 5);
   const UOp out = param(0, "out", dt::i64), n = variable("n", 0, 9), r = range("i", n), no = alu(Op::Lt, n, iconst(0));
-  interpret(linear({loop(r), store(at(out, iconst(0)), r), end(loop(r)), no, when(no), store(at(out, iconst(7)), n), end(when(no))}),
+  interpret(linear({loop(r), store(at(out, iconst(0)), r), end(loop(r)), no, when(no), store(at(out, iconst(7)), n),
+                    end(when(no))}),
             std::vector{host(y)}, std::vector<int64_t>{0});
   CHECK(y[0] == 5);
 }
@@ -304,10 +312,14 @@ TEST_CASE("half: every f16 and bf16 survives a round trip, and rounding is to ne
   for (uint32_t b = 0; b < 0x10000; ++b) {
     const uint16_t bits = static_cast<uint16_t>(b);
     const bool nan16 = (b & 0x7fff) > 0x7c00, nanb = (b & 0x7fff) > 0x7f80;
-    if (!nan16) REQUIRE(to_f16(from_f16(bits)) == bits);
-    else REQUIRE(std::isnan(from_f16(to_f16(from_f16(bits)))));
-    if (!nanb) REQUIRE(to_bf16(from_bf16(bits)) == bits);
-    else REQUIRE(std::isnan(from_bf16(to_bf16(from_bf16(bits)))));
+    if (!nan16)
+      REQUIRE(to_f16(from_f16(bits)) == bits);
+    else
+      REQUIRE(std::isnan(from_f16(to_f16(from_f16(bits)))));
+    if (!nanb)
+      REQUIRE(to_bf16(from_bf16(bits)) == bits);
+    else
+      REQUIRE(std::isnan(from_bf16(to_bf16(from_bf16(bits)))));
     if (nan16 || (b & 0x7fff) >= 0x7bff) continue;
     // half way to the next one goes to the even one, a little more to the next
     const float x = from_f16(bits), next = from_f16(static_cast<uint16_t>(b + 1)), middle = (x + next) / 2;

@@ -23,7 +23,8 @@ bool legal(const UOp& root) {
   for (const UOp& u : toposort(root)) {
     if (u.op() >= Op::Exp && u.op() <= Op::Erf) return false;
     if (u.is(Op::Recip)) return false;
-    const bool may_be_half = !info(u.op()).has(op_flag::Elementwise) || u.is(Op::Cast) || u.is(Op::Bitcast) || u.is(Op::Where);
+    const bool may_be_half =
+        !info(u.op()).has(op_flag::Elementwise) || u.is(Op::Cast) || u.is(Op::Bitcast) || u.is(Op::Where);
     if (may_be_half) continue;
     if (is_half(u.dtype().element())) return false;
     for (const UOp& s : u.src())
@@ -32,15 +33,17 @@ bool legal(const UOp& root) {
   return true;
 }
 double value(const UOp& u, const UOp& x, double vx, const UOp& y = {}, double vy = 0) {
-  const Number n = evaluate_number(u, [&](const UOp& v) { return v == x ? std::optional<Number>(vx) : v == y ? std::optional<Number>(vy) : std::nullopt; });
+  const Number n = evaluate_number(u, [&](const UOp& v) {
+    return v == x ? std::optional<Number>(vx) : v == y ? std::optional<Number>(vy) : std::nullopt;
+  });
   return std::holds_alternative<double>(n) ? std::get<double>(n) : static_cast<double>(std::get<int64_t>(n));
 }
 }  // namespace
 
 TEST_CASE("legalize: what the machine has stays the same node") {
   const UOp x = load(element("a", dt::f32, iconst(0)));
-  for (const UOp& u : {x + x, alu(Op::Sqrt, x), alu(Op::Floor, x), alu(Op::Fma, x, x, x), alu(Op::Div, x, x), alu(Op::Neg, x),
-                       alu(Op::Neg, iconst(3)), cast(x, dt::f16), cast(x, dt::i32), alu(Op::Max, x, x)})
+  for (const UOp& u : {x + x, alu(Op::Sqrt, x), alu(Op::Floor, x), alu(Op::Fma, x, x, x), alu(Op::Div, x, x),
+                       alu(Op::Neg, x), alu(Op::Neg, iconst(3)), cast(x, dt::f16), cast(x, dt::i32), alu(Op::Max, x, x)})
     CHECK(ops_legalized(u, {}) == u);
 }
 
@@ -53,7 +56,8 @@ TEST_CASE("legalize: statement trees") {
   const UOp r = range("i", iconst(4)), x = load(element("b", dt::f32, r)), y = element("a", dt::f32, r);
   const UOp s = store(y, alu(Op::Exp, x)), t = store(element("c", dt::f32, r), alu(Op::Sin, alu(Op::Recip, x)));
   const UOp all(Op::StoreAll, dt::kVoid, {}, {s, t});
-  const UOp branch(Op::If, dt::kVoid, {}, {alu(Op::Lt, alu(Op::Tanh, load(element("d", dt::f16, r))), constant(dt::f16, 0.5)), all});
+  const UOp branch(Op::If, dt::kVoid, {},
+                   {alu(Op::Lt, alu(Op::Tanh, load(element("d", dt::f16, r))), constant(dt::f16, 0.5)), all});
   const UOp body = block(std::vector<UOp>{s, branch}), tree(Op::For, dt::kVoid, {}, {r, body});
   CHECK_FALSE(legal(tree));
   const UOp done = ops_legalized(tree, {});
@@ -110,7 +114,9 @@ TEST_CASE("legalize: random expressions of 16-bit floats keep their value") {
     }
     const UOp e = pool.back(), l = ops_legalized(e, {});
     REQUIRE(legal(l));
-    const auto round = [&](double v) { return t == dt::f16 ? from_f16(to_f16(static_cast<float>(v))) : from_bf16(to_bf16(static_cast<float>(v))); };
+    const auto round = [&](double v) {
+      return t == dt::f16 ? from_f16(to_f16(static_cast<float>(v))) : from_bf16(to_bf16(static_cast<float>(v)));
+    };
     const double vx = round((pick(2000) - 1000) / 128.0), vy = round((pick(2000) - 1000) / 64.0);
     const double want = value(e, x, vx, y, vy), got = value(l, x, vx, y, vy);
     CAPTURE(trial);
@@ -123,7 +129,8 @@ TEST_CASE("legalize: transcendentals of 16-bit floats are the f32 ones, rounded"
   const struct {
     Op op;
     double (*reference)(double);
-  } rows[] = {{Op::Exp, std::exp}, {Op::Log, std::log}, {Op::Sin, std::sin}, {Op::Cos, std::cos}, {Op::Tanh, std::tanh}, {Op::Erf, std::erf}};
+  } rows[] = {{Op::Exp, std::exp}, {Op::Log, std::log},   {Op::Sin, std::sin},
+              {Op::Cos, std::cos}, {Op::Tanh, std::tanh}, {Op::Erf, std::erf}};
   for (const auto& row : rows) {
     const UOp l = ops_legalized(alu(row.op, x), {});
     REQUIRE(legal(l));

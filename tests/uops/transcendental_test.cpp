@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -56,7 +57,8 @@ std::vector<float> results(const Function& f, std::vector<float> x, bool contrac
     if (is_linear_value(u)) entries.push_back(u);
   entries.push_back(store(at(param(0, "y")), value));
   entries.push_back(UOp(Op::End, dt::kVoid, {}, {loop}));
-  const std::vector<HostBuffer> buffers{{y.data(), static_cast<int64_t>(y.size())}, {x.data(), static_cast<int64_t>(x.size())}};
+  const std::vector<HostBuffer> buffers{{y.data(), static_cast<int64_t>(y.size())},
+                                        {x.data(), static_cast<int64_t>(x.size())}};
   interpret(UOp(Op::Linear, dt::kVoid, std::string("f"), entries), buffers, {}, {.exact = exact});
   y.resize(n);
   return y;
@@ -64,11 +66,12 @@ std::vector<float> results(const Function& f, std::vector<float> x, bool contrac
 
 /// In units of the last place that f32 has at the true value.
 double ulps(float got, double want) {
-  if (std::isnan(want) || std::isnan(got)) return std::isnan(want) && std::isnan(got) ? 0 : 1e30;
-  const float rounded = static_cast<float>(want);
-  if (got == rounded) return std::isinf(got) ? 0 : std::fabs(got - want) / std::ldexp(1.0, std::max(want == 0 ? -126 : std::ilogb(want), -126) - 23);
-  if (std::isinf(got) || std::isinf(want)) return 1e30;
-  return std::fabs(got - want) / std::ldexp(1.0, std::max(want == 0 ? -126 : std::min(std::ilogb(want), 127), -126) - 23);
+  constexpr double kWrong = 1e30;
+  if (std::isnan(want) || std::isnan(got)) return std::isnan(want) && std::isnan(got) ? 0 : kWrong;
+  if (std::isinf(got)) return got == static_cast<float>(want) ? 0 : kWrong;
+  if (std::isinf(want)) return kWrong;
+  const int exponent = want == 0 ? -126 : std::clamp(std::ilogb(want), -126, 127);
+  return std::fabs(got - want) / std::ldexp(1.0, exponent - 23);
 }
 
 void check(const Function& f, const std::vector<float>& x, double limit) {
@@ -122,14 +125,16 @@ TEST_CASE("transcendental: sin and cos next to the multiples of π/2") {
       x.insert(x.end(), {f, std::nextafter(f, 0.0f), -std::nextafter(f, 2 * f)});
     }
   // the f32s that come nearest to a multiple of π/2, small, middle and huge (Muller et al., Handbook, chapter 11)
-  for (float f : {0x1.6480c4p+29f, 0x1.6ac5b2p+32f, 0x1.f22fb4p+23f, 0x1.921fb6p+0f, 131072.0f, 131071.99f, 65536.0f}) x.push_back(f);
+  for (float f : {0x1.6480c4p+29f, 0x1.6ac5b2p+32f, 0x1.f22fb4p+23f, 0x1.921fb6p+0f, 131072.0f, 131071.99f, 65536.0f})
+    x.push_back(f);
   for (int i : {2, 3}) check(kFunctions[i], x, 2.0);
 }
 
 TEST_CASE("transcendental: special values, with their signs") {
   constexpr float kInf = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
   const float kMax = std::numeric_limits<float>::max(), kTiny = std::numeric_limits<float>::denorm_min();
-  const std::vector<float> x{0.0f, -0.0f, kInf, -kInf, kNan, -kNan, kMax, -kMax, kTiny, -kTiny, 0x1p-126f, -0x1p-126f, 1, -1};
+  const std::vector<float> x{0.0f,  -0.0f, kInf,   -kInf,     kNan,       -kNan, kMax,
+                             -kMax, kTiny, -kTiny, 0x1p-126f, -0x1p-126f, 1,     -1};
   for (const Function& f : kFunctions) {
     const std::vector<float> y = results(f, x, false);
     for (size_t i = 0; i < x.size(); ++i) {
@@ -159,6 +164,7 @@ TEST_CASE("transcendental: scalar and vector programs agree, and evaluation in d
     const std::vector<float> y = results(f, {0.7f}, false), exact = results(f, {0.7f}, false, true);
     CHECK(std::fabs(exact[0] - y[0]) <= 2e-7f);
     CHECK(ulps(exact[0], f.reference(0.7f)) <= 1.0);
-    for (const UOp& u : toposort(v)) CHECK_FALSE(((u.op() >= Op::Exp && u.op() <= Op::Erf) || u.is(Op::IDiv) || u.is(Op::Mod)));
+    for (const UOp& u : toposort(v))
+      CHECK_FALSE(((u.op() >= Op::Exp && u.op() <= Op::Erf) || u.is(Op::IDiv) || u.is(Op::Mod)));
   }
 }
