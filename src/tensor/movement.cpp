@@ -131,6 +131,7 @@ Tensor Tensor::slice(int axis, Dim begin, Dim end) const {
 Tensor Tensor::flip(std::vector<int> axes) const {
   const Shape from = shape();
   Ints flipped;
+  if (axes.empty()) return *this;
   for (const int axis : checked_axes("flip", axes, from))
     if (from[axis].number() != 1) flipped.push_back(axis);
   return flipped.empty() ? *this : Tensor(UOp(Op::Flip, dtype(), std::move(flipped), {uop_}));

@@ -95,6 +95,7 @@ TEST_CASE("movement that changes nothing is the tensor itself; chains collapse")
   CHECK(x.pad({{0, 0}, {0, 0}}).uop() == x.uop());
   CHECK(x.slice(0, 0, 2).uop() == x.uop());
   CHECK(x.expand({2, 3}).uop() == x.uop());
+  CHECK(x.flip({}).uop() == x.uop());
   CHECK(x.cast(dt::f32).uop() == x.uop());
   CHECK(x.sum({0}, true).sum({0}, true).uop() == x.sum({0}, true).uop());
   const UOp wide = x.reshape({1, 2, 3}).expand({4, 2, 3}).expand({4, 2, 3}).uop();
