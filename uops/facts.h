@@ -13,6 +13,7 @@ struct UOp::Facts {
     Wraps = 2,     // with Bounds: the arithmetic of this node may leave its type's range
     Divisor = 4,   // divisor is valid
     Simplest = 8,  // simplify leaves the node as it is
+    Typed = 16,    // the verifier has found nothing wrong with its dtypes
   };
   std::atomic<uint8_t> known{0};
   std::atomic<int64_t> lo{0}, hi{0}, divisor{0};

@@ -80,8 +80,8 @@ void Sum::add(const UOp& root, int64_t factor) {
   } else if (u->is(Op::Shl) && const_int(u->src(1)) && *const_int(u->src(1)) >= 0 && *const_int(u->src(1)) < 63) {
     add(u->src(0), wrap_mul(factor, int64_t{1} << *const_int(u->src(1))));
   } else if (u->is(Op::Mul)) {
-    if (const auto c = const_int(u->src(1))) return add(u->src(0), wrap_mul(factor, *c));
-    if (const auto c = const_int(u->src(0))) return add(u->src(1), wrap_mul(factor, *c));
+    for (int i : {1, 0})
+      if (const auto by = const_int(u->src(i))) return add(u->src(1 - i), wrap_mul(factor, *by));
     const Sum a = of(u->src(0)), b = of(u->src(1));
     if ((a.terms.size() + 1) * (b.terms.size() + 1) > kMaxProduct) return add_term(product(u->src(0), u->src(1)), factor);
     for (const Term& x : a.terms) {

@@ -6,6 +6,12 @@
 namespace pg {
 
 /// What a graph may hold, by stage of the way from tensors to a program.
+///   Tensor     movement and reductions on shapes
+///   Kernel     uops/kernel.h; root: Kernel
+///   Scheduled  the same with the split Ranges; root: Scheduled
+///   Nests      a tree of Block, For, If, Store, StoreAll, Memory; Ranges of register kinds (unroll, upcast, vec) still free
+///   Expanded   the same without register Ranges and Reduces; vectors appear; one index an Index
+///   Linear     uops/linear.h; root: Linear
 enum class Stage { Tensor, Kernel, Scheduled, Nests, Expanded, Linear };
 
 /// Checks ops allowed in the stage, arity, dtypes and lanes of every node, that Ranges are open where they are used, one
