@@ -15,21 +15,16 @@ constexpr const char* kDamaged = " (damaged: move it away and run again to start
   const std::string what = "database " + path + ": " + said;
   switch (code) {
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      throw SqliteError(what + kDamaged, code);
+    case SQLITE_NOTADB: throw SqliteError(what + kDamaged, code);
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      throw SqliteError(what + " (another process holds it; wait for it to end)", code);
-    case SQLITE_FULL:
-      throw SqliteError(what + " (make room, or set PICOGRAD_DB to a path on another disk)", code);
+    case SQLITE_LOCKED: throw SqliteError(what + " (another process holds it; wait for it to end)", code);
+    case SQLITE_FULL: throw SqliteError(what + " (make room, or set PICOGRAD_DB to a path on another disk)", code);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-    case SQLITE_IOERR:
-      throw SqliteError(what + " (set PICOGRAD_DB or --db to a path that can be read and written)", code);
-    default:
-      throw InternalError(what + ", in: " + action);
+    case SQLITE_IOERR: throw SqliteError(what + " (set PICOGRAD_DB or --db to a path that can be read and written)", code);
+    default: throw InternalError(what + ", in: " + action);
   }
 }
 

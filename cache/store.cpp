@@ -197,6 +197,14 @@ class SqliteStore final : public Store {
     return out;
   }
 
+  std::vector<KernelRow> kernels() override {
+    std::lock_guard lock(mutex_);
+    Statement s = db_->prepare(std::string("select ") + kKernelColumns + " from kernel k order by k.name, k.id");
+    std::vector<KernelRow> out;
+    while (s.step()) out.push_back(kernel_row(s));
+    return out;
+  }
+
   std::vector<WinnerRow> winners() override {
     std::lock_guard lock(mutex_);
     Statement s =

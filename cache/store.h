@@ -87,7 +87,8 @@ class Store {
   /// reason")
   virtual std::vector<std::pair<std::string, std::string>> quarantined(const WinnerKey&) = 0;
   virtual std::vector<MeasurementRow> measurements(const std::string& kernel) = 0;
-  virtual std::vector<WinnerRow> winners() = 0;
+  virtual std::vector<KernelRow> kernels() = 0;  // by name
+  virtual std::vector<WinnerRow> winners() = 0;  // by kernel name
   virtual StoreStats stats() = 0;
   /// `pragma integrity_check` and the store's own invariants; the problems found.
   virtual std::vector<std::string> check() = 0;

@@ -57,28 +57,19 @@ void fill(std::byte* at, const BufferSpec& s, uint64_t seed, size_t slot) {
   const auto small = [&] { return static_cast<int64_t>(r.next() >> 60) - (s.dtype.is_unsigned() ? 0 : 8); };
   const auto integer = [&] { return s.use == BufferUse::Ids ? ids() : s.dtype.is_unsigned() ? small() & 7 : small(); };
   switch (s.dtype.scalar) {
-    case Scalar::Float32:
-      return write<float>(at, s.elements, [&] { return r.unit(); });
-    case Scalar::Float16:
-      return write<uint16_t>(at, s.elements, [&] { return to_f16(r.unit()); });
-    case Scalar::BFloat16:
-      return write<uint16_t>(at, s.elements, [&] { return to_bf16(r.unit()); });
-    case Scalar::Bool:
-      return write<uint8_t>(at, s.elements, [&] { return r.next() >> 63; });
+    case Scalar::Float32: return write<float>(at, s.elements, [&] { return r.unit(); });
+    case Scalar::Float16: return write<uint16_t>(at, s.elements, [&] { return to_f16(r.unit()); });
+    case Scalar::BFloat16: return write<uint16_t>(at, s.elements, [&] { return to_bf16(r.unit()); });
+    case Scalar::Bool: return write<uint8_t>(at, s.elements, [&] { return r.next() >> 63; });
     case Scalar::Int8:
-    case Scalar::UInt8:
-      return write<uint8_t>(at, s.elements, integer);
+    case Scalar::UInt8: return write<uint8_t>(at, s.elements, integer);
     case Scalar::Int16:
-    case Scalar::UInt16:
-      return write<uint16_t>(at, s.elements, integer);
+    case Scalar::UInt16: return write<uint16_t>(at, s.elements, integer);
     case Scalar::Int32:
-    case Scalar::UInt32:
-      return write<uint32_t>(at, s.elements, integer);
+    case Scalar::UInt32: return write<uint32_t>(at, s.elements, integer);
     case Scalar::Int64:
-    case Scalar::UInt64:
-      return write<uint64_t>(at, s.elements, integer);
-    case Scalar::Void:
-      break;
+    case Scalar::UInt64: return write<uint64_t>(at, s.elements, integer);
+    case Scalar::Void: break;
   }
   throw InternalError("run buffers: a buffer of type void");
 }

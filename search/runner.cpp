@@ -43,18 +43,12 @@ std::string how_it_ended(int status) {
 
 const char* text(RunStatus s) {
   switch (s) {
-    case RunStatus::Ok:
-      return "ok";
-    case RunStatus::Slow:
-      return "slow";
-    case RunStatus::Wrong:
-      return "wrong";
-    case RunStatus::Crash:
-      return "crash";
-    case RunStatus::Timeout:
-      return "timeout";
-    case RunStatus::CompileError:
-      return "compile_error";
+    case RunStatus::Ok: return "ok";
+    case RunStatus::Slow: return "slow";
+    case RunStatus::Wrong: return "wrong";
+    case RunStatus::Crash: return "crash";
+    case RunStatus::Timeout: return "timeout";
+    case RunStatus::CompileError: return "compile_error";
   }
   return "?";
 }

@@ -203,6 +203,8 @@ int main(int argc, char** argv) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != static_cast<pid_t>(std::strtol(argv[2], nullptr, 10))) return 1;
   signal(SIGINT, SIG_IGN);  // Ctrl-C is for the tuner, which keeps what was measured
+  for (int s : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
+    signal(s, SIG_DFL);  // sanitizers catch them; the tuner wants the signal
   const rlimit no_core{};
   setrlimit(RLIMIT_CORE, &no_core);  // crashes are expected here
 

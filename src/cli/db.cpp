@@ -1,0 +1,188 @@
+#include "src/cli/db.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "uops/error.h"
+
+namespace pg {
+namespace {
+
+using nlohmann::json;
+constexpr size_t kShortId = 12;  // digits of an id that `list` shows and `show` takes
+
+std::string fixed(double x, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, x);
+  return text;
+}
+double gflops(const KernelRow& k, double ms) { return ms > 0 ? k.flops / ms / 1e6 : 0; }
+double gbytes(const KernelRow& k, double ms) { return ms > 0 ? k.bytes / ms / 1e6 : 0; }
+/// "1.62 ms (default 3.10, 1.91x) 1325.5 GFLOP/s 7.8 GB/s"
+std::string speed(const KernelRow& k, const WinnerRow& w) {
+  std::string out = fixed(w.median_ms, 4) + " ms";
+  if (w.default_ms > 0 && w.median_ms > 0)
+    out += " (default " + fixed(w.default_ms, 4) + ", " + fixed(w.default_ms / w.median_ms, 2) + "x)";
+  return out + " " + fixed(gflops(k, w.median_ms), 1) + " GFLOP/s " + fixed(gbytes(k, w.median_ms), 1) + " GB/s";
+}
+std::string key_text(const WinnerKey& k) {
+  std::string out = "threads=" + std::to_string(k.threads) + " " + k.precision;
+  if (!k.bucket.empty()) out += " " + k.bucket;
+  return out;
+}
+std::string shown(const std::string& schedule) { return schedule.empty() ? "(unscheduled)" : schedule; }
+
+json to_json(const WinnerKey& k) {
+  return {{"kernel", k.kernel},   {"device", k.device},       {"toolchain", k.toolchain},
+          {"threads", k.threads}, {"precision", k.precision}, {"bucket", k.bucket}};
+}
+json to_json(const KernelRow& k) {
+  return {{"id", k.id},       {"name", k.name},  {"shape", k.shape}, {"template", k.template_hash},
+          {"flops", k.flops}, {"bytes", k.bytes}};
+}
+json to_json(const WinnerRow& w, const KernelRow& k) {
+  json j = to_json(w.key);
+  j.update({{"name", k.name},
+            {"shape", k.shape},
+            {"schedule", w.schedule},
+            {"median_ms", w.median_ms},
+            {"default_ms", w.default_ms},
+            {"gflops", gflops(k, w.median_ms)},
+            {"gbytes_per_second", gbytes(k, w.median_ms)},
+            {"candidates", w.candidates},
+            {"search_seconds", w.search_seconds},
+            {"finished", w.finished}});
+  return j;
+}
+json to_json(const MeasurementRow& m) {
+  json j = to_json(m.key);
+  j.update({{"schedule", m.schedule},
+            {"bindings", m.bindings},
+            {"median_ms", m.median_ms},
+            {"spread", m.spread},
+            {"samples", m.samples},
+            {"status", m.status},
+            {"reason", m.reason},
+            {"verified", m.verified},
+            {"run", m.run}});
+  return j;
+}
+/// Reasons quote compilers and candidates: any bytes.
+void print(std::ostream& out, const json& j) { out << j.dump(2, ' ', false, json::error_handler_t::replace) << "\n"; }
+
+int stats(Store& store, const DbOptions& o, std::ostream& out) {
+  const StoreStats s = store.stats();
+  if (o.json) {
+    print(out, {{"path", s.path},
+                {"schema", s.schema},
+                {"bytes", s.bytes},
+                {"kernels", s.kernels},
+                {"schedules", s.schedules},
+                {"measurements", s.measurements},
+                {"winners", s.winners},
+                {"quarantined", s.quarantined},
+                {"artifacts", s.artifacts}});
+    return 0;
+  }
+  out << s.path << ": schema " << s.schema << ", " << fixed(static_cast<double>(s.bytes) / 1024, 1) << " KB\n"
+      << s.kernels << " kernels, " << s.winners << " winners, " << s.schedules << " schedules, " << s.measurements
+      << " measurements, " << s.quarantined << " quarantined\n";
+  return 0;
+}
+
+KernelRow kernel_of(Store& store, const WinnerRow& w) {
+  auto k = store.kernel(w.key.kernel);
+  return k ? *k : KernelRow{.id = w.key.kernel, .name = "(missing kernel)"};
+}
+
+int list(Store& store, const DbOptions& o, std::ostream& out) {
+  json all = json::array();
+  for (const WinnerRow& w : store.winners()) {
+    const KernelRow k = kernel_of(store, w);
+    if (o.json) {
+      all.push_back(to_json(w, k));
+      continue;
+    }
+    out << k.id.substr(0, kShortId) << "  " << k.name << "  " << key_text(w.key) << "  " << speed(k, w)
+        << (w.finished ? "" : "  unfinished") << "  " << shown(w.schedule) << "\n";
+  }
+  if (o.json) print(out, {{"winners", all}});
+  return 0;
+}
+
+KernelRow find(Store& store, const std::string& id) {
+  std::vector<KernelRow> found;
+  for (KernelRow& k : store.kernels())
+    if (!id.empty() && k.id.starts_with(id)) found.push_back(std::move(k));
+  if (found.empty()) throw UserError("no kernel " + id + " in " + store.path() + "; `picograd db list` shows the ids");
+  if (found.size() > 1)
+    throw UserError(std::to_string(found.size()) + " kernels begin with " + id + ": give more digits (" + found[0].id +
+                    ", " + found[1].id + (found.size() > 2 ? ", ..)" : ")"));
+  return found[0];
+}
+
+int show(Store& store, const DbOptions& o, std::ostream& out) {
+  const KernelRow k = find(store, o.id);
+  const auto measurements = store.measurements(k.id);
+  std::vector<WinnerRow> winners;
+  for (WinnerRow& w : store.winners())
+    if (w.key.kernel == k.id) winners.push_back(std::move(w));
+  if (o.json) {
+    json j{{"kernel", to_json(k)}, {"winners", json::array()}, {"measurements", json::array()}};
+    j["kernel"]["ir"] = k.ir;
+    for (const WinnerRow& w : winners) j["winners"].push_back(to_json(w, k));
+    for (const MeasurementRow& m : measurements) j["measurements"].push_back(to_json(m));
+    print(out, j);
+    return 0;
+  }
+  out << k.id << "  " << k.name << "  " << k.shape << "\n" << k.ir << (k.ir.ends_with("\n") ? "" : "\n");
+  for (const WinnerRow& w : winners)
+    out << "winner  " << key_text(w.key) << "  " << speed(k, w) << "  " << w.candidates << " candidates in "
+        << fixed(w.search_seconds, 1) << " s" << (w.finished ? "" : ", unfinished") << "\n        " << shown(w.schedule)
+        << "\n";
+  for (const MeasurementRow& m : measurements) {
+    out << m.status << "  " << key_text(m.key) << "  ";
+    if (m.median_ms > 0) out << fixed(m.median_ms, 4) << " ms ±" << fixed(100 * m.spread, 1) << "% of " << m.samples << "  ";
+    out << shown(m.schedule) << (m.reason.empty() ? "" : "  (" + m.reason + ")") << "\n";
+  }
+  return 0;
+}
+
+int verify(Store& store, const DbOptions& o, std::ostream& out, const Reverify& reverify) {
+  std::vector<std::string> problems = store.check();
+  const auto winners = store.winners();
+  if (reverify)
+    for (const WinnerRow& w : winners) {
+      const KernelRow k = kernel_of(store, w);
+      if (std::string why = reverify(w, k); !why.empty())
+        problems.push_back("winner of " + k.name + " (" + k.id.substr(0, kShortId) + ", " + key_text(w.key) + "): " + why);
+    }
+  if (o.json) {
+    print(out, {{"path", store.path()},
+                {"ok", problems.empty()},
+                {"problems", problems},
+                {"winners", winners.size()},
+                {"run_again", reverify ? winners.size() : 0}});
+  } else {
+    for (const std::string& p : problems) out << "problem: " << p << "\n";
+    out << store.path() << ": " << (problems.empty() ? "sound" : std::to_string(problems.size()) + " problems") << ", "
+        << winners.size() << " winners" << (reverify ? ", each run again" : "") << "\n";
+  }
+  return problems.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int db_command(const DbOptions& o, std::ostream& out, const Reverify& reverify) {
+  const auto store = Store::open(o.path, OpenMode::ReadOnly, /*strict=*/true);
+  switch (o.action) {
+    case DbOptions::Action::Stats: return stats(*store, o, out);
+    case DbOptions::Action::List: return list(*store, o, out);
+    case DbOptions::Action::Show: return show(*store, o, out);
+    case DbOptions::Action::Verify: return verify(*store, o, out, reverify);
+  }
+  return 1;
+}
+
+}  // namespace pg
