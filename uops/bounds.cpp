@@ -3,7 +3,6 @@
 #include <bit>
 #include <numeric>
 
-#include "uops/facts.h"
 #include "uops/simplify.h"
 #include "uops/sum.h"
 
@@ -158,10 +157,10 @@ void compute_bounds(const UOp& u) {
   else if (type == Interval{}) fits = !may_wrap(u.op()) || (!infinite(b.lo) && !infinite(b.hi));
   else fits = b.lo >= type.lo && b.hi <= type.hi;
   if (!fits) b = type;
-  UOp::Facts& facts = u.facts();
+  Facts& facts = u.facts();
   facts.lo.store(b.lo, std::memory_order_relaxed);
   facts.hi.store(b.hi, std::memory_order_relaxed);
-  facts.add(fits ? UOp::Facts::Bounds : UOp::Facts::Bounds | UOp::Facts::Wraps);
+  facts.add(fits ? Facts::Bounds : Facts::Bounds | Facts::Wraps);
 }
 
 int64_t raw_divisor(const UOp& u) {
@@ -198,9 +197,9 @@ int64_t raw_divisor(const UOp& u) {
 void compute_divisor(const UOp& u) {
   int64_t d = u.dtype().is_int() ? raw_divisor(u) : 1;
   bounds(u);
-  if (u.facts().has(UOp::Facts::Wraps)) d &= -d;  // modulo 2^n only powers of two survive
+  if (u.facts().has(Facts::Wraps)) d &= -d;  // modulo 2^n only powers of two survive
   u.facts().divisor.store(d, std::memory_order_relaxed);
-  u.facts().add(UOp::Facts::Divisor);
+  u.facts().add(Facts::Divisor);
 }
 }  // namespace
 
@@ -213,12 +212,12 @@ Interval type_range(DType t) {
 }
 
 Interval bounds(const UOp& u) {
-  if (!u.facts().has(UOp::Facts::Bounds)) settle(u, UOp::Facts::Bounds, compute_bounds);
+  if (!u.facts().has(Facts::Bounds)) settle(u, Facts::Bounds, compute_bounds);
   return {u.facts().lo.load(std::memory_order_relaxed), u.facts().hi.load(std::memory_order_relaxed)};
 }
 
 int64_t divisor(const UOp& u) {
-  if (!u.facts().has(UOp::Facts::Divisor)) settle(u, UOp::Facts::Divisor, compute_divisor);
+  if (!u.facts().has(Facts::Divisor)) settle(u, Facts::Divisor, compute_divisor);
   return u.facts().divisor.load(std::memory_order_relaxed);
 }
 

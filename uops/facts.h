@@ -1,13 +1,11 @@
 #pragma once
-// What is known of a node for its whole life, computed at most once: two threads that race write the same values.
 #include <atomic>
 #include <cstdint>
 
-#include "uops/uop.h"
-
 namespace pg {
 
-struct UOp::Facts {
+/// What is known of a node for its whole life, computed at most once: two threads that race write the same values.
+struct Facts {
   enum : uint8_t {
     Bounds = 1,    // lo, hi are valid
     Wraps = 2,     // with Bounds: the arithmetic of this node may leave its type's range

@@ -3,7 +3,6 @@
 #include <bit>
 #include <unordered_set>
 
-#include "uops/facts.h"
 #include "uops/fold.h"
 #include "uops/memo.h"
 #include "uops/rewriter.h"
@@ -186,7 +185,7 @@ UOp Rewriter::rebuilt(const UOp& u) const {
 }
 
 const UOp* Rewriter::find(const UOp& u) const {
-  if (is_kept(u) || (settles_ && u.facts().has(UOp::Facts::Simplest))) return &u;
+  if (is_kept(u) || (settles_ && u.facts().has(Facts::Simplest))) return &u;
   return memo_.find(u);
 }
 
@@ -211,12 +210,12 @@ UOp Rewriter::operator()(const UOp& root) {
         f.current = std::move(next);
         continue;
       }
-      if (settles_) v.facts().add(UOp::Facts::Simplest);
-      else memo_.set(v, v);
-      if (!(v == u)) memo_.set(u, v);
+      if (settles_) v.facts().add(Facts::Simplest);
+      else remember(v, v);
+      if (!(v == u)) remember(u, v);
       result = std::move(v);
     }
-    if (!(f.original == result)) memo_.set(f.original, result);
+    if (!(f.original == result)) remember(f.original, result);
     if (stack.size() == 1) return result;
     stack.pop_back();
   }

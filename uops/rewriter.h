@@ -17,12 +17,17 @@ class Rewriter {
   };
   const UOp* find(const UOp& u) const;
   UOp rebuilt(const UOp& u) const;
+  void remember(const UOp& from, const UOp& to) {
+    kept_.push_back(from);
+    memo_.set(from, to);
+  }
   void step(const Rule& rule, const UOp& from, const UOp& to);
 
   const RuleSet& rules_;
   const RewriteOptions& options_;
   const bool settles_;
   Memo<UOp> memo_;
+  UOps kept_;  // the memo's keys
   int steps_ = 0;
 };
 

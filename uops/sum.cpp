@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "uops/facts.h"
 
 namespace pg {
 

@@ -1,6 +1,7 @@
 #pragma once
 // The UOp: picograd's one node type, from tensor graph to linear program. A UOp is an 8-byte immutable handle to an interned
 // node (hash-consed: equal nodes are the same node, `==` compares pointers). Thread-safe.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@
 
 #include "uops/dtype.h"
 #include "uops/error.h"
+#include "uops/facts.h"
 
 namespace pg {
 
@@ -83,7 +85,7 @@ class UOp {
   /// Interns. Checks arity against ops.def (InternalError); dtypes are the verifier's business.
   UOp(Op op, DType dtype, Arg arg, std::span<const UOp> src);
   UOp(Op op, DType dtype, Arg arg, std::initializer_list<UOp> src);
-  UOp(const UOp&);
+  UOp(const UOp& o) noexcept;
   UOp(UOp&& o) noexcept : node_(std::exchange(o.node_, nullptr)) {}
   UOp& operator=(UOp o) noexcept {
     std::swap(node_, o.node_);
@@ -120,16 +122,41 @@ class UOp {
 
   /// The same node with other sources.
   UOp with_src(std::span<const UOp> src) const { return UOp(op(), dtype(), arg(), src); }
-  /// What the symbolic analysis has found out about the node (uops/facts.h).
-  struct Facts;
+  /// What has been found out about the node.
   Facts& facts() const;
 
  private:
   struct Node;
   friend struct InternTable;
+  static void release(const Node*) noexcept;
   const Node* node_ = nullptr;
 };
 static_assert(sizeof(UOp) == 8);
+
+struct UOp::Node {
+  mutable std::atomic<uint32_t> references{1};
+  Op op;
+  DType dtype;
+  uint64_t hash;
+  Arg arg;
+  UOps src;
+  mutable const Node* next = nullptr;  // in the intern table's bucket
+  mutable std::atomic<const Note*> note{nullptr};
+  mutable Facts facts{};
+};
+inline UOp::UOp(const UOp& o) noexcept : node_(o.node_) {
+  if (node_) node_->references.fetch_add(1, std::memory_order_relaxed);
+}
+inline UOp::~UOp() {
+  if (node_ && node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) release(node_);
+}
+inline Op UOp::op() const { return node_->op; }
+inline DType UOp::dtype() const { return node_->dtype; }
+inline const Arg& UOp::arg() const { return node_->arg; }
+inline std::span<const UOp> UOp::src() const { return node_->src; }
+inline uint64_t UOp::hash() const { return node_->hash; }
+inline Facts& UOp::facts() const { return node_->facts; }
+inline const UOp::Note* UOp::note() const { return node_->note.load(std::memory_order_acquire); }
 
 }  // namespace pg
 template <>

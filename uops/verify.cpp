@@ -6,7 +6,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "uops/facts.h"
 #include "uops/kernel.h"
 #include "uops/linear.h"
 #include "uops/memo.h"
@@ -87,9 +86,9 @@ class Verifier {
   // ---- every node ----
   void node(const UOp& u) {
     if (!allowed_.test(static_cast<size_t>(u.op()))) fail(u, "the op has no place in this stage");
-    if (!u.facts().has(UOp::Facts::Typed)) {
+    if (!u.facts().has(Facts::Typed)) {
       if (const std::string fault = typing_fault(u); !fault.empty()) fail(u, fault);
-      u.facts().add(UOp::Facts::Typed);
+      u.facts().add(Facts::Typed);
     }
     if (stage_ == Stage::Tensor) return;
     if (u.is(Op::Index)) indices(u);
