@@ -9,9 +9,10 @@ namespace {
 
 class ClangC final : public CStyle {
  public:
-  using CStyle::CStyle;
+  ClangC(const UOp& linear, ClangPrelude& prelude) : CStyle(linear), prelude_(prelude) {}
 
-  std::string text() {
+  /// The kernel's functions; what they stand on is in the prelude afterwards.
+  std::string functions(const std::string& name) {
     const std::string statements = body();
     std::string parameters, arguments;
     for (size_t i = 0; i < launch().params.size(); ++i) {
@@ -23,10 +24,8 @@ class ClangC final : public CStyle {
       parameters += "const long " + variable_name(launch().variables[i]) + ", ";
       arguments += "variables[" + std::to_string(i) + "], ";
     }
-    const std::string& name = launch().name;
     // restrict means something to Clang on parameters only, hence two functions.
-    return "#define INLINE static inline __attribute__((always_inline))\n" + prelude_.text() + "\nINLINE void body_of_" + name + "(" + parameters +
-           "long begin, long end) {\n" + statements + "}\n\nvoid " + name +
+    return "\nINLINE void body_of_" + name + "(" + parameters + "long begin, long end) {\n" + statements + "}\n\nvoid " + name +
            "(void *const *buffers, const long *variables, long begin, long end) {\n  body_of_" + name + "(" + arguments + "begin, end);\n}\n";
   }
 
@@ -135,14 +134,23 @@ class ClangC final : public CStyle {
     return {"__builtin_convertvector(" + x.text + ", " + type(to) + ")"};
   }
 
-  ClangPrelude prelude_;
+  ClangPrelude& prelude_;
 };
 
 }  // namespace
 
+std::string render_c_unit(std::span<const UOp> linears, std::span<const std::string> symbols) {
+  ClangPrelude prelude;
+  std::string kernels;
+  for (size_t i = 0; i < linears.size(); ++i)
+    with_context("rendering " + symbols[i], [&] { kernels += ClangC(linears[i], prelude).functions(symbols[i]); });
+  return prelude.text() + kernels;
+}
+
 Source render_c(const UOp& linear) {
-  const LaunchInfo launch = launch_info(linear);
-  return with_context("rendering " + launch.name, [&] { return Source{launch.name, ClangC(linear).text(), linear, launch}; });
+  LaunchInfo launch = launch_info(linear);
+  std::string text = render_c_unit({&linear, 1}, {&launch.name, 1});
+  return {launch.name, std::move(text), linear, std::move(launch)};
 }
 
 }  // namespace pg

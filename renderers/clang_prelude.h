@@ -34,7 +34,7 @@ class ClangPrelude {
   std::string masked_body(DType, bool is_store);
 
   std::unordered_set<std::string> written_;
-  std::string text_;
+  std::string text_ = "#define INLINE static inline __attribute__((always_inline))\n";
 };
 
 }  // namespace pg

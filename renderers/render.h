@@ -1,4 +1,5 @@
 #pragma once
+#include <span>
 #include <string>
 
 #include "uops/lower.h"
@@ -18,6 +19,9 @@ struct Source {
 ///   void NAME(void *const *buffers, const long *variables, long begin, long end)
 /// runs the grid items [begin, end); distinct Params never alias (restrict). The text depends on nothing but the Linear.
 Source render_c(const UOp& linear);
+
+/// Several kernels in one translation unit, which compiles in half the time: kernel i is called symbols[i].
+std::string render_c_unit(std::span<const UOp> linears, std::span<const std::string> symbols);
 
 /// Bumped by hand whenever generated text changes meaning or speed: part of every database key.
 /// tests/renderers/golden_test compares texts and fails when they change without a bump.

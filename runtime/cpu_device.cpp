@@ -13,6 +13,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double microseconds(Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
 
+// More kernels a translation unit gain little more.
+constexpr size_t kTogether = 16;
 // What waking the pool may cost; a launch that takes less alone runs alone.
 constexpr double kWorthSharing = 15;
 
@@ -96,19 +98,74 @@ ArtifactCache& CpuDevice::cache() {
   return *cache_;
 }
 
-Artifact CpuDevice::compile(const Source& source) {
-  const std::string version = compiler_version();
+std::string CpuDevice::key(const Source& source) const {
   const std::string machine = target_.isa == "native" ? cpu_.model + " " + joined(cpu_.features) : "";
-  const std::string key = ArtifactCache::key({source.text, joined(clang_flags(target_.isa)), version, machine});
-  if (auto known = cache().get(key)) return std::move(*known);
-  const ClangCompiler* clang = compiler();
-  if (!clang) throw UserError(missing_clang(configured_clang_));
+  return ArtifactCache::key({source.text, joined(clang_flags(target_.isa)), compiler_version(), machine});
+}
+
+const ClangCompiler& CpuDevice::required_compiler() const {
+  if (const ClangCompiler* c = compiler()) return *c;
+  throw UserError(missing_clang(configured_clang_));
+}
+
+Artifact CpuDevice::compile_now(const Source& source, const std::string& key) {
+  const ClangCompiler& clang = required_compiler();
   const auto start = Clock::now();
-  Artifact made{source.name, with_context("compiling " + source.name, [&] { return compile_shared_object(*clang, target_.isa, source.text); }), 0};
+  Artifact made{source.name, with_context("compiling " + source.name, [&] { return compile_shared_object(clang, target_.isa, source.text); }), 0};
   made.compile_ms = microseconds(Clock::now() - start) / 1000;
   cache().put(key, made);
-  cache().remember_compiler(version);
+  cache().remember_compiler(clang.version);
   return made;
+}
+
+Artifact CpuDevice::compile(const Source& source) {
+  const std::string k = key(source);
+  if (auto known = cache().get(k)) return std::move(*known);
+  return compile_now(source, k);
+}
+
+std::vector<Artifact> CpuDevice::compile_all(std::span<const Source> sources) {
+  std::vector<Artifact> all(sources.size());
+  std::vector<std::string> keys;
+  std::vector<size_t> missing;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    keys.push_back(key(sources[i]));
+    if (auto known = cache().get(keys[i])) all[i] = std::move(*known);
+    else missing.push_back(i);
+  }
+  const std::span<const size_t> left(missing);
+  for (size_t at = 0; at < left.size(); at += kTogether)
+    compile_together(sources, keys, left.subspan(at, std::min(kTogether, left.size() - at)), all);
+  return all;
+}
+
+void CpuDevice::compile_together(std::span<const Source> sources, std::span<const std::string> keys, std::span<const size_t> which,
+                                 std::vector<Artifact>& out) {
+  if (which.size() == 1) {
+    out[which[0]] = compile_now(sources[which[0]], keys[which[0]]);
+    return;
+  }
+  const ClangCompiler& clang = required_compiler();
+  UOps linears;
+  std::vector<std::string> symbols;
+  for (size_t i : which) {
+    linears.push_back(sources[i].linear);
+    symbols.push_back(sources[i].name + "_" + std::to_string(symbols.size()));
+  }
+  const auto start = Clock::now();
+  std::string bytes;
+  try {
+    bytes = compile_shared_object(clang, target_.isa, render_c_unit(linears, symbols));
+  } catch (const InternalError&) {   // one of them: each alone says which
+    for (size_t i : which) out[i] = compile_now(sources[i], keys[i]);
+    return;
+  }
+  const double each = microseconds(Clock::now() - start) / 1000 / static_cast<double>(which.size());
+  for (size_t i = 0; i < which.size(); ++i) {
+    out[which[i]] = {symbols[i], bytes, each};
+    cache().put(keys[which[i]], out[which[i]]);
+  }
+  cache().remember_compiler(clang.version);
 }
 
 std::shared_ptr<Program> CpuDevice::load(const Artifact& artifact, const LaunchInfo& launch) {

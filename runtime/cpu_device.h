@@ -21,6 +21,7 @@ class CpuDevice final : public HostMemoryDevice {
   ToolchainInfo toolchain() const override;
   Source render(const UOp& linear) const override { return render_c(linear); }
   Artifact compile(const Source&) override;
+  std::vector<Artifact> compile_all(std::span<const Source>) override;
   std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) override;
 
   /// Null: none on this machine.
@@ -29,6 +30,10 @@ class CpuDevice final : public HostMemoryDevice {
 
  private:
   ArtifactCache& cache();
+  std::string key(const Source&) const;
+  const ClangCompiler& required_compiler() const;
+  Artifact compile_now(const Source&, const std::string& key);
+  void compile_together(std::span<const Source>, std::span<const std::string> keys, std::span<const size_t> which, std::vector<Artifact>& out);
   /// Without a compiler: the one that filled the artifact cache, whose kernels still load.
   std::string compiler_version() const;
 

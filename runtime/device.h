@@ -53,6 +53,9 @@ class Device {
   /// Compiles, or takes the artifact from the artifact cache. Throws UserError when no compiler is found (naming the package),
   /// InternalError with the compiler's words when generated source does not compile.
   virtual Artifact compile(const Source&) = 0;
+  /// The same for many at once, faster where the compiler takes several kernels together. May be called from several threads, as
+  /// compile may. Throws what compile throws for the first that does not compile.
+  virtual std::vector<Artifact> compile_all(std::span<const Source>);
   virtual std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) = 0;
 };
 

@@ -44,6 +44,12 @@ DeviceReport cuda_report() {
 
 }  // namespace
 
+std::vector<Artifact> Device::compile_all(std::span<const Source> sources) {
+  std::vector<Artifact> all;
+  for (const Source& s : sources) all.push_back(compile(s));
+  return all;
+}
+
 Device& device(std::string_view name) {
   Registry& r = Registry::get();
   std::lock_guard lock(r.mutex);

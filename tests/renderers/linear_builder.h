@@ -1,0 +1,165 @@
+#pragma once
+// Linear programs written by hand, and runs of them on the CPU and in the interpreter.
+#include <cstring>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "renderers/render.h"
+#include "runtime/cpu_device.h"
+#include "runtime/process.h"
+#include "uops/half.h"
+#include "uops/interpret.h"
+#include "uops/linear.h"
+
+namespace pg {
+
+class LinearBuilder {
+ public:
+  UOp param(const std::string& name, DType t, int64_t elements) {
+    return UOp(Op::Param, t, ParamArg{next_++, name}, {iconst(elements)});
+  }
+  UOp memory(const std::string& name, DType t, int64_t elements) {
+    entries_.push_back(UOp(Op::Memory, t, ParamArg{next_memory_++, name}, {iconst(elements)}));
+    return entries_.back();
+  }
+  static UOp at(const UOp& buffer, const UOp& i, DType t) { return UOp(Op::Index, t, {}, {buffer, i}); }
+  static UOp at(const UOp& buffer, const UOp& i) { return at(buffer, i, buffer.dtype()); }
+  static UOp lanes(int n) { return UOp(Op::Lanes, dt::index.vec(n), {}, {}); }
+
+  /// Enters what the value needs; values of enclosing scopes are not computed again.
+  UOp value(const UOp& root) {
+    for (const UOp& u : toposort(root))
+      if (is_linear_value(u) && !known(u)) entries_.push_back(u), scopes_.back().insert(u.id());
+    return root;
+  }
+  /// Enters it again: a load after a store.
+  UOp again(const UOp& u) {
+    for (const UOp& s : u.src()) value(s);
+    entries_.push_back(u);
+    scopes_.back().insert(u.id());
+    return u;
+  }
+  void store(const UOp& index, const UOp& v, const UOp& gate = {}) {
+    value(v), value(index.src(1));
+    if (gate) value(gate);
+    entries_.push_back(pg::store(index, v, gate));
+  }
+  UOp open(const UOp& range) {
+    value(range.src(0));
+    return open_scope(UOp(Op::For, dt::kVoid, {}, {range})), range;
+  }
+  void open_if(const UOp& condition) { open_scope(UOp(Op::If, dt::kVoid, {}, {value(condition)})); }
+  void close() {
+    entries_.push_back(UOp(Op::End, dt::kVoid, {}, {open_.back()}));
+    open_.pop_back();
+    scopes_.pop_back();
+  }
+  UOp finish(const std::string& name) {
+    while (!open_.empty()) close();
+    return UOp(Op::Linear, dt::kVoid, name, entries_);
+  }
+
+ private:
+  bool known(const UOp& u) const {
+    for (const auto& s : scopes_)
+      if (s.contains(u.id())) return true;
+    return false;
+  }
+  void open_scope(const UOp& opener) {
+    entries_.push_back(opener);
+    open_.push_back(opener);
+    scopes_.emplace_back();
+  }
+
+  UOps entries_, open_;
+  std::vector<std::set<const void*>> scopes_{{}};
+  int64_t next_ = 0, next_memory_ = 0;
+};
+
+/// The bytes of each Param.
+using Buffers = std::vector<std::vector<unsigned char>>;
+
+inline double random_number(std::mt19937& random, DType t) {
+  const int spread = t.is_bool() ? 1 : 100;
+  const bool negative = t.is_float() || (t.is_int() && !t.is_unsigned());
+  const double x = std::uniform_int_distribution<int>(negative ? -spread : 0, spread)(random);
+  return t.is_float() ? x / 8 : x;
+}
+inline void put(std::vector<unsigned char>& to, size_t i, DType t, double x) {
+  const auto write = [&](auto v) { std::memcpy(to.data() + i * sizeof v, &v, sizeof v); };
+  switch (t.scalar) {
+    case Scalar::Float32: return write(static_cast<float>(x));
+    case Scalar::Float16: return write(to_f16(static_cast<float>(x)));
+    case Scalar::BFloat16: return write(to_bf16(static_cast<float>(x)));
+    default: break;
+  }
+  const int64_t v = static_cast<int64_t>(x);
+  std::memcpy(to.data() + i * t.element_bytes(), &v, t.element_bytes());   // little-endian
+}
+inline Buffers random_buffers(const UOp& linear, unsigned seed) {
+  std::mt19937 random(seed);
+  Buffers all;
+  for (const UOp& p : launch_info(linear).params) {
+    const DType t = p.dtype().element();
+    const auto n = static_cast<size_t>(*const_int(p.src(0)));
+    auto& b = all.emplace_back(n * t.element_bytes());
+    for (size_t i = 0; i < n; ++i) put(b, i, t, random_number(random, t));
+  }
+  return all;
+}
+
+inline void run_reference(const UOp& linear, Buffers& buffers, std::vector<int64_t> variables = {}) {
+  const LaunchInfo launch = launch_info(linear);
+  std::vector<HostBuffer> host;
+  for (size_t i = 0; i < buffers.size(); ++i) host.push_back({buffers[i].data(), *const_int(launch.params[i].src(0))});
+  interpret(linear, host, variables);
+}
+
+inline void run_program(Program& program, const UOp& linear, Buffers& buffers, std::vector<int64_t> variables = {}) {
+  const LaunchInfo launch = launch_info(linear);
+  std::vector<void*> pointers;
+  for (auto& b : buffers) pointers.push_back(b.data());
+  program.launch(pointers, variables, evaluate(launch.items, launch.variables, variables));
+}
+
+/// Equal bits, but for NaNs, which are all alike. Where the buffers of the Params first differ, in words; empty: nowhere.
+inline std::string difference(const UOp& linear, const Buffers& expected, const Buffers& got) {
+  const LaunchInfo launch = launch_info(linear);
+  for (size_t b = 0; b < got.size(); ++b) {
+    const DType t = launch.params[b].dtype().element();
+    const size_t size = t.element_bytes();
+    for (size_t i = 0; i * size < got[b].size(); ++i) {
+      uint64_t x = 0, y = 0;
+      std::memcpy(&x, expected[b].data() + i * size, size);
+      std::memcpy(&y, got[b].data() + i * size, size);
+      const auto is_nan = [&](uint64_t bits) {
+        const uint64_t infinity = t == dt::f32 ? 0x7f800000 : t == dt::f16 ? 0x7c00 : 0x7f80, sign = uint64_t{1} << (8 * size - 1);
+        return t.is_float() && (bits & ~sign) > infinity;
+      };
+      if (x == y || (is_nan(x) && is_nan(y))) continue;
+      return launch.params[b].arg_as<ParamArg>().name + "[" + std::to_string(i) + "]: bits " + std::to_string(y) + " instead of " + std::to_string(x);
+    }
+  }
+  return "";
+}
+
+/// A CPU device of its own, with a fresh artifact cache.
+struct TestCpu {
+  TemporaryDirectory directory;
+  Config config;
+  std::unique_ptr<CpuDevice> device;
+  explicit TestCpu(const std::string& isa = "native", int threads = 1) {
+    config.isa = isa;
+    config.threads = threads;
+    config.cache_dir = directory.path() + "/artifacts";
+    device = std::make_unique<CpuDevice>(config);
+  }
+  std::shared_ptr<Program> load(const UOp& linear) {
+    const Source s = device->render(linear);
+    return device->load(device->compile(s), s.launch);
+  }
+};
+
+}  // namespace pg
