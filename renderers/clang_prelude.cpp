@@ -38,6 +38,15 @@ std::string scalar_name(Scalar s) {
   throw InternalError("rendering: a value of type void");
 }
 
+/// How Clang's builtins call integers of an element's size.
+const char* int_of(DType t) {
+  const int bytes = t.element_bytes();
+  return bytes == 1 ? "char" : bytes == 2 ? "short" : bytes == 4 ? "int" : "long long";
+}
+const char* suffix_of(DType t) {
+  const int bytes = t.element_bytes();
+  return bytes == 1 ? "qi" : bytes == 2 ? "hi" : bytes == 4 ? "si" : "di";
+}
 /// A statement for each lane `l`; unrolled, as a lane's number must be a constant for good code.
 std::string lanes_loop(DType t, const std::string& statement) {
   return "  _Pragma(\"clang loop unroll(full)\") for (int l = 0; l < " + number(t.lanes) + "; ++l) " + statement + "\n";
@@ -118,13 +127,13 @@ std::string ClangPrelude::convert(DType from, DType to) {
   const std::string u = type(dt::u32.vec(from.lanes)), f = type(dt::f32.vec(from.lanes)), i = type(dt::i32.vec(from.lanes));
   const bool vector = from.lanes != 1;
   if (from.scalar == Scalar::BFloat16) {
-    const std::string back = bitcast(dt::u32, dt::f32);
+    const std::string back = vector ? "" : bitcast(dt::u32, dt::f32);
     if (first_use(name))
       define(r + " " + name + "(" + a + " x)", vector ? "  return (" + f + ")(__builtin_convertvector(x, " + u + ") << 16);\n"
                                                       : "  return " + back + "((unsigned)x << 16);\n");
     return name;
   }
-  const std::string bits = bitcast(dt::f32, dt::u32);
+  const std::string bits = vector ? "" : bitcast(dt::f32, dt::u32);
   if (first_use(name))
     define(r + " " + name + "(" + a + " x)",
            "  const " + u + " u = " + (vector ? "(" + u + ")x" : bits + "(x)") + ", near = (u + 0x7fff + (u >> 16 & 1)) >> 16;\n" +
@@ -175,14 +184,34 @@ std::string ClangPrelude::bits(int lanes) {
   return name;
 }
 
+/// Bits beyond the lanes are 0, so that the rest of a 16-byte register touches nothing.
+std::string ClangPrelude::masked_body_in_a_wider_register(DType t, bool is_store, const std::string& by_lanes) {
+  const int n = t.lanes, wide = 16 / t.element_bytes();
+  const std::string v = type(t), w = type(t.vec(wide)), k = bits(n) + "(m)";
+  std::string lanes;
+  for (int l = 0; l < (is_store ? wide : n); ++l) lanes += ", " + number(std::min(l, n - 1));
+  const std::string ints = std::string("  typedef ") + int_of(t) + " ints __attribute__((vector_size(16)));\n";
+  const std::string builtin = std::string("__builtin_ia32_") + (is_store ? "store" : "load") + "dqu" + suffix_of(t) + "128_mask";
+  std::string s = "#if defined(__AVX512BW__) && defined(__AVX512VL__)\n" + ints;
+  if (is_store) s += "  " + builtin + "((void *)p, (ints)__builtin_shufflevector(v, v" + lanes + "), " + k + ");\n";
+  else s += "  const " + w + " r = (" + w + ")" + builtin + "((const void *)p, (ints)(" + w + ")0, " + k + ");\n  return __builtin_shufflevector(r, r" + lanes + ");\n";
+  return s + "#else\n" + by_lanes + "#endif\n";
+}
+
 /// A masked load or store, by instructions where there are some for the shape.
 std::string ClangPrelude::masked_body(DType t, bool is_store) {
   const int bytes = t.bytes(), element_bytes = t.element_bytes();
   const std::string v = type(t), access = is_store ? "store" : "load";
-  const std::string by_lanes = is_store ? lanes_loop(t, t.is_bool() ? "if (m[l]) p[l] = -v[l];" : "if (m[l]) p[l] = v[l];")
-                                        : "  " + v + " r = 0;\n" + lanes_loop(t, t.is_bool() ? "if (m[l]) r[l] = -p[l];" : "if (m[l]) r[l] = p[l];") +
-                                              "  return r;\n";
-  if (!is_power_of_two(t.lanes) || bytes < 16 || t.is_bool()) return by_lanes;
+  const char* sign = t.is_bool() ? "-" : "";
+  const std::string by_lanes = is_store ? lanes_loop(t, std::string("if (m[l]) p[l] = ") + sign + "v[l];")
+                                        : "  " + v + " r = 0;\n" + lanes_loop(t, std::string("if (m[l]) r[l] = ") + sign + "p[l];") + "  return r;\n";
+  if (!is_power_of_two(t.lanes)) return by_lanes;
+  if (t.is_bool()) {  // bytes of 0 and 1
+    const DType byte = dt::i8.vec(t.lanes);
+    return is_store ? "  " + store(byte, true) + "((signed char *)p, -v, m);\n"
+                    : "  return -" + load(byte, true) + "((const signed char *)p, m);\n";
+  }
+  if (bytes < 16) return masked_body_in_a_wider_register(t, is_store, by_lanes);
   std::string by_halves;
   if (bytes > 32) {
     const DType half = t.vec(t.lanes / 2);
@@ -191,10 +220,8 @@ std::string ClangPrelude::masked_body(DType t, bool is_store) {
                          : "  " + v + " r;\n  r.lo = " + f + "(p, m.lo);\n  r.hi = " + f + "(" + high + ", m.hi);\n  return r;\n";
   }
   if (bytes > 64) return by_halves;
-  const char* c_int = element_bytes == 1 ? "char" : element_bytes == 2 ? "short" : element_bytes == 4 ? "int" : "long long";
-  const char* suffix = element_bytes == 1 ? "qi" : element_bytes == 2 ? "hi" : element_bytes == 4 ? "si" : "di";
-  const std::string ints = std::string("  typedef ") + c_int + " ints __attribute__((vector_size(" + number(bytes) + ")));\n";
-  const std::string builtin = "__builtin_ia32_" + access + "dqu" + suffix + number(bytes * 8) + "_mask", k = bits(t.lanes) + "(m)";
+  const std::string ints = std::string("  typedef ") + int_of(t) + " ints __attribute__((vector_size(" + number(bytes) + ")));\n";
+  const std::string builtin = "__builtin_ia32_" + access + "dqu" + suffix_of(t) + number(bytes * 8) + "_mask", k = bits(t.lanes) + "(m)";
   std::string s = "#if defined(__AVX512BW__) && defined(__AVX512VL__)\n" + ints;
   if (is_store) s += "  " + builtin + "((void *)p, (ints)v, " + k + ");\n";
   else s += "  return (" + v + ")" + builtin + "((const void *)p, (ints)(" + v + ")0, " + k + ");\n";

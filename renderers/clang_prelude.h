@@ -32,6 +32,7 @@ class ClangPrelude {
   std::string bits(int lanes);
   std::string unaligned(DType);
   std::string masked_body(DType, bool is_store);
+  std::string masked_body_in_a_wider_register(DType, bool is_store, const std::string& by_lanes);
 
   std::unordered_set<std::string> written_;
   std::string text_ = "#define INLINE static inline __attribute__((always_inline))\n";
