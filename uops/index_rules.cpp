@@ -32,8 +32,8 @@ Guard product_fits(int a, int b) {
 Guard at_least(int n, int m) {
   return [=](const Bindings& x) {
     if (bounds(x[n]).lo >= bounds(x[m]).hi) return true;
-    const Sum difference = Sum::difference(x[n], x[m]);
-    return difference.exact() && never_negative(difference);
+    const auto gap = difference(Sum::of(x[n]), Sum::of(x[m]));
+    return gap && never_negative(*gap);
   };
 }
 
@@ -135,10 +135,8 @@ std::optional<Split> split_symbolic(const UOp& n, const UOp& m) {
   return parts;
 }
 bool within(const Sum& low, const UOp& m) {
-  Sum gap = low;
-  gap.add(m, -1);
-  gap.normalize();
-  return never_negative(low) && gap.exact() && always_negative(gap);
+  const auto gap = difference(low, Sum::of(m));
+  return gap && never_negative(low) && always_negative(*gap);
 }
 UOp symbolic_quotient(const UOp&, const Bindings& b) {
   const auto parts = split_symbolic(b[N], b[M]);
@@ -169,8 +167,9 @@ Sides sides(const Sum& s) {
 bool exact(const Sides& s) { return s.left.exact() && s.right.exact(); }
 
 UOp compare_less(const UOp& node, const Bindings& b) {
-  Sum s = Sum::difference(b[N], b[M]);  // Σ + c < 0
-  if (!s.exact()) return {};
+  const auto gap = difference(Sum::of(b[N]), Sum::of(b[M]));  // Σ + c < 0
+  if (!gap) return {};
+  Sum s = *gap;
   if (always_negative(s)) return constant(node.dtype(), int64_t{1});
   if (never_negative(s)) return constant(node.dtype(), int64_t{0});
   // g·high + low < limit asks only for high where no low changes the answer.
@@ -190,8 +189,9 @@ UOp compare_less(const UOp& node, const Bindings& b) {
 }
 
 UOp compare_equal(const UOp& node, const Bindings& b) {
-  Sum s = Sum::difference(b[N], b[M]);
-  if (!s.exact()) return {};
+  const auto gap = difference(Sum::of(b[N]), Sum::of(b[M]));
+  if (!gap) return {};
+  Sum s = *gap;
   const Interval i = s.interval();
   const int64_t g = s.common_factor();
   if (i.lo > 0 || i.hi < 0 || (g != 0 && s.constant % g != 0) || always_negative(s)) return constant(node.dtype(), int64_t{node.is(Op::Ne)});

@@ -130,7 +130,7 @@ void Sum::normalize() {
   for (size_t i = 0; i < terms.size(); ++i) {
     if (!terms[i].value.is(Op::Mod) || terms[i].factor == 0) continue;
     const auto a = const_int(terms[i].value.src(1));
-    if (!a || *a <= 0) continue;
+    if (!a || *a <= 1) continue;
     const int64_t factor = terms[i].factor;
     for (Term& high : terms) {
       if (high.factor != wrap_mul(factor, *a)) continue;
@@ -152,14 +152,6 @@ Sum Sum::of(const UOp& u) {
     s.add(u, 1), s.normalize();
   return s;
 }
-Sum Sum::difference(const UOp& a, const UOp& b) {
-  Sum s(a.dtype());
-  s.add(a, 1);
-  s.add(b, -1);
-  s.normalize();
-  return s;
-}
-
 Interval Sum::interval() const {
   __int128 lo = constant, hi = constant;
   bool lo_open = false, hi_open = false;
@@ -179,6 +171,20 @@ bool Sum::exact() const {
   const Interval i = interval(), type = type_range(dtype);
   if (type == Interval{}) return i.lo > kMin && i.hi < kMax && (!dtype.is_unsigned() || i.lo >= 0);
   return i.lo >= type.lo && i.hi <= type.hi;
+}
+
+std::optional<Sum> difference(const Sum& a, const Sum& b) {
+  constexpr int64_t kLarge = int64_t{1} << 61;  // beyond: the difference of two factors might overflow
+  auto is_small_number = [](int64_t v) { return -kLarge < v && v < kLarge; };
+  auto is_small = [&](const Sum& s) {
+    return is_small_number(s.constant) && std::all_of(s.terms.begin(), s.terms.end(), [&](const Sum::Term& t) { return is_small_number(t.factor); });
+  };
+  if (!a.exact() || !b.exact() || !is_small(a) || !is_small(b)) return std::nullopt;
+  Sum d = a;
+  for (const Sum::Term& t : b.terms) d.add_term(t.value, -t.factor);
+  d.constant -= b.constant;
+  std::erase_if(d.terms, [](const Sum::Term& t) { return t.factor == 0; });
+  return d;
 }
 
 int64_t Sum::common_factor() const {

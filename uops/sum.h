@@ -24,7 +24,6 @@ struct Sum {
   explicit Sum(DType t) : dtype(t) {}
   /// Takes an integer expression apart: Add, Sub, Neg, Mul, Shl by a constant, Broadcasts of these. Products are multiplied out.
   static Sum of(const UOp& u);
-  static Sum difference(const UOp& a, const UOp& b);
 
   void add(const UOp& u, int64_t factor);
   void add_term(const UOp& value, int64_t factor);
@@ -42,6 +41,9 @@ struct Sum {
 
 /// The range of a type's values; both ends infinite for 64-bit integers and floats.
 Interval type_range(DType);
+
+/// a − b in unbounded integers, not modulo the type's size: what comparisons are decided by. Null unless both are exact.
+std::optional<Sum> difference(const Sum& a, const Sum& b);
 
 /// Whether the sum is negative / not negative for every binding. Looks through symbolic trips: i < n for a Range i of n.
 bool always_negative(const Sum&);

@@ -12,7 +12,7 @@ enum { X, Y, Z, A, B };  // slots
 UOp folded_node(const UOp& node, const Bindings&) { return folded(node); }
 
 /// Commutative operands: constants on the right, else by content. Integer sums and products have an order of their own;
-/// Max and Min of floats treat a NaN by its position on some machines.
+/// Max and Min of floats tell 0.0 from -0.0 by position.
 UOp ordered(const UOp& node, const Bindings&) {
   const Op op = node.op();
   if (!info(op).has(op_flag::Commutative)) return {};
