@@ -15,10 +15,8 @@
 namespace pg {
 
 namespace {
-constexpr int kScreenRuns = 5;
-constexpr double kScreenMs = 60;        // a long kernel is screened by fewer runs
-constexpr double kSlow = 2;             // screening gives up beyond this multiple of the best
-constexpr double kTimeoutMs = 20000;
+constexpr size_t kTogether = 6;   // kernels in one translation unit
+constexpr int kConfirmRuns = 5;
 
 std::string run_id() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -60,31 +58,46 @@ std::vector<Opts> Candidates::remembered() const {
 
 bool Candidates::is_new(const Schedule& s) { return seen_.insert(text(s.opts())).second; }
 
-Candidates::Compiled Candidates::compile(const Schedule& schedule) {
-  Compiled c{schedule, {}, {}};
+void Candidates::render(Compiled& c) {
   try {
-    const Source source = render_kernel(kernel_, schedule.opts(), device_);
-    c.program.artifact = device_.compile(source);
+    c.source = render_kernel(kernel_, c.schedule.opts(), device_);
     Values values;
-    for (const UOp& v : source.launch.variables)
+    for (const UOp& v : c.source.launch.variables)
       for (const VariableBinding& b : bindings_)
         if (b.name == v.arg_as<VariableArg>().name) {
           values.emplace_back(v, b.value);
           c.program.variables.push_back(b.value);
         }
-    c.program.items = evaluate(source.launch.items, values);
+    c.program.items = evaluate(c.source.launch.items, values);
   } catch (const std::exception& e) {  // one candidate's failure must not end the search; it is recorded with its reason
     c.error = e.what();
   }
-  return c;
 }
 
-void Candidates::record(const Schedule& s, const RunResult& r, const char* status, const std::string& reason, bool verified) {
-  MeasurementRow row{.key = key_, .schedule = text(s.opts()), .bindings = bindings_json_};
-  const Summary summary = summarize(r.ms);
-  row.median_ms = summary.median;
-  row.spread = summary.spread;
-  row.samples = static_cast<int64_t>(r.ms.size());
+void Candidates::compile(std::span<Compiled> batch) {
+  std::vector<Source> sources;
+  std::vector<Compiled*> rendered;
+  for (Compiled& c : batch)
+    if (c.error.empty()) sources.push_back(c.source), rendered.push_back(&c);
+  if (sources.empty()) return;
+  try {
+    std::vector<Artifact> artifacts = device_.compile_all(sources);
+    for (size_t i = 0; i < rendered.size(); ++i) rendered[i]->program.artifact = std::move(artifacts[i]);
+  } catch (const std::exception& e) {
+    if (rendered.size() == 1) rendered[0]->error = e.what();
+    else
+      for (Compiled* c : rendered) compile(std::span(c, 1));
+  }
+}
+
+void Candidates::record(const Schedule& s, const Timing& timing, const char* status, const std::string& reason, bool verified) {
+  MeasurementRow row;
+  row.key = key_;
+  row.schedule = text(s.opts());
+  row.bindings = bindings_json_;
+  row.median_ms = timing.median_ms;
+  row.spread = timing.spread;
+  row.samples = timing.samples;
   row.status = status;
   row.reason = reason;
   row.verified = verified;
@@ -98,80 +111,90 @@ void Candidates::flush() {
 
 Timed Candidates::measure_default(const Schedule& schedule) {
   is_new(schedule);
-  Compiled c = compile(schedule);
+  Compiled c{schedule, {}, {}, {}};
+  render(c);
+  compile(std::span(&c, 1));
   ++compiled;
   const std::string what = "the default schedule '" + text(schedule.opts()) + "' of " + kernel_.arg_as<std::string>();
   if (!c.error.empty()) throw InternalError(what + " does not compile: " + c.error);
-  const RunResult checked = runner_.check(c.program, {.timeout_ms = kTimeoutMs});
-  if (checked.status != RunStatus::Ok) throw InternalError(what + " fails: " + checked.reason);
-  if (std::string wrong = reference_->check_samples(runner_.output()); !wrong.empty()) throw InternalError(what + " is wrong: " + wrong);
-  verified_.assign(runner_.output().begin(), runner_.output().end());
-  const RunResult r = runner_.time({c.program}, {.limits = {.timeout_ms = kTimeoutMs}, .runs = kScreenRuns, .enough_ms = kScreenMs})[0];
-  if (r.status != RunStatus::Ok) throw InternalError(what + " fails: " + r.reason);
+  sources_.insert(c.source.text);
+  const Screened s = screen(runner_, c.program, 0, [&] { return reference_->check_samples(runner_.output()); });
+  if (s.result.status != RunStatus::Ok) throw InternalError(what + ": " + text(s.result.status) + ": " + s.result.reason);
+  const auto output = runner_.output();
+  verified_.assign(output.begin(), output.end());
   ++measured;
-  record(schedule, r, "ok", "", true);
+  record(schedule, s.timing, "ok", "", true);
   flush();
-  return {schedule, c.program, summarize(r.ms).median};
+  return {schedule, c.program, s.timing.median_ms};
 }
 
-std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, double& best_ms, const std::function<bool()>& stop) {
+std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, const Timed& best, const std::function<bool()>& stop) {
+  std::vector<Compiled> batch;
+  for (const Schedule& s : schedules) {
+    batch.push_back({s, {}, {}, {}});
+    render(batch.back());
+    if (batch.back().error.empty() && !sources_.insert(batch.back().source.text).second) batch.pop_back();  // other opts, same code
+  }
   // Compiling and timing take turns, so that no compile job runs beside a measurement.
-  std::vector<Compiled> batch(schedules.size(), Compiled{Schedule(kernel_), {}, "not compiled"});
   std::atomic<size_t> next{0};
   const auto work = [&] {
-    for (size_t i; (i = next.fetch_add(1)) < schedules.size() && !stop();) batch[i] = compile(schedules[i]);
+    for (size_t i; (i = next.fetch_add(kTogether)) < batch.size() && !stop();)
+      compile(std::span(batch).subspan(i, std::min(kTogether, batch.size() - i)));
   };
   std::vector<std::thread> workers;
-  for (int t = 1; t < static_cast<int>(std::thread::hardware_concurrency()); ++t) workers.emplace_back(work);
+  for (unsigned t = 1; t < std::thread::hardware_concurrency(); ++t) workers.emplace_back(work);
   work();
   for (std::thread& t : workers) t.join();
 
+  // Times are told in units of the best so far, timed again now: the machine may have become faster or slower since.
   std::vector<Timed> timed;
+  Timed leader = best;
+  double drift = drift_of(leader);
   for (Compiled& c : batch) {
     if (stop()) break;
     ++compiled;
     if (!c.error.empty()) {
-      record(c.schedule, {}, "compile_error", c.error, false);
+      record(c.schedule, Timing{}, "compile_error", c.error, false);
       continue;
     }
-    if (!programs_.insert(c.program.artifact.bytes).second) continue;  // another schedule gave the same code
-    const RunResult checked = runner_.check(c.program, {.give_up_ms = 4 * kSlow * best_ms, .timeout_ms = kTimeoutMs});
-    if (checked.status != RunStatus::Ok) {
-      record(c.schedule, checked, text(checked.status), checked.reason, false);
-      continue;
-    }
-    std::string wrong = reference_->check_samples(runner_.output());
-    if (wrong.empty()) wrong = reference_->check_whole(runner_.output(), verified_);
-    if (!wrong.empty()) {
-      record(c.schedule, checked, "wrong", wrong, false);
-      continue;
-    }
-    const TimeOptions screen{.limits = {.give_up_ms = kSlow * best_ms, .timeout_ms = kTimeoutMs}, .runs = kScreenRuns, .enough_ms = kScreenMs};
-    const RunResult r = runner_.time({c.program}, screen)[0];
-    ++measured;
-    record(c.schedule, r, text(r.status), r.reason, true);
-    if (r.status != RunStatus::Ok) continue;
-    timed.push_back({c.schedule, c.program, summarize(r.ms).median});
-    best_ms = std::min(best_ms, timed.back().ms);
+    if (c.program.artifact.bytes.empty()) continue;  // stopped before it was compiled
+    const Screened s = screen(runner_, c.program, leader.ms * drift, [&] {
+      std::string wrong = reference_->check_samples(runner_.output());
+      return wrong.empty() ? reference_->check_whole(runner_.output(), verified_) : wrong;
+    });
+    if (s.checked) ++measured;
+    record(c.schedule, s.timing, text(s.result.status), s.result.reason, s.checked);
+    if (s.result.status != RunStatus::Ok) continue;
+    timed.push_back({c.schedule, c.program, s.timing.median_ms / drift});
+    if (timed.back().ms >= leader.ms) continue;
+    // A new leader is timed in turns with the old one: a moment of quiet is no gain.
+    const std::vector<RunResult> pair = runner_.time({leader.program, c.program}, {.runs = kConfirmRuns});
+    if (pair[0].status != RunStatus::Ok || pair[1].status != RunStatus::Ok) continue;
+    timed.back().ms = leader.ms / speedup(pair[0].ms, pair[1].ms).ratio;
+    drift = timing(pair[0].ms).median_ms / leader.ms;
+    if (timed.back().ms < leader.ms) leader = timed.back();
   }
   flush();
   return timed;
 }
 
-std::vector<Candidates::Final> Candidates::finalists(const std::vector<Timed>& all, int runs) {
+double Candidates::drift_of(const Timed& t) {
+  const RunResult r = runner_.time({t.program}, {.runs = kConfirmRuns})[0];
+  return r.status == RunStatus::Ok ? timing(r.ms).median_ms / t.ms : 1;
+}
+
+Final Candidates::final_round(const Timed& incumbent, const std::vector<Timed>& challengers, int rounds) {
   std::vector<RunProgram> programs;
-  for (const Timed& t : all) programs.push_back(t.program);
-  const std::vector<RunResult> results = runner_.time(programs, {.limits = {.timeout_ms = kTimeoutMs}, .runs = runs});
-  std::vector<Final> finals;
-  for (size_t i = 0; i < results.size(); ++i) {
+  for (const Timed& t : challengers) programs.push_back(t.program);
+  Final f = finalists(runner_, incumbent.program, programs, rounds);
+  const auto note = [&](const Timed& t, const Finalist& one) {
     ++measured;
-    const bool ok = results[i].status == RunStatus::Ok;
-    record(all[i].schedule, results[i], text(results[i].status), results[i].reason, ok);
-    const Summary summary = summarize(results[i].ms);
-    finals.push_back({ok ? summary.median : 1e300, summary.spread, ok && i > 0 && beats(results[i].ms, results[0].ms)});
-  }
+    record(t.schedule, one.timing, text(one.result.status), one.result.reason, one.result.status == RunStatus::Ok);
+  };
+  note(incumbent, f.incumbent);
+  for (size_t i = 0; i < challengers.size(); ++i) note(challengers[i], f.candidates[i]);
   flush();
-  return finals;
+  return f;
 }
 
 }  // namespace pg

@@ -1,11 +1,13 @@
 #pragma once
 // One kernel's candidates: compiled, checked, screened; each at most once. What is learned goes to the store as it comes.
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "search/measure.h"
 #include "search/reference.h"
 #include "search/runner.h"
 #include "search/schedule.h"
@@ -27,17 +29,13 @@ class Candidates {
   /// The default: compiled, checked against sampled outputs in double precision, timed. Throws InternalError when it is wrong:
   /// then nothing about this kernel can be trusted.
   Timed measure_default(const Schedule&);
-  /// Compiles in parallel, then checks and screens one after the other; anything slower than twice `best_ms` is given up early.
-  /// Stops between candidates when `stop` says so.
-  std::vector<Timed> measure(const std::vector<Schedule>&, double& best_ms, const std::function<bool()>& stop);
+  /// Compiles in parallel, then checks and screens one after the other; whatever is slower than twice the best so far is given
+  /// up early. Times are comparable with `best.ms`. Stops between candidates when `stop` says so.
+  std::vector<Timed> measure(const std::vector<Schedule>&, const Timed& best, const std::function<bool()>& stop);
   /// Whether a schedule was seen before, in this search or as a quarantined one; marks it as seen.
   bool is_new(const Schedule&);
-  /// Interleaved with the incumbent first in the list: medians, and for each whether its 95 % interval clears 1 % against it.
-  struct Final {
-    double ms = 0, spread = 0;
-    bool clears = false;
-  };
-  std::vector<Final> finalists(const std::vector<Timed>&, int runs);
+  /// Challengers interleaved with the incumbent.
+  Final final_round(const Timed& incumbent, const std::vector<Timed>& challengers, int rounds);
   /// Best schedules that earlier runs measured for this key, fastest first.
   std::vector<Opts> remembered() const;
 
@@ -46,11 +44,15 @@ class Candidates {
  private:
   struct Compiled {
     Schedule schedule;
+    Source source;
     RunProgram program;
     std::string error;
   };
-  Compiled compile(const Schedule&);
-  void record(const Schedule&, const RunResult&, const char* status, const std::string& reason, bool verified);
+  void render(Compiled&);
+  void compile(std::span<Compiled>);
+  /// How much longer a program takes now than when it was timed.
+  double drift_of(const Timed&);
+  void record(const Schedule&, const Timing&, const char* status, const std::string& reason, bool verified);
   void flush();
 
   UOp kernel_;
@@ -62,7 +64,7 @@ class Candidates {
   Runner runner_;
   std::unique_ptr<Reference> reference_;
   std::vector<std::byte> verified_;          // the default's whole output
-  std::set<std::string> seen_, programs_;    // schedules by text, sources by hash
+  std::set<std::string> seen_, sources_;     // schedules and programs by text
   std::vector<MeasurementRow> pending_;
   std::map<std::string, double> remembered_;
 };

@@ -53,7 +53,9 @@ Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& devi
     }
   }
   if (beam <= 0) return {fallback, ScheduleSource::Heuristic};
-  TuneOptions options{.beam = beam, .budget_seconds = config().budget};
+  TuneOptions options;
+  options.beam = beam;
+  options.budget_seconds = config().budget;
   if (config().debug >= 2) options.progress = [](const std::string& line) { std::cerr << line << "\n"; };
   if (config().debug >= 1) std::cerr << "tuning " << kernel.arg_as<std::string>() << "\n";
   return {tune(kernel, bindings, device, *store, options).opts, ScheduleSource::Beam};

@@ -104,20 +104,13 @@ class Heuristic {
   void widen(const UOp& vec) {
     int64_t lanes = target_.lanes_f32();
     while (lanes > 2 && lanes / 2 >= extent(vec)) lanes /= 2;
-    // Several vectors hide the latency of a reduction or a stream; two beside a block of rows.
-    int64_t vectors = root_.reduce && !is_reduce(vec) && root_.ranges.size() > 1 && rows() > 1 ? 2 : 4;
+    // Four vectors hide the latency of a reduction or a stream, and let a block of rows read whole runs of 256 bytes.
+    int64_t vectors = 4;
     while (vectors > 1 && lanes * vectors > extent(vec)) vectors /= 2;
     if (vectors > 1) take(Tile{axis_of(vec), lanes * vectors, Kind::Upcast});
     take(Tile{axis_of(vec), lanes, Kind::Vec});
     vectors_ = vectors;
   }
-  /// Extent of the output axis that register rows are taken from.
-  int64_t rows() const {
-    int64_t most = 1;
-    for (const UOp& r : root_.ranges) most = std::max(most, extent(r));
-    return most;
-  }
-
   /// Register rows: the outputs of another axis that share the vector operand.
   void block(const UOp& vec) {
     if (rows_) return;  // row kernels stream; their reductions are widened already

@@ -58,7 +58,11 @@ std::string template_hash(const UOp& kernel) {
 }
 
 KernelRow kernel_row(const UOp& kernel, const Bindings64& bindings) {
-  KernelRow row{.id = cached_id(kernel), .template_hash = template_hash(kernel), .name = kernel.arg_as<std::string>(), .ir = text(kernel)};
+  KernelRow row;
+  row.id = cached_id(kernel);
+  row.template_hash = template_hash(kernel);
+  row.name = kernel.arg_as<std::string>();
+  row.ir = text(kernel);
   UOps variables = variables_of(kernel);
   std::vector<int64_t> values;
   Values bound;

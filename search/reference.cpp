@@ -86,7 +86,7 @@ Reference::Reference(const UOp& kernel, const Bindings64& bindings, const std::v
   }
   const Expected<Schedule> by_element = schedule.apply(Opt(grid));
   if (!by_element) throw InternalError("reference of " + kernel.arg_as<std::string>() + ": " + by_element.reason());
-  const UOp linear = lower(by_element->scheduled(), Target{});
+  const UOp linear = lower(by_element->scheduled(), Target{.isa = "ref"});
   const LaunchInfo launch = launch_info(linear);
   std::vector<int64_t> variables;
   for (const UOp& v : launch.variables)

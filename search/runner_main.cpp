@@ -76,7 +76,12 @@ class Job {
   void load(size_t i) {
     mark(i);
     try {
-      entries_[i].program = device_.load(job_.programs[i].artifact, LaunchInfo{.name = job_.programs[i].artifact.name});
+      // The tuner knows what the arguments are; here only their number counts.
+      LaunchInfo launch;
+      launch.name = job_.programs[i].artifact.name;
+      launch.params.resize(buffers_.pointers().size());
+      launch.variables.resize(job_.programs[i].variables.size());
+      entries_[i].program = device_.load(job_.programs[i].artifact, launch);
     } catch (const std::exception& e) {
       fail(i, RunStatus::CompileError, e.what());
     }

@@ -18,9 +18,10 @@ namespace {
 constexpr int kPatience = 2;              // rounds without a gain before the search ends
 constexpr double kGain = 0.99;            // what counts as one
 constexpr int kMaxRounds = 12;
-constexpr int kFinalRuns = 15;
+constexpr int kFinalRounds = 15;
+constexpr double kLongMs = 500;           // kernels that run longer get fewer rounds
 constexpr int64_t kRegisterSlack = 4;     // registers above the file that are still tried: compilers rematerialise
-constexpr size_t kFinalists = 4;
+constexpr size_t kFinalists = 3;
 
 class Beam {
  public:
@@ -32,12 +33,11 @@ class Beam {
     const Expected<Schedule> heuristic_schedule = Schedule(kernel_).apply(heuristic(kernel_, device_.target()));
     if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
     const Timed incumbent = candidates_.measure_default(*heuristic_schedule);
-    best_ms_ = incumbent.ms;
     beam_ = {incumbent};
     calibrate(incumbent);
     say("default", incumbent);
 
-    keep(candidates_.measure(chosen(seeds()), best_ms_, stop_));
+    keep(candidates_.measure(chosen(seeds()), beam_.front(), stop_));
     int without_gain = 0;
     for (int round = 1; round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
       const double before = beam_.front().ms;
@@ -46,7 +46,7 @@ class Beam {
         for (Schedule& s : moves(t.schedule, device_.target())) next.push_back(std::move(s));
       next = chosen(std::move(next));
       if (next.empty()) break;
-      keep(candidates_.measure(next, best_ms_, stop_));
+      keep(candidates_.measure(next, beam_.front(), stop_));
       without_gain = beam_.front().ms < kGain * before ? 0 : without_gain + 1;
       say("round " + std::to_string(round), beam_.front());
     }
@@ -122,23 +122,25 @@ class Beam {
   void keep(std::vector<Timed> timed) {
     for (Timed& t : timed) beam_.push_back(std::move(t));
     std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
-    if (beam_.size() > static_cast<size_t>(std::max(1, options_.beam))) beam_.resize(static_cast<size_t>(std::max(1, options_.beam)));
+    if (const auto width = std::max(1, options_.beam); static_cast<int>(beam_.size()) > width) beam_.erase(beam_.begin() + width, beam_.end());
     calibrate(beam_.front());
   }
 
   /// The default competes in every final and is replaced only beyond noise.
   TuneResult finish(const Timed& incumbent) {
     TuneResult r;
-    std::vector<Timed> finals = {incumbent};
+    std::vector<Timed> challengers;
     for (const Timed& t : beam_)
-      if (finals.size() < kFinalists && text(t.schedule.opts()) != text(incumbent.schedule.opts())) finals.push_back(t);
+      if (challengers.size() < kFinalists && text(t.schedule.opts()) != text(incumbent.schedule.opts())) challengers.push_back(t);
     r.opts = incumbent.schedule.opts();
     r.default_ms = r.best_ms = incumbent.ms;
-    if (finals.size() > 1) {
-      const auto times = candidates_.finalists(finals, incumbent.ms > 1000 ? 5 : kFinalRuns);
-      r.default_ms = r.best_ms = times[0].ms;
-      for (size_t i = 1; i < finals.size(); ++i)
-        if (times[i].clears && times[i].ms < r.best_ms) r.best_ms = times[i].ms, r.opts = finals[i].schedule.opts();
+    if (!challengers.empty()) {
+      const Final f = candidates_.final_round(incumbent, challengers, incumbent.ms > kLongMs ? 6 : kFinalRounds);
+      r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
+      if (f.winner >= 0) {
+        r.best_ms = f.candidates[static_cast<size_t>(f.winner)].timing.median_ms;
+        r.opts = challengers[static_cast<size_t>(f.winner)].schedule.opts();
+      }
     }
     r.candidates = scored_ + 1;
     r.compiled = candidates_.compiled;
@@ -164,7 +166,7 @@ class Beam {
   std::mt19937_64 random_;
   std::vector<Timed> beam_;         // fastest first
   std::function<bool()> stop_ = [this] { return out_of_time(); };
-  double best_ms_ = 0, scale_ = 1;  // scale_: measured over estimated time of the best so far
+  double scale_ = 1;  // scale_: measured over estimated time of the best so far
   size_t must_measure_ = 0;         // the first seeds are measured whatever their estimate
   int64_t scored_ = 0;
 };
