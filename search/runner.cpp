@@ -102,9 +102,7 @@ struct Runner::Impl {
     return status;
   }
 
-  void start() {
-    if (!memory.data()) throw InternalError("runner: set_buffers must come first");
-    const std::string path = runner_path();
+  void spawn(const std::string& path) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
       throw UserError(std::string("cannot make a socket for the runner: ") + std::strerror(errno));
@@ -130,7 +128,12 @@ struct Runner::Impl {
     }
     ++started;
     receiver = std::make_unique<Receiver>(socket.get());
+  }  // its end is closed here: from now on the runner's death shows as the end of the stream
 
+  void start() {
+    if (!memory.data()) throw InternalError("runner: set_buffers must come first");
+    const std::string path = runner_path();
+    spawn(path);
     Frame answer;
     const bool sent = send(socket.get(), to_frame(setup), memory.descriptor());
     if (!sent || receiver->next(answer, static_cast<int>(kStartMs)) != Receive::Frame) {
