@@ -7,6 +7,9 @@ namespace {
 // A value that is used once is written where it is used while the line stays readable.
 constexpr size_t kLongestInline = 80, kLineWidth = 120;
 
+// Larger arrays belong to the thread, not to its stack, which holds several of them.
+constexpr int64_t kLargestOnStack = 512 << 10;
+
 const std::string& memory_wish(const UOp& m) { return m.arg_as<ParamArg>().name; }
 }  // namespace
 
@@ -119,7 +122,9 @@ void CStyle::memory(const UOp& m) {
   if (!registers) {
     int64_t elements = 1;
     for (const UOp& extent : m.src()) elements *= const_int(extent).value();
-    return line(type(m.dtype()) + " " + name + "[" + std::to_string(elements) + "] __attribute__((aligned(64)));");
+    const bool large = elements * m.dtype().bytes() > kLargestOnStack;
+    return line((large ? "static _Thread_local " : "") + type(m.dtype()) + " " + name + "[" + std::to_string(elements) +
+                "] __attribute__((aligned(64)));");
   }
   std::string text;
   for (int64_t place : *registers) {

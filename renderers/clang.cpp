@@ -149,8 +149,9 @@ std::string render_c_unit(std::span<const UOp> linears, std::span<const std::str
 
 Source render_c(const UOp& linear) {
   LaunchInfo launch = launch_info(linear);
-  std::string text = render_c_unit({&linear, 1}, {&launch.name, 1});
-  return {launch.name, std::move(text), linear, std::move(launch)};
+  std::string symbol = Names().take(launch.name);
+  std::string text = render_c_unit({&linear, 1}, {&symbol, 1});
+  return {std::move(symbol), std::move(text), linear, std::move(launch)};
 }
 
 }  // namespace pg

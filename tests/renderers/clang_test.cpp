@@ -240,3 +240,36 @@ TEST_CASE("what cannot be rendered is said with its kernel") {
   const UOp unbound(Op::Linear, dt::kVoid, std::string("unbound"), {store(p.at(out, iconst(0)), load(p.at(in, iconst(0))))});
   CHECK_THROWS_WITH_AS(render_c(unbound), doctest::Contains("a Load is used before its entry"), InternalError);
 }
+
+TEST_CASE("awkward names: keywords, the same name twice, no letters at all") {
+  LinearBuilder p;
+  const UOp out = p.param("for", dt::f32, 8), a = p.param("x", dt::f32, 8), b = p.param("x", dt::f32, 8);
+  const UOp n = variable("while", 0, 8);
+  const UOp i = p.open(range("end", n));
+  p.store(p.at(out, i), alu(Op::Sub, load(p.at(a, i)), load(p.at(b, i))));
+  const UOp linear = p.finish("memset");
+  TestCpu cpu;
+  Buffers expected = random_buffers(linear, 3), got = expected;
+  run_reference(linear, expected, {8});
+  run_program(*cpu.load(linear), linear, got, {8});
+  CHECK(difference(linear, expected, got) == "");
+  LinearBuilder q;
+  q.store(q.at(q.param("1", dt::f32, 1), iconst(0)), constant(dt::f32, 1.0));
+  CHECK_NOTHROW(cpu.load(q.finish("3 x 3")));
+}
+
+TEST_CASE("private memory larger than a stack") {
+  LinearBuilder p;
+  constexpr int64_t kElements = 16 << 20;
+  const UOp out = p.param("out", dt::f32, 8), in = p.param("in", dt::f32, 8);
+  const UOp item = p.open(range("g", iconst(8), 0, Kind::Grid));
+  const UOp tile = p.memory("tile", dt::f32, kElements);
+  const UOp far = item * iconst(kElements / 8) + iconst(1000);
+  p.store(p.at(tile, far), load(p.at(in, item)));
+  p.store(p.at(out, item), p.again(load(p.at(tile, far))));
+  const UOp linear = p.finish("large tile");
+  TestCpu cpu("native", 2);
+  Buffers buffers = random_buffers(linear, 3);
+  run_program(*cpu.load(linear), linear, buffers);
+  CHECK(buffers[0] == buffers[1]);
+}
