@@ -10,7 +10,7 @@ constexpr size_t kLongestInline = 80, kLineWidth = 120;
 // Larger arrays belong to the thread, not to its stack, which holds several of them.
 constexpr int64_t kLargestOnStack = 512 << 10;
 
-const std::string& memory_wish(const UOp& m) { return m.arg_as<ParamArg>().name; }
+std::string memory_wish(const UOp& m) { return m.arg_as<ParamArg>().name + std::to_string(m.arg_as<ParamArg>().slot); }
 }  // namespace
 
 CStyle::CStyle(const UOp& linear) : linear_(linear), launch_(launch_info(linear)), shape_(linear) {
@@ -111,15 +111,17 @@ void CStyle::line(std::string_view text) {
   out_ += "\n";
 }
 
-std::string CStyle::register_name(const UOp& memory, int64_t place) const {
-  return names_of_.at(memory.id()) + "_" + std::to_string(place);
+const std::string& CStyle::register_name(const UOp& memory, int64_t place) {
+  std::string& name = registers_[{memory.id(), place}];
+  if (name.empty()) name = names_.take(memory_wish(memory) + "_" + std::to_string(place));
+  return name;
 }
 
 void CStyle::memory(const UOp& m) {
-  auto& name = names_of_[m.id()];
-  if (name.empty()) name = names_.take(memory_wish(m));
   const std::vector<int64_t>* registers = shape_.registers(m);
   if (!registers) {
+    auto& name = names_of_[m.id()];
+    if (name.empty()) name = names_.take(memory_wish(m));
     int64_t elements = 1;
     for (const UOp& extent : m.src()) elements *= const_int(extent).value();
     const bool large = elements * m.dtype().bytes() > kLargestOnStack;

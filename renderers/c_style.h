@@ -1,6 +1,7 @@
 #pragma once
 // What all C-like dialects share: statements, scopes, names, and scalar arithmetic. A dialect adds vectors, memory access and
 // the function's head; see clang.cpp.
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -67,14 +68,15 @@ class CStyle {
   void close_scope();
   void line(std::string_view text);
   std::string temporary(const UOp& u);
-  std::string register_name(const UOp& memory, int64_t place) const;
+  const std::string& register_name(const UOp& memory, int64_t place);
   CText load_entry(const UOp& u);
 
   UOp linear_;
   LaunchInfo launch_;
   ProgramShape shape_;
   Names names_;
-  std::unordered_map<const void*, std::string> names_of_;   // Params, Variables, Memories, open Ranges
+  std::unordered_map<const void*, std::string> names_of_;   // Params, Variables, arrays, open Ranges
+  std::map<std::pair<const void*, int64_t>, std::string> registers_;   // of a Memory, by place
   std::unordered_map<const void*, CText> bound_;
   std::vector<Scope> scopes_;
   std::string out_;

@@ -21,7 +21,7 @@ class Fuzzer {
     for (int64_t k = 0; k < 2; ++k) registers_.push_back(p_.memory("acc", f, 2));
     for (const UOp& r : registers_)
       for (int64_t k = 0; k < 2; ++k) p_.store(p_.at(r, iconst(k)), any(f));
-    statements(14);
+    statements(40);
     for (DType t : {dt::i32, dt::i64, dt::i8, dt::u16, dt::f32, dt::kBool}) output(any(t.vec(lanes_)));
     return p_.finish(name);
   }
@@ -41,7 +41,7 @@ class Fuzzer {
             if (below(2)) p_.open(range("j" + std::to_string(depth_), iconst(2)));
             else p_.open_if(scalar_condition());
             const size_t outside = values_.size();
-            statements(4);
+            statements(6);
             values_.resize(outside);   // the scope's values are gone
             p_.close();
             --depth_;
@@ -78,12 +78,13 @@ class Fuzzer {
   }
   /// Sources are entered late, at random distances from their users.
   void keep(const UOp& v) {
-    if (below(3)) p_.value(v);
+    if (below(6) == 0) p_.value(v);
     values_.push_back(v);
   }
   UOp any(DType t) {
-    for (int tries = 0; tries < 200; ++tries)
-      if (const UOp& v = values_[static_cast<size_t>(below(static_cast<int>(values_.size())))]; v.dtype() == t) return v;
+    // Mostly one of the latest, so that expressions grow deep.
+    for (size_t k = values_.size(); k-- > 0;)
+      if (values_[k].dtype() == t && below(3) == 0) return values_[k];
     return constant(t, int64_t{1});
   }
   DType one_of_types(bool no_floats = false) {

@@ -84,36 +84,36 @@ INLINE void store_masked_f32x16(float *p, f32x16 v, boolx16 m) {
 INLINE void body_of_matmul(float *restrict c, const float *restrict a, const float *restrict b, long begin, long end) {
   for (long m = begin; m < end; ++m) {
     for (long n = 0; n < 3; ++n) {
-      f32x16 acc_0, acc_1, acc_2, acc_3;
+      f32x16 acc0_0, acc0_1, acc0_2, acc0_3;
       const long t0 = n * 32;
       const boolx16 t1 = lt_i64x16((i64x16)t0 + lanes_i64x16, (i64x16)77);
       const long t2 = t0 + 16;
       const boolx16 t3 = lt_i64x16((i64x16)t2 + lanes_i64x16, (i64x16)77);
-      acc_0 = (f32x16)0.0f;
-      acc_1 = (f32x16)0.0f;
-      acc_2 = (f32x16)0.0f;
-      acc_3 = (f32x16)0.0f;
+      acc0_0 = (f32x16)0.0f;
+      acc0_1 = (f32x16)0.0f;
+      acc0_2 = (f32x16)0.0f;
+      acc0_3 = (f32x16)0.0f;
       for (long k = 0; k < 9; ++k) {
         const long t4 = m * 2;
         const float a_v5 = a[t4 * 9 + k];
         const f32x16 t6 = (f32x16)a_v5;
         const long t7 = k * 77;
         const f32x16 b_v8 = load_masked_f32x16(&b[t7 + t0], t1);
-        acc_0 = fma_f32x16(t6, b_v8, acc_0);
+        acc0_0 = fma_f32x16(t6, b_v8, acc0_0);
         const f32x16 b_v9 = load_masked_f32x16(&b[t7 + t2], t3);
-        acc_1 = fma_f32x16(t6, b_v9, acc_1);
+        acc0_1 = fma_f32x16(t6, b_v9, acc0_1);
         const float a_v10 = a[(t4 + 1) * 9 + k];
         const f32x16 t11 = (f32x16)a_v10;
-        acc_2 = fma_f32x16(t11, b_v8, acc_2);
-        acc_3 = fma_f32x16(t11, b_v9, acc_3);
+        acc0_2 = fma_f32x16(t11, b_v8, acc0_2);
+        acc0_3 = fma_f32x16(t11, b_v9, acc0_3);
       }
       const long t12 = m * 2;
       const long t13 = t12 * 77;
-      store_masked_f32x16(&c[t13 + t0], max_f32x16((f32x16)0.0f, acc_0), t1);
-      store_masked_f32x16(&c[t13 + t2], max_f32x16((f32x16)0.0f, acc_1), t3);
+      store_masked_f32x16(&c[t13 + t0], max_f32x16((f32x16)0.0f, acc0_0), t1);
+      store_masked_f32x16(&c[t13 + t2], max_f32x16((f32x16)0.0f, acc0_1), t3);
       const long t14 = (t12 + 1) * 77;
-      store_masked_f32x16(&c[t14 + t0], max_f32x16((f32x16)0.0f, acc_2), t1);
-      store_masked_f32x16(&c[t14 + t2], max_f32x16((f32x16)0.0f, acc_3), t3);
+      store_masked_f32x16(&c[t14 + t0], max_f32x16((f32x16)0.0f, acc0_2), t1);
+      store_masked_f32x16(&c[t14 + t2], max_f32x16((f32x16)0.0f, acc0_3), t3);
     }
   }
 }

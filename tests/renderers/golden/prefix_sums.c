@@ -6,22 +6,22 @@ INLINE long mod_i64(long a, long b) {
 
 INLINE void body_of_prefix_sums(int *restrict out, const int *restrict in, const long count, const long step, long begin, long end) {
   for (long only = begin; only < end; ++only) {
-    int total_0;
-    total_0 = 0;
+    int total0_0;
+    total0_0 = 0;
     const long t0 = (count + 1) / 2;
     for (long i = 0; i < t0; ++i) {
       const long t1 = i * 2;
       const int in_v2 = in[t1];
-      total_0 = total_0 + in_v2;
-      out[t1] = total_0;
+      total0_0 = total0_0 + in_v2;
+      out[t1] = total0_0;
       const long t3 = t1 + 1;
       if (t3 < count) {
         if (mod_i64(t1 - 5, step) == 0) {
-          total_0 = total_0 * -1;
+          total0_0 = total0_0 * -1;
         }
         const int in_v4 = in[t3];
-        total_0 = total_0 + in_v4;
-        out[t3] = total_0;
+        total0_0 = total0_0 + in_v4;
+        out[t3] = total0_0;
       }
     }
   }
