@@ -18,6 +18,7 @@ namespace {
 constexpr int kPatience = 2;              // rounds without a gain before the search ends
 constexpr double kGain = 0.99;            // what counts as one
 constexpr int kMaxRounds = 12;
+constexpr double kKernelSeconds = 45;     // one kernel's search without a budget of its own
 constexpr int kFinalRounds = 15;
 constexpr double kLongMs = 500;           // kernels that run longer get fewer rounds
 constexpr int64_t kRegisterSlack = 4;     // registers above the file that are still tried: compilers rematerialise
@@ -57,7 +58,8 @@ class Beam {
   using Clock = std::chrono::steady_clock;
   static Clock::time_point now() { return Clock::now(); }
   double elapsed() const { return std::chrono::duration<double>(now() - start_).count(); }
-  bool out_of_time() const { return search_interrupted() || (options_.budget_seconds > 0 && elapsed() > options_.budget_seconds); }
+  double limit() const { return options_.budget_seconds > 0 ? options_.budget_seconds : kKernelSeconds; }
+  bool out_of_time() const { return search_interrupted() || elapsed() > limit(); }
 
   void say(const std::string& stage, const Timed& t) const {
     if (!options_.progress) return;
@@ -145,7 +147,7 @@ class Beam {
     r.candidates = scored_ + 1;
     r.compiled = candidates_.compiled;
     r.measured = candidates_.measured;
-    r.finished = !out_of_time();
+    r.finished = !search_interrupted() && (options_.budget_seconds == 0 || elapsed() <= options_.budget_seconds);
     r.seconds = elapsed();
     store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
     SearchCounters& counters = search_counters();

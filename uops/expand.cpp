@@ -12,10 +12,48 @@ namespace pg {
 
 namespace {
 
+/// An address taken apart once for all instances: base + Σ step·range over the register ranges.
+struct Affine {
+  UOp base;                                    // null: not affine in all of them
+  std::vector<std::pair<UOp, int64_t>> steps;  // only those that are not 0
+
+  explicit Affine(const UOp& flat) {
+    Substitution zeros;
+    for (const UOp& r : toposort(flat)) {
+      if (!r.is(Op::Range) || !is_register(kind_of(r))) continue;
+      const auto step = coefficient(flat, r);
+      if (!step) return;
+      steps.emplace_back(r, *step);
+      zeros.emplace_back(r, iconst(0));
+    }
+    base = simplify(substitute(flat, zeros));
+  }
+  int64_t step(const UOp& range) const {
+    for (const auto& [r, s] : steps)
+      if (r == range) return s;
+    return 0;
+  }
+};
+class Addresses {
+ public:
+  const Affine& of(const UOp& flat) { return known_.try_emplace(flat, flat).first->second; }
+
+ private:
+  std::unordered_map<UOp, Affine> known_;
+};
+
+/// e + c, with the constant at the end of a canonical sum.
+UOp plus(const UOp& e, int64_t c) {
+  if (e.is(Op::Add))
+    if (const auto last = const_int(e.src(1))) return e.src(0) + iconst(*last + c);
+  return e + iconst(c);
+}
+
 /// One instance of a statement: unroll and upcast ranges have numbers, the vec range becomes lanes.
 class Instance {
  public:
-  Instance(Substitution numbers, UOp vec) : numbers_(std::move(numbers)), vec_(std::move(vec)) {
+  Instance(Addresses& addresses, Substitution numbers, UOp vec)
+      : addresses_(addresses), numbers_(std::move(numbers)), vec_(std::move(vec)) {
     if (vec_) lanes_ = static_cast<int>(*const_int(vec_.src(0)));
   }
 
@@ -40,19 +78,32 @@ class Instance {
 
   Address address(const UOp& at, bool per_lane) {
     const UOp& buffer = at.src(0);
-    const UOp flat = scalar(at.src(1));
     const DType element = at.dtype();
-    const bool moves = vec_ && depends_on(flat, vec_);
-    if (buffer.is(Op::Memory) && buffer.dtype().lanes > 1) {
-      const UOp base = moves ? simplify(substitute(flat, {{vec_, iconst(0)}})) : flat;
-      if (!vec_ || lanes_ != buffer.dtype().lanes || coefficient(flat, vec_) != 1)
-        throw InternalError("vector registers addressed element by element: " + buffer.arg_as<ParamArg>().name);
-      return {UOp(Op::Index, buffer.dtype(), {}, {buffer, simplify(idiv(base, iconst(lanes_)))}), lanes_};
+    const bool vector_registers = buffer.is(Op::Memory) && buffer.dtype().lanes > 1;
+    const Affine& affine = addresses_.of(at.src(1));
+    UOp first;       // address of lane 0
+    std::optional<int64_t> step = 0;  // elements from lane to lane
+    if (affine.base) {
+      int64_t offset = 0;
+      for (const auto& [range, number] : numbers_) offset += affine.step(range) * *const_int(number);
+      first = plus(affine.base, offset);
+      if (vec_) step = affine.step(vec_);
+    } else {
+      first = scalar(at.src(1));
+      if (vec_ && depends_on(first, vec_)) step = std::nullopt;
     }
-    if (!moves && !per_lane) return {UOp(Op::Index, element, {}, {buffer, flat})};
-    if (coefficient(flat, vec_) == 1)
-      return {UOp(Op::Index, element.vec(lanes_), {}, {buffer, simplify(substitute(flat, {{vec_, iconst(0)}}))}), lanes_};
-    return {UOp(Op::Index, element.vec(lanes_), {}, {buffer, simplify(value(flat, true))}), lanes_};
+    if (vector_registers) {
+      const auto start = const_int(first);
+      if (step != 1 || lanes_ != buffer.dtype().lanes || !start)
+        throw InternalError("vector registers addressed element by element: " + buffer.arg_as<ParamArg>().name);
+      return {UOp(Op::Index, buffer.dtype(), {}, {buffer, iconst(*start / lanes_)}), lanes_};
+    }
+    if (step == 0 && !per_lane) return {UOp(Op::Index, element, {}, {buffer, first})};
+    if (step == 1) return {UOp(Op::Index, element.vec(lanes_), {}, {buffer, first}), lanes_};
+    const DType t = dt::index.vec(lanes_);
+    const UOp each = !step ? broadcast_to(value(first), lanes_)
+                           : simplify(broadcast(first, lanes_) + UOp(Op::Lanes, t, {}, {}) * constant(t, *step));
+    return {UOp(Op::Index, element.vec(lanes_), {}, {buffer, each}), lanes_};
   }
 
   UOp store_of(const UOp& s) {
@@ -63,17 +114,17 @@ class Instance {
       if (decided == 0) return {};
       if (decided == 1 || is_private) gate = {};  // spare elements of private memory may hold anything
     }
-    const UOp v = value(s.src(1), false);
+    const UOp v = value(s.src(1));
     const Address to = address(s.src(0), v.dtype().lanes > 1 || (gate && gate.dtype().lanes > 1));
     if (v.dtype().lanes > to.lanes) throw InternalError("a vector is stored to one element");
     return store(to.index, broadcast_to(v, to.lanes), gate ? broadcast_to(gate, to.lanes) : UOp());
   }
 
-  UOp value_gate(const UOp& g) { return simplify(value(scalar(g), false)); }
+  UOp value_gate(const UOp& g) { return simplify(value(scalar(g))); }
 
   static UOp broadcast_to(const UOp& u, int lanes) { return u.dtype().lanes == lanes ? u : broadcast(u, lanes); }
 
-  UOp value(const UOp& u, bool force_vector) {
+  UOp value(const UOp& u) {
     UOp v;
     if (auto it = done_.find(u.id()); it != done_.end()) v = it->second;
     else {
@@ -81,7 +132,7 @@ class Instance {
       done_.emplace(u.id(), v);
       kept_.push_back(u);
     }
-    return force_vector ? broadcast_to(v, lanes_) : v;
+    return v;
   }
 
   UOp compute(const UOp& u) {
@@ -107,12 +158,12 @@ class Instance {
     if (u.dtype() == dt::index && !depends_on_load(u)) {
       const UOp e = scalar(u);
       if (!vec_ || !depends_on(e, vec_)) return e;
-      if (!(e == u)) return value(e, false);
+      if (!(e == u)) return value(e);
     }
     UOps src;
     int lanes = 1;
     for (const UOp& s : u.src()) {
-      src.push_back(value(s, false));
+      src.push_back(value(s));
       lanes = std::max<int>(lanes, src.back().dtype().lanes);
     }
     for (UOp& s : src) s = broadcast_to(s, lanes);  // scalars beside a vector
@@ -136,9 +187,9 @@ class Instance {
     for (bool more = true; more;) {
       Substitution numbers = numbers_;
       for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-      Instance inner(numbers, lane ? lane : vec_);
+      Instance inner(addresses_, numbers, lane ? lane : vec_);
       UOps states;
-      for (const UOp& b : bodies) states.push_back(inner.value(b, false));
+      for (const UOp& b : bodies) states.push_back(inner.value(b));
       total = total.empty() ? states : row.combine(total, states);
       more = false;
       for (size_t i = ranges.size(); i-- > 0 && !more;) {
@@ -161,6 +212,7 @@ class Instance {
     return total;
   }
 
+  Addresses& addresses_;
   Substitution numbers_;
   UOp vec_;
   int lanes_ = 1;
@@ -200,11 +252,12 @@ UOp expand(const UOp& statement) {
     return x != y ? x > y : axis_of(a) < axis_of(b);
   });
   UOps out;
+  Addresses addresses;
   std::vector<int64_t> at(ranges.size(), 0);
   for (bool more = true; more;) {
     Substitution numbers;
     for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-    if (UOp s = Instance(numbers, vec).statement(statement)) out.push_back(s);
+    if (UOp s = Instance(addresses, numbers, vec).statement(statement)) out.push_back(s);
     more = false;
     for (size_t i = ranges.size(); i-- > 0 && !more;) {
       more = ++at[i] < *const_int(ranges[i].src(0));
