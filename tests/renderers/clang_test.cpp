@@ -185,6 +185,32 @@ TEST_CASE("every cast") {
   compare(cpu, cases);
 }
 
+TEST_CASE("16-bit floats round to nearest, ties to even, whatever the bits") {
+  for (int lanes : {1, 16}) {
+    constexpr int kCount = 1 << 16;
+    LinearBuilder p;
+    const UOp in = p.param("in", dt::f32, kCount), bf16 = p.param("bf16", dt::bf16, kCount), f16 = p.param("f16", dt::f16, kCount);
+    const UOp i = p.open(range("i", iconst(kCount / lanes))) * iconst(lanes);
+    const UOp x = load(p.at(in, i, dt::f32.vec(lanes)));
+    p.store(p.at(bf16, i, dt::bf16.vec(lanes)), cast(x, dt::bf16.vec(lanes)));
+    p.store(p.at(f16, i, dt::f16.vec(lanes)), cast(x, dt::f16.vec(lanes)));
+    const UOp linear = p.finish("round");
+    Buffers expected = random_buffers(linear, 1);
+    std::mt19937 random(5);
+    for (uint32_t k = 0; k < kCount; ++k) {
+      // Any bits; ties of either type; around the range of f16.
+      const uint32_t any = random(), exponent = (100 + any % 50) << 23;
+      const uint32_t bits = k % 4 == 0 ? any : k % 4 == 1 ? (any & 0xffff8000) : k % 4 == 2 ? (any & 0x807ff000) | exponent : (any & 0x807fffff) | exponent;
+      std::memcpy(expected[0].data() + 4 * k, &bits, 4);
+    }
+    Buffers got = expected;
+    run_reference(linear, expected);
+    TestCpu cpu;
+    run_program(*cpu.load(linear), linear, got);
+    CHECK(difference(linear, expected, got) == "");
+  }
+}
+
 TEST_CASE("every kind of access") {
   for (const char* isa : {"native", "x86-64-v3"}) {
     CAPTURE(isa);

@@ -22,7 +22,10 @@ class Fuzzer {
     for (const UOp& r : registers_)
       for (int64_t k = 0; k < 2; ++k) p_.store(p_.at(r, iconst(k)), any(f));
     statements(40);
-    for (DType t : {dt::i32, dt::i64, dt::i8, dt::u16, dt::f32, dt::kBool}) output(any(t.vec(lanes_)));
+    for (DType t : {dt::i32, dt::i64, dt::i8, dt::u16, dt::f32, dt::kBool}) {
+      output(any(t.vec(lanes_)));
+      output(tree(t.vec(lanes_), 5));
+    }
     return p_.finish(name);
   }
 
@@ -52,15 +55,28 @@ class Fuzzer {
     if (depth_ > 0) values_.resize(known);
   }
 
+  /// Every node of it is used once: the deepest nesting of signs.
+  UOp tree(DType t, int depth) {
+    if (depth == 0) return any(t);
+    const auto sub = [&](DType of) { return tree(of, depth - 1); };
+    return node(t, sub);
+  }
   UOp node() {
-    const DType t = one_of_types();
-    const UOp a = any(t), b = any(t);
+    return node(one_of_types(), [&](DType of) { return any(of); });
+  }
+  template <class Source>
+  UOp node(DType t, Source source) {
+    const UOp a = source(t), b = source(t);
+    if (t.is_bool() && below(3) == 0) {
+      const DType of = pick({dt::i32, dt::f32, dt::u16}).vec(lanes_);
+      return alu(pick({Op::Lt, Op::Eq, Op::Ne}), source(of), source(of));
+    }
     if (t.is_bool()) return below(4) == 0 ? alu(Op::Not, a) : alu(pick({Op::And, Op::Or, Op::Xor, Op::Eq, Op::Lt}), a, b);
     switch (below(6)) {
-      case 0: return alu(pick({Op::Lt, Op::Eq, Op::Ne}), a, b);
-      case 1: return alu(Op::Where, any(dt::kBool.vec(lanes_)), a, b);
-      case 2: return cast(any(one_of_types(true)), t);
-      case 3: return t.is_float() ? alu(Op::Fma, a, b, any(t)) : alu(pick({Op::And, Op::Or, Op::Xor}), a, b);
+      case 0: return alu(Op::Where, alu(pick({Op::Lt, Op::Eq, Op::Ne}), a, b), b, source(t));
+      case 1: return alu(Op::Where, source(dt::kBool.vec(lanes_)), a, b);
+      case 2: return cast(source(one_of_types(true)), t);
+      case 3: return t.is_float() ? alu(Op::Fma, a, b, source(t)) : alu(pick({Op::And, Op::Or, Op::Xor}), a, b);
       case 4:
         if (t.is_int()) return alu(pick({Op::Shl, Op::Shr}), a, alu(Op::And, b, constant(t, int64_t{3})));
         return alu(Op::Neg, a);
