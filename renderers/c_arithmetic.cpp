@@ -1,4 +1,5 @@
-// Elementwise ops in C: what has a sign is written with it, scalars and vectors alike; the rest is a function of the dialect.
+// Elementwise ops in C: what has a sign is written with it, scalars and vectors alike; the rest is a function of the
+// dialect.
 #include <bit>
 #include <cmath>
 
@@ -70,7 +71,8 @@ CText CStyle::elementwise(const UOp& u, const std::vector<CText>& x) {
     case Op::Bitcast: return bitcast(from, t, x[0]);
     case Op::Where:
       if (t.lanes != 1) return select(t, x[0], x[1], x[2]);
-      return {x[0].at(Precedence::Or) + " ? " + x[1].at(Precedence::Or) + " : " + x[2].at(Precedence::Or), Precedence::Ternary};
+      return {x[0].at(Precedence::Or) + " ? " + x[1].at(Precedence::Or) + " : " + x[2].at(Precedence::Or),
+              Precedence::Ternary};
     case Op::IDiv:
     case Op::Mod: return division(u, x);
     case Op::Fma: return c_call(function(u.op(), t), {x[0], x[1], x[2]});
@@ -85,8 +87,10 @@ CText CStyle::elementwise(const UOp& u, const std::vector<CText>& x) {
       // With the constant in front, the function's test of it for NaN folds away.
       if (is_number(u.src(1))) return c_call(function(u.op(), t), {x[1], x[0]});
       return c_call(function(u.op(), t), {x[0], x[1]});
-    case Op::Neg: return is_promoted(t) ? CText{"(" + type(t) + ")" + unary("-", x[0]).text, Precedence::Unary} : unary("-", x[0]);
-    case Op::Not: return is_promoted(t) ? CText{"(" + type(t) + ")" + unary("~", x[0]).text, Precedence::Unary} : unary("~", x[0]);
+    case Op::Neg:
+      return is_promoted(t) ? CText{"(" + type(t) + ")" + unary("-", x[0]).text, Precedence::Unary} : unary("-", x[0]);
+    case Op::Not:
+      return is_promoted(t) ? CText{"(" + type(t) + ")" + unary("~", x[0]).text, Precedence::Unary} : unary("~", x[0]);
     case Op::Shl:
     case Op::Shr: {
       const DType by = u.src(1).dtype();
@@ -95,7 +99,8 @@ CText CStyle::elementwise(const UOp& u, const std::vector<CText>& x) {
     }
     default: break;
   }
-  if (!sign_of(u.op()).text) throw InternalError(std::string("rendering: ") + info(u.op()).name + " has no C form (legalisation left it)");
+  if (!sign_of(u.op()).text)
+    throw InternalError(std::string("rendering: ") + info(u.op()).name + " has no C form (legalisation left it)");
   if (is_comparison(u.op()) && t.lanes != 1) return c_call(function(u.op(), from), {x[0], x[1]});
   const CText plain = binary(u.op(), x[0], x[1]);
   return is_promoted(t) ? CText{"(" + type(t) + ")(" + plain.text + ")", Precedence::Unary} : plain;

@@ -1,6 +1,5 @@
 #include "renderers/c_style.h"
 
-
 namespace pg {
 
 namespace {
@@ -57,15 +56,14 @@ CText CStyle::operand(const UOp& u) {
     }
     default: {
       auto it = bound_.find(u.id());
-      if (it == bound_.end()) throw InternalError(std::string("rendering: a ") + info(u.op()).name + " is used before its entry");
+      if (it == bound_.end())
+        throw InternalError(std::string("rendering: a ") + info(u.op()).name + " is used before its entry");
       return it->second;
     }
   }
 }
 
-CText CStyle::zero(DType t) {
-  return t.lanes == 1 ? CText{"0"} : CText{"(" + type(t) + ")0", Precedence::Unary};
-}
+CText CStyle::zero(DType t) { return t.lanes == 1 ? CText{"0"} : CText{"(" + type(t) + ")0", Precedence::Unary}; }
 
 void CStyle::bind(const UOp& u, CText t) {
   CText& now = bound_[u.id()];
@@ -167,8 +165,10 @@ void CStyle::open_scope(std::string head, std::string range) {
 void CStyle::close_scope() {
   Scope& s = scopes_.back();
   for (auto it = s.hidden.rbegin(); it != s.hidden.rend(); ++it)
-    if (it->second.text.empty()) bound_.erase(it->first);
-    else bound_[it->first] = it->second;
+    if (it->second.text.empty())
+      bound_.erase(it->first);
+    else
+      bound_[it->first] = it->second;
   if (!s.range.empty()) {
     names_.release(s.range);
     std::erase_if(names_of_, [&](const auto& n) { return n.second == s.range; });

@@ -1,6 +1,6 @@
 #pragma once
-// What all C-like dialects share: statements, scopes, names, and scalar arithmetic. A dialect adds vectors, memory access and
-// the function's head; see clang.cpp.
+// What all C-like dialects share: statements, scopes, names, and scalar arithmetic. A dialect adds vectors, memory access
+// and the function's head; see clang.cpp.
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -23,7 +23,8 @@ class CStyle {
 
   // ---- what a dialect says ----
   virtual std::string type(DType) = 0;
-  /// The name of a function for an op that C has no sign for (Max, Min, Sqrt, Floor, Fma, IDiv, Mod; comparisons of vectors).
+  /// The name of a function for an op that C has no sign for (Max, Min, Sqrt, Floor, Fma, IDiv, Mod; comparisons of
+  /// vectors).
   virtual std::string function(Op, DType operands) = 0;
   virtual CText convert(DType from, DType to, const CText& x) = 0;
   virtual CText bitcast(DType from, DType to, const CText& x) = 0;
@@ -36,7 +37,8 @@ class CStyle {
   /// An access to `buffer[index]`; gate null: always.
   virtual CText load(const UOp& u, const std::string& buffer, const CText& index, const CText* gate) = 0;
   /// A whole statement, without indent.
-  virtual std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& value, const CText* gate) = 0;
+  virtual std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& value,
+                            const CText* gate) = 0;
   /// The head of the loop over the launch's items.
   virtual std::string grid_head(const std::string& range) = 0;
 
@@ -50,8 +52,8 @@ class CStyle {
 
  private:
   struct Scope {
-    std::vector<std::pair<const void*, CText>> hidden;   // restored when it closes; precedence of an empty text: was unbound
-    std::string range;                                   // name to release
+    std::vector<std::pair<const void*, CText>> hidden;  // restored when it closes; precedence of an empty text: was unbound
+    std::string range;                                  // name to release
   };
   CText operand(const UOp& u);
   CText value(const UOp& u);
@@ -75,8 +77,8 @@ class CStyle {
   LaunchInfo launch_;
   ProgramShape shape_;
   Names names_;
-  std::unordered_map<const void*, std::string> names_of_;   // Params, Variables, arrays, open Ranges
-  std::map<std::pair<const void*, int64_t>, std::string> registers_;   // of a Memory, by place
+  std::unordered_map<const void*, std::string> names_of_;             // Params, Variables, arrays, open Ranges
+  std::map<std::pair<const void*, int64_t>, std::string> registers_;  // of a Memory, by place
   std::unordered_map<const void*, CText> bound_;
   std::vector<Scope> scopes_;
   std::string out_;

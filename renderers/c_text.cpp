@@ -40,14 +40,14 @@ CText int_literal(DType dtype, int64_t value) {
   return signed_text(std::to_string(value));
 }
 
-// Of the words that a kernel, an axis or a buffer may be called by: those of C, of the functions that compilers call unasked, and
-// of the generated function itself.
+// Of the words that a kernel, an axis or a buffer may be called by: those of C, of the functions that compilers call
+// unasked, and of the generated function itself.
 const std::unordered_set<std::string_view> kReserved = {
-    "asm",    "auto",     "bool",     "break",    "case",   "char",   "const",   "continue", "default",  "do",     "double",
-    "else",   "enum",     "extern",   "false",    "float",  "for",    "goto",    "if",       "inline",   "int",    "long",
-    "register", "restrict", "return", "short",    "signed", "sizeof", "static",  "struct",   "switch",   "true",   "typedef",
-    "typeof", "union",    "unsigned", "void",     "volatile", "while", "linux",  "unix",     "main",     "memcpy", "memmove",
-    "memset", "buffers",  "variables", "begin",   "end"};
+    "asm",    "auto", "bool",     "break",    "case",   "char",     "const",     "continue", "default", "do",
+    "double", "else", "enum",     "extern",   "false",  "float",    "for",       "goto",     "if",      "inline",
+    "int",    "long", "register", "restrict", "return", "short",    "signed",    "sizeof",   "static",  "struct",
+    "switch", "true", "typedef",  "typeof",   "union",  "unsigned", "void",      "volatile", "while",   "linux",
+    "unix",   "main", "memcpy",   "memmove",  "memset", "buffers",  "variables", "begin",    "end"};
 
 }  // namespace
 

@@ -17,7 +17,8 @@ class ClangC final : public CStyle {
     std::string parameters, arguments;
     for (size_t i = 0; i < launch().params.size(); ++i) {
       const UOp& p = launch().params[i];
-      parameters += (shape().is_written(p) ? "" : "const ") + ClangPrelude::element(p.dtype()) + " *restrict " + param_name(p) + ", ";
+      parameters +=
+          (shape().is_written(p) ? "" : "const ") + ClangPrelude::element(p.dtype()) + " *restrict " + param_name(p) + ", ";
       arguments += "buffers[" + std::to_string(i) + "], ";
     }
     for (size_t i = 0; i < launch().variables.size(); ++i) {
@@ -25,8 +26,9 @@ class ClangC final : public CStyle {
       arguments += "variables[" + std::to_string(i) + "], ";
     }
     // restrict means something to Clang on parameters only, hence two functions.
-    return "\nINLINE void body_of_" + name + "(" + parameters + "long begin, long end) {\n" + statements + "}\n\nvoid " + name +
-           "(void *const *buffers, const long *variables, long begin, long end) {\n  body_of_" + name + "(" + arguments + "begin, end);\n}\n";
+    return "\nINLINE void body_of_" + name + "(" + parameters + "long begin, long end) {\n" + statements + "}\n\nvoid " +
+           name + "(void *const *buffers, const long *variables, long begin, long end) {\n  body_of_" + name + "(" +
+           arguments + "begin, end);\n}\n";
   }
 
  private:
@@ -70,7 +72,8 @@ class ClangC final : public CStyle {
     const DType t = u.dtype();
     const auto mask = [&](const CText& c) { return t.is_bool() ? "-" + c.at(Precedence::Unary) : c.text; };
     if (u.is(Op::Broadcast))
-      return {"(" + type(t) + ")" + (t.is_bool() ? "(signed char)" + mask(x[0]) : x[0].at(Precedence::Unary)), Precedence::Unary};
+      return {"(" + type(t) + ")" + (t.is_bool() ? "(signed char)" + mask(x[0]) : x[0].at(Precedence::Unary)),
+              Precedence::Unary};
     if (u.is(Op::Stack)) {
       std::string s = "(" + type(t) + "){";
       for (size_t i = 0; i < x.size(); ++i) s += (i ? ", " : "") + mask(x[i]);
@@ -89,7 +92,8 @@ class ClangC final : public CStyle {
   CText lane_numbers(DType t) override { return {prelude_.lane_numbers(t)}; }
 
   CText select(DType t, const CText& c, const CText& a, const CText& b) override {
-    if (t.lanes == 1) return {c.at(Precedence::Or) + " ? " + a.at(Precedence::Or) + " : " + b.at(Precedence::Or), Precedence::Ternary};
+    if (t.lanes == 1)
+      return {c.at(Precedence::Or) + " ? " + a.at(Precedence::Or) + " : " + b.at(Precedence::Or), Precedence::Ternary};
     return c_call(prelude_.select(t), {c, a, b});
   }
 
@@ -108,18 +112,22 @@ class ClangC final : public CStyle {
     return gate ? c_call(prelude_.load(t, true), {address, *gate}) : c_call(prelude_.load(t, false), {address});
   }
 
-  std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& v, const CText* gate) override {
+  std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& v,
+                    const CText* gate) override {
     const DType t = u.src(1).dtype();
     const UOp& at = u.src(0).src(1);
     const std::string element = buffer + "[" + index.text + "]";
-    const auto call = [](const std::string& f, std::initializer_list<CText> arguments) { return c_call(f, arguments).text + ";"; };
+    const auto call = [](const std::string& f, std::initializer_list<CText> arguments) {
+      return c_call(f, arguments).text + ";";
+    };
     if (at.dtype().lanes != 1) {
       const std::string f = prelude_.scatter(t, gate != nullptr);
       return gate ? call(f, {{buffer}, index, v, *gate}) : call(f, {{buffer}, index, v});
     }
     const DType of = accessed(u).dtype();
     if (t.lanes == 1) return (gate ? "if (" + gate->text + ") " : "") + element + " = " + v.text + ";";
-    if (of.lanes != 1) return gate ? call(prelude_.store(t, true), {lanes_of(of, element), v, *gate}) : element + " = " + v.text + ";";
+    if (of.lanes != 1)
+      return gate ? call(prelude_.store(t, true), {lanes_of(of, element), v, *gate}) : element + " = " + v.text + ";";
     const CText address{"&" + element, Precedence::Unary};
     return gate ? call(prelude_.store(t, true), {address, v, *gate}) : call(prelude_.store(t, false), {address, v});
   }

@@ -57,7 +57,8 @@ std::string lanes_loop(DType t, const std::string& statement) {
 std::string ClangPrelude::type(DType t) {
   if (t.lanes == 1) return scalar_name(t.scalar);
   const std::string name = pg::text(t), of = t.is_bool() ? "signed char" : scalar_name(t.scalar);
-  if (first_use(name)) text_ += "typedef " + of + " " + name + " __attribute__((ext_vector_type(" + number(t.lanes) + ")));\n";
+  if (first_use(name))
+    text_ += "typedef " + of + " " + name + " __attribute__((ext_vector_type(" + number(t.lanes) + ")));\n";
   return name;
 }
 std::string ClangPrelude::element(DType t) { return scalar_name(t.scalar); }
@@ -77,32 +78,40 @@ std::string ClangPrelude::function(Op op, DType t) {
   const std::string result = comparison ? type(dt::kBool.vec(t.lanes)) : v;
   if (!first_use(name)) return name;
   const bool vector = t.lanes != 1;
-  const std::string head = result + " " + name + "(" + v + " a" + (op == Op::Sqrt || op == Op::Floor ? "" : ", " + v + " b") +
+  const std::string head = result + " " + name + "(" + v + " a" +
+                           (op == Op::Sqrt || op == Op::Floor ? "" : ", " + v + " b") +
                            (op == Op::Fma ? ", " + v + " c)" : ")");
-  const auto builtin = [&](const std::string& elementwise, const std::string& scalar, const std::string& arguments, const std::string& lane) {
+  const auto builtin = [&](const std::string& elementwise, const std::string& scalar, const std::string& arguments,
+                           const std::string& lane) {
     if (!vector) return define(head, "  return " + scalar + "(" + arguments + ");\n");
-    define(head, "#if __has_builtin(" + elementwise + ")\n  return " + elementwise + "(" + arguments + ");\n#else\n  " + v + " r;\n" +
-                     lanes_loop(t, "r[l] = " + scalar + "(" + lane + ");") + "  return r;\n#endif\n");
+    define(head, "#if __has_builtin(" + elementwise + ")\n  return " + elementwise + "(" + arguments + ");\n#else\n  " + v +
+                     " r;\n" + lanes_loop(t, "r[l] = " + scalar + "(" + lane + ");") + "  return r;\n#endif\n");
   };
   switch (op) {
     case Op::Max:
     case Op::Min: {
       const std::string sign = op == Op::Max ? ">" : "<";
       // One instruction, which gives b when either is NaN; then a, when a is.
-      if (t.is_float()) define(head, "  const " + v + " r = a " + sign + " b ? a : b;\n  return a != a ? a : r;\n");
-      else define(head, "  return a " + sign + " b ? a : b;\n");
+      if (t.is_float())
+        define(head, "  const " + v + " r = a " + sign + " b ? a : b;\n  return a != a ? a : r;\n");
+      else
+        define(head, "  return a " + sign + " b ? a : b;\n");
       break;
     }
     case Op::Sqrt: builtin("__builtin_elementwise_sqrt", "__builtin_sqrtf", "a", "a[l]"); break;
     case Op::Floor: builtin("__builtin_elementwise_floor", "__builtin_floorf", "a", "a[l]"); break;
     case Op::Fma: builtin("__builtin_elementwise_fma", "__builtin_fmaf", "a, b, c", "a[l], b[l], c[l]"); break;
     case Op::IDiv:  // towards minus infinity
-      if (vector) define(head, "  return a / b + (" + v + ")((a % b != 0) & ((a ^ b) < 0));\n");
-      else define(head, "  return a / b - ((a % b != 0) & ((a ^ b) < 0));\n");
+      if (vector)
+        define(head, "  return a / b + (" + v + ")((a % b != 0) & ((a ^ b) < 0));\n");
+      else
+        define(head, "  return a / b - ((a % b != 0) & ((a ^ b) < 0));\n");
       break;
     case Op::Mod:
-      if (vector) define(head, "  const " + v + " r = a % b;\n  return r + (b & (" + v + ")((r != 0) & ((r ^ b) < 0)));\n");
-      else define(head, "  const " + v + " r = a % b;\n  return r + ((r != 0) & ((r ^ b) < 0) ? b : 0);\n");
+      if (vector)
+        define(head, "  const " + v + " r = a % b;\n  return r + (b & (" + v + ")((r != 0) & ((r ^ b) < 0)));\n");
+      else
+        define(head, "  const " + v + " r = a % b;\n  return r + ((r != 0) & ((r ^ b) < 0) ? b : 0);\n");
       break;
     case Op::Lt: define(head, "  return __builtin_convertvector(a < b, " + result + ");\n"); break;
     case Op::Eq: define(head, "  return __builtin_convertvector(a == b, " + result + ");\n"); break;
@@ -129,14 +138,16 @@ std::string ClangPrelude::convert(DType from, DType to) {
   if (from.scalar == Scalar::BFloat16) {
     const std::string back = vector ? "" : bitcast(dt::u32, dt::f32);
     if (first_use(name))
-      define(r + " " + name + "(" + a + " x)", vector ? "  return (" + f + ")(__builtin_convertvector(x, " + u + ") << 16);\n"
-                                                      : "  return " + back + "((unsigned)x << 16);\n");
+      define(r + " " + name + "(" + a + " x)", vector
+                                                   ? "  return (" + f + ")(__builtin_convertvector(x, " + u + ") << 16);\n"
+                                                   : "  return " + back + "((unsigned)x << 16);\n");
     return name;
   }
   const std::string bits = vector ? "" : bitcast(dt::f32, dt::u32);
   if (first_use(name))
     define(r + " " + name + "(" + a + " x)",
-           "  const " + u + " u = " + (vector ? "(" + u + ")x" : bits + "(x)") + ", near = (u + 0x7fff + (u >> 16 & 1)) >> 16;\n" +
+           "  const " + u + " u = " + (vector ? "(" + u + ")x" : bits + "(x)") +
+               ", near = (u + 0x7fff + (u >> 16 & 1)) >> 16;\n" +
                (vector ? "  return __builtin_convertvector(x != x ? u >> 16 | 0x40 : near, " + r + ");\n"
                        : "  return x != x ? u >> 16 | 0x40 : near;\n"));
   return name;
@@ -163,7 +174,8 @@ std::string ClangPrelude::lane_numbers(DType t) {
 /// A vector anywhere that an element may lie.
 std::string ClangPrelude::unaligned(DType t) {
   const std::string v = type(t), name = pg::text(t) + "_u";
-  if (first_use(name)) text_ += "typedef " + v + " " + name + " __attribute__((aligned(" + number(t.element_bytes()) + "), may_alias));\n";
+  if (first_use(name))
+    text_ += "typedef " + v + " " + name + " __attribute__((aligned(" + number(t.element_bytes()) + "), may_alias));\n";
   return name;
 }
 
@@ -179,8 +191,9 @@ std::string ClangPrelude::bits(int lanes) {
     x += ")";
   }
   const std::string chars = "__attribute__((vector_size(" + number(wide) + ")))";
-  define("unsigned long " + name + "(" + m + " m)",
-         "  typedef char chars " + chars + ";\n  return __builtin_ia32_cvtb2mask" + number(wide * 8) + "((chars)" + x + ");\n");
+  define(
+      "unsigned long " + name + "(" + m + " m)",
+      "  typedef char chars " + chars + ";\n  return __builtin_ia32_cvtb2mask" + number(wide * 8) + "((chars)" + x + ");\n");
   return name;
 }
 
@@ -191,10 +204,14 @@ std::string ClangPrelude::masked_body_in_a_wider_register(DType t, bool is_store
   std::string lanes;
   for (int l = 0; l < (is_store ? wide : n); ++l) lanes += ", " + number(std::min(l, n - 1));
   const std::string ints = std::string("  typedef ") + int_of(t) + " ints __attribute__((vector_size(16)));\n";
-  const std::string builtin = std::string("__builtin_ia32_") + (is_store ? "store" : "load") + "dqu" + suffix_of(t) + "128_mask";
+  const std::string builtin =
+      std::string("__builtin_ia32_") + (is_store ? "store" : "load") + "dqu" + suffix_of(t) + "128_mask";
   std::string s = "#if defined(__AVX512BW__) && defined(__AVX512VL__)\n" + ints;
-  if (is_store) s += "  " + builtin + "((void *)p, (ints)__builtin_shufflevector(v, v" + lanes + "), " + k + ");\n";
-  else s += "  const " + w + " r = (" + w + ")" + builtin + "((const void *)p, (ints)(" + w + ")0, " + k + ");\n  return __builtin_shufflevector(r, r" + lanes + ");\n";
+  if (is_store)
+    s += "  " + builtin + "((void *)p, (ints)__builtin_shufflevector(v, v" + lanes + "), " + k + ");\n";
+  else
+    s += "  const " + w + " r = (" + w + ")" + builtin + "((const void *)p, (ints)(" + w + ")0, " + k +
+         ");\n  return __builtin_shufflevector(r, r" + lanes + ");\n";
   return s + "#else\n" + by_lanes + "#endif\n";
 }
 
@@ -203,8 +220,9 @@ std::string ClangPrelude::masked_body(DType t, bool is_store) {
   const int bytes = t.bytes(), element_bytes = t.element_bytes();
   const std::string v = type(t), access = is_store ? "store" : "load";
   const char* sign = t.is_bool() ? "-" : "";
-  const std::string by_lanes = is_store ? lanes_loop(t, std::string("if (m[l]) p[l] = ") + sign + "v[l];")
-                                        : "  " + v + " r = 0;\n" + lanes_loop(t, std::string("if (m[l]) r[l] = ") + sign + "p[l];") + "  return r;\n";
+  const std::string by_lanes =
+      is_store ? lanes_loop(t, std::string("if (m[l]) p[l] = ") + sign + "v[l];")
+               : "  " + v + " r = 0;\n" + lanes_loop(t, std::string("if (m[l]) r[l] = ") + sign + "p[l];") + "  return r;\n";
   if (!is_power_of_two(t.lanes)) return by_lanes;
   if (t.is_bool()) {  // bytes of 0 and 1
     const DType byte = dt::i8.vec(t.lanes);
@@ -216,30 +234,38 @@ std::string ClangPrelude::masked_body(DType t, bool is_store) {
   if (bytes > 32) {
     const DType half = t.vec(t.lanes / 2);
     const std::string f = is_store ? store(half, true) : load(half, true), high = "p + " + number(half.lanes);
-    by_halves = is_store ? "  " + f + "(p, v.lo, m.lo);\n  " + f + "(" + high + ", v.hi, m.hi);\n"
-                         : "  " + v + " r;\n  r.lo = " + f + "(p, m.lo);\n  r.hi = " + f + "(" + high + ", m.hi);\n  return r;\n";
+    by_halves = is_store
+                    ? "  " + f + "(p, v.lo, m.lo);\n  " + f + "(" + high + ", v.hi, m.hi);\n"
+                    : "  " + v + " r;\n  r.lo = " + f + "(p, m.lo);\n  r.hi = " + f + "(" + high + ", m.hi);\n  return r;\n";
   }
   if (bytes > 64) return by_halves;
-  const std::string ints = std::string("  typedef ") + int_of(t) + " ints __attribute__((vector_size(" + number(bytes) + ")));\n";
-  const std::string builtin = "__builtin_ia32_" + access + "dqu" + suffix_of(t) + number(bytes * 8) + "_mask", k = bits(t.lanes) + "(m)";
+  const std::string ints =
+      std::string("  typedef ") + int_of(t) + " ints __attribute__((vector_size(" + number(bytes) + ")));\n";
+  const std::string builtin = "__builtin_ia32_" + access + "dqu" + suffix_of(t) + number(bytes * 8) + "_mask",
+                    k = bits(t.lanes) + "(m)";
   std::string s = "#if defined(__AVX512BW__) && defined(__AVX512VL__)\n" + ints;
-  if (is_store) s += "  " + builtin + "((void *)p, (ints)v, " + k + ");\n";
-  else s += "  return (" + v + ")" + builtin + "((const void *)p, (ints)(" + v + ")0, " + k + ");\n";
+  if (is_store)
+    s += "  " + builtin + "((void *)p, (ints)v, " + k + ");\n";
+  else
+    s += "  return (" + v + ")" + builtin + "((const void *)p, (ints)(" + v + ")0, " + k + ");\n";
   if (bytes > 32) {
     s += "#elif defined(__AVX2__)\n" + by_halves;
   } else if (element_bytes >= 4) {
     const std::string mask = "(ints)__builtin_convertvector(m, " + type(mask_int(t)) + ")";
     const std::string move = "__builtin_ia32_mask" + access + (element_bytes == 4 ? "d" : "q") + (bytes == 32 ? "256" : "");
     s += "#elif defined(__AVX2__)\n" + ints;
-    if (is_store) s += "  " + move + "((void *)p, " + mask + ", (ints)v);\n";
-    else s += "  return (" + v + ")" + move + "((const void *)p, " + mask + ");\n";
+    if (is_store)
+      s += "  " + move + "((void *)p, " + mask + ", (ints)v);\n";
+    else
+      s += "  return (" + v + ")" + move + "((const void *)p, " + mask + ");\n";
   }
   return s + "#else\n" + by_lanes + "#endif\n";
 }
 
 std::string ClangPrelude::load(DType t, bool masked) {
   const std::string v = type(t), e = element(t), name = (masked ? "load_masked_" : "load_") + pg::text(t);
-  const std::string head = v + " " + name + "(const " + e + " *p" + (masked ? ", " + type(dt::kBool.vec(t.lanes)) + " m)" : ")");
+  const std::string head =
+      v + " " + name + "(const " + e + " *p" + (masked ? ", " + type(dt::kBool.vec(t.lanes)) + " m)" : ")");
   if (masked) {
     if (!first_use(name)) return name;
     define(head, masked_body(t, false));
@@ -258,7 +284,8 @@ std::string ClangPrelude::load(DType t, bool masked) {
 
 std::string ClangPrelude::store(DType t, bool masked) {
   const std::string v = type(t), e = element(t), name = (masked ? "store_masked_" : "store_") + pg::text(t);
-  const std::string head = "void " + name + "(" + e + " *p, " + v + " v" + (masked ? ", " + type(dt::kBool.vec(t.lanes)) + " m)" : ")");
+  const std::string head =
+      "void " + name + "(" + e + " *p, " + v + " v" + (masked ? ", " + type(dt::kBool.vec(t.lanes)) + " m)" : ")");
   if (masked) {
     if (!first_use(name)) return name;
     define(head, masked_body(t, true));
@@ -273,17 +300,20 @@ std::string ClangPrelude::store(DType t, bool masked) {
 }
 
 std::string ClangPrelude::gather(DType t, bool masked) {
-  const std::string v = type(t), i = type(dt::i64.vec(t.lanes)), name = (masked ? "gather_masked_" : "gather_") + pg::text(t);
+  const std::string v = type(t), i = type(dt::i64.vec(t.lanes)),
+                    name = (masked ? "gather_masked_" : "gather_") + pg::text(t);
   const std::string mask = masked ? ", " + type(dt::kBool.vec(t.lanes)) + " m" : "";
   if (first_use(name))
     define(v + " " + name + "(const " + element(t) + " *p, " + i + " i" + mask + ")",
            "  " + v + " r = 0;\n" +
-               lanes_loop(t, std::string(masked ? "if (m[l]) " : "") + "r[l] = " + (t.is_bool() ? "-" : "") + "p[i[l]];") + "  return r;\n");
+               lanes_loop(t, std::string(masked ? "if (m[l]) " : "") + "r[l] = " + (t.is_bool() ? "-" : "") + "p[i[l]];") +
+               "  return r;\n");
   return name;
 }
 
 std::string ClangPrelude::scatter(DType t, bool masked) {
-  const std::string v = type(t), i = type(dt::i64.vec(t.lanes)), name = (masked ? "scatter_masked_" : "scatter_") + pg::text(t);
+  const std::string v = type(t), i = type(dt::i64.vec(t.lanes)),
+                    name = (masked ? "scatter_masked_" : "scatter_") + pg::text(t);
   const std::string mask = masked ? ", " + type(dt::kBool.vec(t.lanes)) + " m" : "";
   if (first_use(name))
     define("void " + name + "(" + element(t) + " *p, " + i + " i, " + v + " v" + mask + ")",

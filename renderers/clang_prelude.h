@@ -15,13 +15,13 @@ class ClangPrelude {
   static std::string element(DType);
   /// Names of functions. `t` is the operands' type.
   std::string function(Op, DType t);
-  std::string convert(DType from, DType to);        // where a cast or __builtin_convertvector is not enough
-  std::string bitcast(DType from, DType to);        // scalars
+  std::string convert(DType from, DType to);  // where a cast or __builtin_convertvector is not enough
+  std::string bitcast(DType from, DType to);  // scalars
   std::string select(DType);
-  std::string load(DType, bool masked);             // (pointer [, mask])
-  std::string store(DType, bool masked);            // (pointer, value [, mask])
-  std::string gather(DType, bool masked);           // (pointer, i64 lanes [, mask])
-  std::string scatter(DType, bool masked);          // (pointer, i64 lanes, value [, mask])
+  std::string load(DType, bool masked);     // (pointer [, mask])
+  std::string store(DType, bool masked);    // (pointer, value [, mask])
+  std::string gather(DType, bool masked);   // (pointer, i64 lanes [, mask])
+  std::string scatter(DType, bool masked);  // (pointer, i64 lanes, value [, mask])
   std::string lane_numbers(DType);
 
   const std::string& text() const { return text_; }

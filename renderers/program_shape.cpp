@@ -37,8 +37,10 @@ void ProgramShape::find_registers() {
       continue;
     }
     const auto at = const_int(index.src(1));
-    if (at && index.src(1).is(Op::Const) && index.dtype() == buffer.dtype()) places[buffer.id()].insert(*at);
-    else arrays.insert(buffer.id());
+    if (at && index.src(1).is(Op::Const) && index.dtype() == buffer.dtype())
+      places[buffer.id()].insert(*at);
+    else
+      arrays.insert(buffer.id());
   }
   for (auto& [memory, at] : places)
     if (!arrays.contains(memory) && at.size() <= kMostRegisters) registers_[memory].assign(at.begin(), at.end());
@@ -49,7 +51,8 @@ void ProgramShape::use(const UOp& source, size_t user) {
     for (const UOp& s : source.src().subspan(1)) use(s, user);
   } else if (is_linear_value(source)) {
     auto it = bound_.find(source.id());
-    if (it == bound_.end()) throw InternalError(std::string("rendering: a ") + info(source.op()).name + " is used before its entry");
+    if (it == bound_.end())
+      throw InternalError(std::string("rendering: a ") + info(source.op()).name + " is used before its entry");
     operands_[user].push_back(it->second);
   }
 }
@@ -61,7 +64,7 @@ void ProgramShape::count_uses() {
   operands_.resize(entries.size());
   struct Open {
     int id;
-    std::vector<std::pair<const void*, size_t>> shadowed;   // what a binding of this scope hid; size_t(-1): nothing
+    std::vector<std::pair<const void*, size_t>> shadowed;  // what a binding of this scope hid; size_t(-1): nothing
   };
   std::vector<Open> scopes{{0, {}}};
   int next_scope = 1;
@@ -70,8 +73,10 @@ void ProgramShape::count_uses() {
     if (entry.is(Op::End)) {
       if (scopes.size() == 1) throw InternalError("rendering: an End without its For or If");
       for (auto it = scopes.back().shadowed.rbegin(); it != scopes.back().shadowed.rend(); ++it)
-        if (it->second == size_t(-1)) bound_.erase(it->first);
-        else bound_[it->first] = it->second;
+        if (it->second == size_t(-1))
+          bound_.erase(it->first);
+        else
+          bound_[it->first] = it->second;
       scopes.pop_back();
     }
     scope_[i] = scopes.back().id;
@@ -88,7 +93,7 @@ void ProgramShape::count_uses() {
     }
   }
   if (scopes.size() != 1) throw InternalError("rendering: a For or If without its End");
-  for (size_t i = entries.size(); i-- > 0;)   // users before what they use: the dead keep nothing alive
+  for (size_t i = entries.size(); i-- > 0;)  // users before what they use: the dead keep nothing alive
     if (!is_linear_value(entries[i]) || uses_[i] != 0)
       for (size_t operand : operands_[i]) uses_[operand]++;
 }
@@ -96,7 +101,7 @@ void ProgramShape::count_uses() {
 void ProgramShape::find_inlinable() {
   const auto entries = linear_.src();
   inlinable_.assign(entries.size(), false);
-  std::vector<size_t> written_at(entries.size());   // the entry whose statement would hold this one
+  std::vector<size_t> written_at(entries.size());  // the entry whose statement would hold this one
   std::vector<size_t> user(entries.size(), 0);
   for (size_t i = entries.size(); i-- > 0;) {
     written_at[i] = i;

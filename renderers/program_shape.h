@@ -1,6 +1,6 @@
 #pragma once
-// What a printer wants to know of a Linear before it writes the first line: which entries are used, which of them can be written
-// at their one use, which private memories are just named registers.
+// What a printer wants to know of a Linear before it writes the first line: which entries are used, which of them can be
+// written at their one use, which private memories are just named registers.
 #include <unordered_map>
 #include <vector>
 
@@ -28,8 +28,8 @@ class ProgramShape {
   void use(const UOp& source, size_t user);
 
   UOp linear_;
-  std::vector<int> uses_, scope_;                       // by entry
-  std::vector<std::vector<size_t>> operands_;           // by entry: the entries that bind its sources
+  std::vector<int> uses_, scope_;              // by entry
+  std::vector<std::vector<size_t>> operands_;  // by entry: the entries that bind its sources
   std::vector<bool> inlinable_;
   std::unordered_map<const void*, size_t> bound_;
   std::unordered_map<const void*, std::vector<int64_t>> registers_;

@@ -9,8 +9,8 @@ namespace pg {
 
 /// What a device compiles.
 struct Source {
-  std::string name;      // the C symbol
-  std::string text;      // whole translation unit, no includes
+  std::string name;  // the C symbol
+  std::string text;  // whole translation unit, no includes
   UOp linear;
   LaunchInfo launch;
 };

@@ -23,7 +23,8 @@ constexpr std::string_view kMagic = "picograd artifact 1\n";
 
 std::string hex(XXH128_hash_t h) {
   char s[33];
-  std::snprintf(s, sizeof s, "%016llx%016llx", static_cast<unsigned long long>(h.high64), static_cast<unsigned long long>(h.low64));
+  std::snprintf(s, sizeof s, "%016llx%016llx", static_cast<unsigned long long>(h.high64),
+                static_cast<unsigned long long>(h.low64));
   return s;
 }
 std::string hash(std::string_view s) { return hex(XXH3_128bits(s.data(), s.size())); }
@@ -85,7 +86,9 @@ void ArtifactCache::put(const std::string& key, const Artifact& artifact) {
   write(key, std::string(kMagic) + hash(key + rest) + "\n" + rest);
 }
 
-std::string ArtifactCache::last_compiler(const std::string& directory) { return read_private(directory + "/" + kCompilerFile); }
+std::string ArtifactCache::last_compiler(const std::string& directory) {
+  return read_private(directory + "/" + kCompilerFile);
+}
 
 void ArtifactCache::remember_compiler(const std::string& version) {
   if (last_compiler(directory_) != version) write(kCompilerFile, version);
@@ -96,7 +99,7 @@ void ArtifactCache::write(const std::string& name, const std::string& content) {
   if (!writable_) return;
   const std::string path = directory_ + "/" + name;
   std::string temporary = path + ".XXXXXX";
-  const FileDescriptor fd(mkostemp(temporary.data(), O_CLOEXEC));   // mode 0600
+  const FileDescriptor fd(mkostemp(temporary.data(), O_CLOEXEC));  // mode 0600
   if (fd && write_all(fd.get(), content) && rename(temporary.c_str(), path.c_str()) == 0) return;
   const std::string why = std::strerror(errno);
   if (fd) unlink(temporary.c_str());

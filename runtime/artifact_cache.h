@@ -7,8 +7,8 @@
 
 namespace pg {
 
-/// Compiled kernels on disk, `<directory>/<key>`: content hash, symbol, bytes. What is loaded is code that will run: files are
-/// taken only when they belong to this user, nobody else may write to them, and their content has the hash they claim.
+/// Compiled kernels on disk, `<directory>/<key>`: content hash, symbol, bytes. What is loaded is code that will run: files
+/// are taken only when they belong to this user, nobody else may write to them, and their content has the hash they claim.
 class ArtifactCache {
  public:
   explicit ArtifactCache(std::string directory);

@@ -47,8 +47,10 @@ std::optional<ClangCompiler> ClangCompiler::find(const std::string& configured) 
 }
 
 std::string missing_clang(const std::string& configured) {
-  const std::string install = "install clang-19 (apt-get install clang-19), or set PICOGRAD_CLANG to the path of a clang of version 14 or later";
-  return configured.empty() ? "no C compiler found: " + install : "PICOGRAD_CLANG=" + configured + " is not a clang that runs: " + install;
+  const std::string install =
+      "install clang-19 (apt-get install clang-19), or set PICOGRAD_CLANG to the path of a clang of version 14 or later";
+  return configured.empty() ? "no C compiler found: " + install
+                            : "PICOGRAD_CLANG=" + configured + " is not a clang that runs: " + install;
 }
 
 std::vector<std::string> clang_flags(const std::string& isa) {
@@ -69,8 +71,7 @@ std::string compile_shared_object(const ClangCompiler& clang, const std::string&
   command.push_back("-");
   const auto result = run_process(command, source);
   if (!result) throw UserError(missing_clang(clang.program));
-  if (result->status != 0)
-    throw InternalError(clang.version + " refuses generated code:\n" + result->err + "\n" + source);
+  if (result->status != 0) throw InternalError(clang.version + " refuses generated code:\n" + result->err + "\n" + source);
   link(clang, object, output);
   auto bytes = read_file(output);
   if (!bytes) throw UserError("cannot read " + output);

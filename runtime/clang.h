@@ -7,8 +7,8 @@
 namespace pg {
 
 struct ClangCompiler {
-  std::string program;   // "clang-19" or a path
-  std::string version;   // "clang 19.1.7"
+  std::string program;  // "clang-19" or a path
+  std::string version;  // "clang 19.1.7"
 
   /// The configured one, or without configuration the newest on PATH; nullopt when there is none that runs.
   static std::optional<ClangCompiler> find(const std::string& configured);

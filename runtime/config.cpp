@@ -14,7 +14,7 @@ namespace {
 /// A variable of the environment, its field, and how its value reads.
 struct Row {
   ConfigVariable shown;
-  std::string (*set)(Config&, const std::string& value);   // what the value should have been; empty: set
+  std::string (*set)(Config&, const std::string& value);  // what the value should have been; empty: set
 };
 
 template <class T, T Config::*field>
@@ -44,7 +44,8 @@ std::string isa(Config& c, const std::string& value) {
 constexpr Row kRows[] = {
     {{"BEAM", "N (0)", "width of the beam search; 0: the cached winner, else the heuristic"}, number<int, &Config::beam>},
     {{"BUDGET", "SECONDS (0)", "seconds of search in all; 0: no limit"}, number<double, &Config::budget>},
-    {{"DEBUG", "0..6 (0)", "1 devices, 2 a line per kernel, 3 opts, 4 source, 5 UOps, 6 rewrite trace"}, number<int, &Config::debug>},
+    {{"DEBUG", "0..6 (0)", "1 devices, 2 a line per kernel, 3 opts, 4 source, 5 UOps, 6 rewrite trace"},
+     number<int, &Config::debug>},
     {{"DEVICE", "CPU|REF (CPU)", "where kernels run; REF: the interpreter"}, device},
     {{"ISA", "native|x86-64-v3|x86-64-v4 (native)", "instruction set of generated code"}, isa},
     {{"THREADS", "N (0)", "cores a launch may use; 0: all"}, number<int, &Config::threads>},

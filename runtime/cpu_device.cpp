@@ -20,7 +20,8 @@ constexpr double kWorthSharing = 15;
 
 class CpuProgram final : public Program {
  public:
-  CpuProgram(std::shared_ptr<SharedObject> code, const std::string& symbol, const LaunchInfo& launch, std::shared_ptr<ThreadPool> pool)
+  CpuProgram(std::shared_ptr<SharedObject> code, const std::string& symbol, const LaunchInfo& launch,
+             std::shared_ptr<ThreadPool> pool)
       : code_(std::move(code)),
         run_(reinterpret_cast<Kernel*>(code_->symbol(symbol))),
         name_(launch.name),
@@ -30,16 +31,20 @@ class CpuProgram final : public Program {
 
   void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) override {
     if (buffers.size() != buffers_ || variables.size() != variables_)
-      throw InternalError(name_ + ": launched with " + std::to_string(buffers.size()) + " buffers and " + std::to_string(variables.size()) +
-                          " variables instead of " + std::to_string(buffers_) + " and " + std::to_string(variables_));
+      throw InternalError(name_ + ": launched with " + std::to_string(buffers.size()) + " buffers and " +
+                          std::to_string(variables.size()) + " variables instead of " + std::to_string(buffers_) + " and " +
+                          std::to_string(variables_));
     if (items <= 0) return;
     static_assert(sizeof(long) == sizeof(int64_t));
     const long* v = reinterpret_cast<const long*>(variables.data());
     const auto start = Clock::now();
     // The first launch shares: it measures what the next ones will take.
-    const bool shared = items > 1 && pool_->threads() > 1 && (item_us_ == 0 || item_us_ * static_cast<double>(items) > kWorthSharing);
-    if (shared) pool_->run(items, [&](int64_t begin, int64_t end) { run_(buffers.data(), v, begin, end); });
-    else run_(buffers.data(), v, 0, items);
+    const bool shared =
+        items > 1 && pool_->threads() > 1 && (item_us_ == 0 || item_us_ * static_cast<double>(items) > kWorthSharing);
+    if (shared)
+      pool_->run(items, [&](int64_t begin, int64_t end) { run_(buffers.data(), v, begin, end); });
+    else
+      run_(buffers.data(), v, 0, items);
     const double threads = shared ? static_cast<double>(std::min<int64_t>(items, pool_->threads())) : 1;
     item_us_ = microseconds(Clock::now() - start) * threads / static_cast<double>(items);
   }
@@ -51,7 +56,7 @@ class CpuProgram final : public Program {
   std::string name_;
   size_t buffers_, variables_;
   std::shared_ptr<ThreadPool> pool_;
-  double item_us_ = 0;   // of one item on one core, as last seen
+  double item_us_ = 0;  // of one item on one core, as last seen
 };
 
 std::string joined(const std::vector<std::string>& words) {
@@ -70,14 +75,16 @@ CpuDevice::CpuDevice(const Config& c)
       pool_(std::make_shared<ThreadPool>(target_.cores)) {}
 
 DeviceInfo CpuDevice::info() const {
-  const nlohmann::json j = {{"cpu", cpu_.model},    {"isa", target_.isa},     {"features", joined(cpu_.features)}, {"cores", cpu_.cores},
-                            {"l1", cpu_.l1_bytes}, {"l2", cpu_.l2_bytes}, {"l3", cpu_.l3_bytes}};
+  const nlohmann::json j = {{"cpu", cpu_.model},   {"isa", target_.isa},  {"features", joined(cpu_.features)},
+                            {"cores", cpu_.cores}, {"l1", cpu_.l1_bytes}, {"l2", cpu_.l2_bytes},
+                            {"l3", cpu_.l3_bytes}};
   const std::string text = j.dump();
   return {ArtifactCache::key({text}), text};
 }
 
 ToolchainInfo CpuDevice::toolchain() const {
-  const nlohmann::json j = {{"compiler", compiler_version()}, {"flags", joined(clang_flags(target_.isa))}, {"codegen", kCodegenVersion}};
+  const nlohmann::json j = {
+      {"compiler", compiler_version()}, {"flags", joined(clang_flags(target_.isa))}, {"codegen", kCodegenVersion}};
   const std::string text = j.dump();
   return {ArtifactCache::key({text}), text};
 }
@@ -111,7 +118,9 @@ const ClangCompiler& CpuDevice::required_compiler() const {
 Artifact CpuDevice::compile_now(const Source& source, const std::string& key) {
   const ClangCompiler& clang = required_compiler();
   const auto start = Clock::now();
-  Artifact made{source.name, with_context("compiling " + source.name, [&] { return compile_shared_object(clang, target_.isa, source.text); }), 0};
+  Artifact made{
+      source.name,
+      with_context("compiling " + source.name, [&] { return compile_shared_object(clang, target_.isa, source.text); }), 0};
   made.compile_ms = microseconds(Clock::now() - start) / 1000;
   cache().put(key, made);
   cache().remember_compiler(clang.version);
@@ -130,8 +139,10 @@ std::vector<Artifact> CpuDevice::compile_all(std::span<const Source> sources) {
   std::vector<size_t> missing;
   for (size_t i = 0; i < sources.size(); ++i) {
     keys.push_back(key(sources[i]));
-    if (auto known = cache().get(keys[i])) all[i] = std::move(*known);
-    else missing.push_back(i);
+    if (auto known = cache().get(keys[i]))
+      all[i] = std::move(*known);
+    else
+      missing.push_back(i);
   }
   const std::span<const size_t> left(missing);
   for (size_t at = 0; at < left.size(); at += kTogether)
@@ -139,8 +150,8 @@ std::vector<Artifact> CpuDevice::compile_all(std::span<const Source> sources) {
   return all;
 }
 
-void CpuDevice::compile_together(std::span<const Source> sources, std::span<const std::string> keys, std::span<const size_t> which,
-                                 std::vector<Artifact>& out) {
+void CpuDevice::compile_together(std::span<const Source> sources, std::span<const std::string> keys,
+                                 std::span<const size_t> which, std::vector<Artifact>& out) {
   if (which.size() == 1) {
     out[which[0]] = compile_now(sources[which[0]], keys[which[0]]);
     return;
@@ -156,7 +167,7 @@ void CpuDevice::compile_together(std::span<const Source> sources, std::span<cons
   std::string bytes;
   try {
     bytes = compile_shared_object(clang, target_.isa, render_c_unit(linears, symbols));
-  } catch (const InternalError&) {   // one of them: each alone says which
+  } catch (const InternalError&) {  // one of them: each alone says which
     for (size_t i : which) out[i] = compile_now(sources[i], keys[i]);
     return;
   }

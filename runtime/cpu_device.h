@@ -33,7 +33,8 @@ class CpuDevice final : public HostMemoryDevice {
   std::string key(const Source&) const;
   const ClangCompiler& required_compiler() const;
   Artifact compile_now(const Source&, const std::string& key);
-  void compile_together(std::span<const Source>, std::span<const std::string> keys, std::span<const size_t> which, std::vector<Artifact>& out);
+  void compile_together(std::span<const Source>, std::span<const std::string> keys, std::span<const size_t> which,
+                        std::vector<Artifact>& out);
   /// Without a compiler: the one that filled the artifact cache, whose kernels still load.
   std::string compiler_version() const;
 

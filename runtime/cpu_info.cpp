@@ -44,21 +44,26 @@ void read_caches(CpuInfo& cpu) {
 
 }  // namespace
 
-bool CpuInfo::has(const char* feature) const { return std::find(features.begin(), features.end(), feature) != features.end(); }
+bool CpuInfo::has(const char* feature) const {
+  return std::find(features.begin(), features.end(), feature) != features.end();
+}
 
 CpuInfo cpu_info() {
   CpuInfo cpu;
   cpu.cores = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
   std::ifstream file("/proc/cpuinfo");
   std::string family, model;
-  for (std::string line; std::getline(file, line) && !line.empty();) {   // the first processor
+  for (std::string line; std::getline(file, line) && !line.empty();) {  // the first processor
     const size_t colon = line.find(':');
     if (colon == line.npos || colon == 0) continue;
     const std::string key = line.substr(0, line.find_last_not_of(" \t", colon - 1) + 1);
     const std::string value = colon + 2 <= line.size() ? line.substr(colon + 2) : "";
-    if (key == "model name") cpu.model = value;
-    else if (key == "cpu family") family = value;
-    else if (key == "model") model = value;
+    if (key == "model name")
+      cpu.model = value;
+    else if (key == "cpu family")
+      family = value;
+    else if (key == "model")
+      model = value;
     else if (key == "flags") {
       std::istringstream words(value);
       for (std::string w; words >> w;)
@@ -81,7 +86,8 @@ int usable_cores() {
 Target cpu_target(const CpuInfo& cpu, const std::string& isa, int threads) {
   Target t;
   t.isa = isa;
-  const bool wide = isa == "x86-64-v4" || (isa == "native" && cpu.has("avx512f") && cpu.has("avx512bw") && cpu.has("avx512vl"));
+  const bool wide =
+      isa == "x86-64-v4" || (isa == "native" && cpu.has("avx512f") && cpu.has("avx512bw") && cpu.has("avx512vl"));
   const bool middle = isa == "x86-64-v3" || (isa == "native" && cpu.has("avx2"));
   t.vector_bytes = wide ? 64 : middle ? 32 : 16;
   t.registers = wide ? 32 : 16;

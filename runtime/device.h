@@ -14,32 +14,32 @@ namespace pg {
 
 /// A compiled kernel that can be stored, sent to the runner and loaded again: CPU: a shared object; REF: the Linear's text.
 struct Artifact {
-  std::string name;        // symbol
+  std::string name;  // symbol
   std::string bytes;
-  double compile_ms = 0;   // 0 when it came from the artifact cache
+  double compile_ms = 0;  // 0 when it came from the artifact cache
 };
 
 /// What identifies the hardware / the compiler in the database. `id` is a content hash of the JSON.
 struct DeviceInfo {
-  std::string id, json;    // {"cpu": "AMD EPYC 9B45", "isa": "...", "cores": 2, "l1": .., "l2": .., "l3": ..}
+  std::string id, json;  // {"cpu": "AMD EPYC 9B45", "isa": "...", "cores": 2, "l1": .., "l2": .., "l3": ..}
 };
 struct ToolchainInfo {
-  std::string id, json;    // {"compiler": "clang 19.1.7", "flags": "-O2 ...", "codegen": 1}
+  std::string id, json;  // {"compiler": "clang 19.1.7", "flags": "-O2 ...", "codegen": 1}
 };
 
 /// A loaded kernel. Launching is thread-safe only from one thread at a time per device.
 class Program {
  public:
   virtual ~Program() = default;
-  /// buffers by Param slot order of LaunchInfo.params, variables by LaunchInfo.variables; `items` = LaunchInfo.items evaluated.
-  /// Runs items [0, items) over the device's cores and returns when done. `threads` 0: the device's default.
+  /// buffers by Param slot order of LaunchInfo.params, variables by LaunchInfo.variables; `items` = LaunchInfo.items
+  /// evaluated. Runs items [0, items) over the device's cores and returns when done. `threads` 0: the device's default.
   virtual void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) = 0;
 };
 
 class Device {
  public:
   virtual ~Device() = default;
-  virtual const std::string& name() const = 0;           // "CPU", "REF"
+  virtual const std::string& name() const = 0;  // "CPU", "REF"
   virtual const Target& target() const = 0;
   virtual DeviceInfo info() const = 0;
   virtual ToolchainInfo toolchain() const = 0;
@@ -50,11 +50,11 @@ class Device {
   virtual void copy_out(void* host, const void* device, size_t bytes) = 0;
   /// Renders for this device's compiler.
   virtual Source render(const UOp& linear) const = 0;
-  /// Compiles, or takes the artifact from the artifact cache. Throws UserError when no compiler is found (naming the package),
-  /// InternalError with the compiler's words when generated source does not compile.
+  /// Compiles, or takes the artifact from the artifact cache. Throws UserError when no compiler is found (naming the
+  /// package), InternalError with the compiler's words when generated source does not compile.
   virtual Artifact compile(const Source&) = 0;
-  /// The same for many at once, faster where the compiler takes several kernels together. May be called from several threads, as
-  /// compile may. Throws what compile throws for the first that does not compile.
+  /// The same for many at once, faster where the compiler takes several kernels together. May be called from several
+  /// threads, as compile may. Throws what compile throws for the first that does not compile.
   virtual std::vector<Artifact> compile_all(std::span<const Source>);
   virtual std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) = 0;
 };
@@ -68,8 +68,8 @@ Device& default_device();
 struct DeviceReport {
   std::string name;
   bool found = false;
-  std::string what;     // hardware and toolchain, or why it cannot be used
-  std::string remedy;   // what to do, empty when found
+  std::string what;    // hardware and toolchain, or why it cannot be used
+  std::string remedy;  // what to do, empty when found
 };
 std::vector<DeviceReport> device_reports();
 

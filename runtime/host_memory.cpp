@@ -18,7 +18,7 @@ void* HostMemoryDevice::allocate(size_t bytes) {
   const size_t alignment = large ? kHugePage : kCacheLine, size = round_up(bytes ? bytes : 1, alignment);
   void* p = size < bytes ? nullptr : std::aligned_alloc(alignment, size);
   if (!p) throw UserError(name() + ": not enough memory for " + std::to_string(bytes) + " bytes");
-  if (large) madvise(p, size, MADV_HUGEPAGE);   // a wish
+  if (large) madvise(p, size, MADV_HUGEPAGE);  // a wish
   return p;
 }
 void HostMemoryDevice::free(void* p, size_t) noexcept { std::free(p); }

@@ -25,7 +25,7 @@ struct Pool {
   MemoryUse use;
 
   static Pool& get() {
-    static Pool* p = new Pool;   // never destroyed, as Memory may live in statics
+    static Pool* p = new Pool;  // never destroyed, as Memory may live in statics
     return *p;
   }
 
@@ -59,7 +59,7 @@ struct Pool {
         use.pooled += static_cast<int64_t>(size);
         return;
       }
-    } catch (const std::bad_alloc&) {   // no room to remember it
+    } catch (const std::bad_alloc&) {  // no room to remember it
     }
     device.free(p, size);
   }

@@ -45,7 +45,7 @@ void pin(int core) {
   cpu_set_t mask;
   CPU_ZERO(&mask);
   CPU_SET(core, &mask);
-  sched_setaffinity(0, sizeof mask, &mask);   // without leave for it the kernel's choice is as good
+  sched_setaffinity(0, sizeof mask, &mask);  // without leave for it the kernel's choice is as good
 }
 
 /// Puts the calling thread on `core` without keeping it there: what it starts later must not inherit a mask of one core.
@@ -73,7 +73,8 @@ struct ThreadPool::Impl {
   void serve(int id) {
     if (pinned) pin(cores[id]);
     for (uint64_t seen = 0;;) {
-      if (!spin_until([&] { return job.load(std::memory_order_acquire) != seen; })) job.wait(seen, std::memory_order_acquire);
+      if (!spin_until([&] { return job.load(std::memory_order_acquire) != seen; }))
+        job.wait(seen, std::memory_order_acquire);
       const uint64_t now = job.load(std::memory_order_acquire);
       if (now == seen) continue;
       seen = now;
@@ -119,7 +120,7 @@ struct ThreadPool::Impl {
   alignas(64) std::atomic<int> left{0};
   std::mutex error_mutex;
   std::exception_ptr error;
-  std::vector<std::thread> workers;   // last: they use all of the above
+  std::vector<std::thread> workers;  // last: they use all of the above
 };
 
 ThreadPool::ThreadPool(int threads) : impl_(new Impl(threads)) {}

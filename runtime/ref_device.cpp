@@ -52,7 +52,8 @@ Source RefDevice::render(const UOp& linear) const {
 Artifact RefDevice::compile(const Source& source) { return {source.name, source.text, 0}; }
 
 std::shared_ptr<Program> RefDevice::load(const Artifact& artifact, const LaunchInfo& launch) {
-  return with_context("loading " + artifact.name, [&] { return std::make_shared<RefProgram>(parse(artifact.bytes), launch); });
+  return with_context("loading " + artifact.name,
+                      [&] { return std::make_shared<RefProgram>(parse(artifact.bytes), launch); });
 }
 
 }  // namespace pg

@@ -18,7 +18,7 @@ struct Registry {
   std::unique_ptr<RefDevice> ref;
 
   static Registry& get() {
-    static Registry* r = new Registry;   // never destroyed: Memory may outlive any order of destruction
+    static Registry* r = new Registry;  // never destroyed: Memory may outlive any order of destruction
     return *r;
   }
 };
@@ -28,7 +28,8 @@ DeviceReport cpu_report() {
   const Target& t = cpu.target();
   const std::string hardware = cpu.cpu().model + ", " + std::to_string(t.cores) + (t.cores == 1 ? " core, " : " cores, ") +
                                std::to_string(8 * t.vector_bytes) + "-bit vectors";
-  if (const ClangCompiler* clang = cpu.compiler()) return {"CPU", true, hardware + ", " + clang->version + " (" + clang->program + ")", ""};
+  if (const ClangCompiler* clang = cpu.compiler())
+    return {"CPU", true, hardware + ", " + clang->version + " (" + clang->program + ")", ""};
   return {"CPU", false, hardware + "; only kernels compiled before can run", missing_clang(config().clang)};
 }
 
@@ -72,8 +73,9 @@ std::vector<DeviceReport> device_reports() {
 
 int64_t evaluate(const UOp& expression, std::span<const UOp> variables, std::span<const int64_t> values) {
   if (const auto constant = const_int(expression)) return *constant;
-  if (variables.size() != values.size()) throw InternalError("evaluate: " + std::to_string(variables.size()) + " Variables, " +
-                                                             std::to_string(values.size()) + " values");
+  if (variables.size() != values.size())
+    throw InternalError("evaluate: " + std::to_string(variables.size()) + " Variables, " + std::to_string(values.size()) +
+                        " values");
   Values bound;
   for (size_t i = 0; i < variables.size(); ++i) bound.emplace_back(variables[i], values[i]);
   return evaluate(expression, bound);

@@ -13,8 +13,8 @@
 namespace pg {
 
 namespace {
-/// The loader takes a path it has seen for the object it has loaded, and numbers of descriptors come back: so every load spells
-/// its path in a way of its own, the bits of a counter as "/" and "./".
+/// The loader takes a path it has seen for the object it has loaded, and numbers of descriptors come back: so every load
+/// spells its path in a way of its own, the bits of a counter as "/" and "./".
 std::string unique_path(int fd) {
   static std::atomic<uint64_t> loads{0};
   std::string path = "/proc/self/fd/";
@@ -38,7 +38,7 @@ SharedObject::SharedObject(std::string_view bytes) {
   }
   const char* words = handle_ ? nullptr : dlerror();
   const std::string first = words ? words : "";
-  if (!handle_) handle_ = load_from_disk(bytes);   // systems that forbid executable memory files
+  if (!handle_) handle_ = load_from_disk(bytes);  // systems that forbid executable memory files
   if (!handle_) throw InternalError("loading a kernel: " + first);
 }
 

@@ -5,7 +5,8 @@
 namespace pg {
 
 LaunchInfo launch_info(const UOp& linear) {
-  if (!linear.is(Op::Linear)) throw InternalError(std::string("launch_info: ") + info(linear.op()).name + " is not a Linear");
+  if (!linear.is(Op::Linear))
+    throw InternalError(std::string("launch_info: ") + info(linear.op()).name + " is not a Linear");
   LaunchInfo launch{.name = identifier(linear.arg_as<std::string>()),
                     .params = params_of(linear),
                     .variables = variables_of(linear),

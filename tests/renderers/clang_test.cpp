@@ -8,7 +8,8 @@ using namespace pg;
 
 namespace {
 
-constexpr DType kNumbers[] = {dt::i8, dt::u8, dt::i16, dt::u16, dt::i32, dt::u32, dt::i64, dt::u64, dt::f16, dt::bf16, dt::f32};
+constexpr DType kNumbers[] = {dt::i8,  dt::u8,  dt::i16, dt::u16,  dt::i32, dt::u32,
+                              dt::i64, dt::u64, dt::f16, dt::bf16, dt::f32};
 constexpr int kTrips = 3;
 
 std::string message(const std::string& what, DType t) { return what + " of " + text(t); }
@@ -22,7 +23,7 @@ UOp ops_on(DType t) {
   const UOp i = r * iconst(t.lanes);
   const auto input = [&](const char* name, DType of) { return load(p.at(p.param(name, of.element(), n), i, of)); };
   const UOp a = input("a", t), b = input("b", t), c = input("c", t), q = input("q", dt::kBool.vec(t.lanes));
-  const bool narrow = t.element() == dt::f16 || t.element() == dt::bf16;   // only moved about
+  const bool narrow = t.element() == dt::f16 || t.element() == dt::bf16;  // only moved about
   const auto add = [&](Op op, UOp v) { results.emplace_back(info(op).name, std::move(v)); };
   add(Op::Where, alu(Op::Where, q, a, b));
   add(Op::Cast, cast(a, (t.element() == dt::i32 ? dt::i64 : dt::i32).vec(t.lanes)));
@@ -33,7 +34,7 @@ UOp ops_on(DType t) {
   }
   if (t.is_float() && !narrow) {
     for (Op op : {Op::Sqrt, Op::Floor}) add(op, alu(op, a));
-    add(Op::Div, alu(Op::Div, a, b));   // by zero too: infinities and NaNs
+    add(Op::Div, alu(Op::Div, a, b));  // by zero too: infinities and NaNs
     add(Op::Fma, alu(Op::Fma, a, b, c));
     const UOp nan = alu(Op::Div, alu(Op::Sub, a, a), alu(Op::Sub, b, b));
     add(Op::Max, alu(Op::Max, nan, b));
@@ -43,7 +44,7 @@ UOp ops_on(DType t) {
   if (t.is_int()) {
     for (Op op : {Op::And, Op::Or, Op::Xor}) add(op, alu(op, a, b));
     add(Op::Not, alu(Op::Not, a));
-    const UOp divisor = alu(Op::Add, alu(Op::Max, b, constant(t, int64_t{-7})), constant(t, int64_t{8}));   // at least 1
+    const UOp divisor = alu(Op::Add, alu(Op::Max, b, constant(t, int64_t{-7})), constant(t, int64_t{8}));  // at least 1
     const UOp d = t.is_unsigned() ? alu(Op::Or, b, constant(t, int64_t{1})) : divisor;
     for (Op op : {Op::IDiv, Op::Mod}) add(op, alu(op, a, d));
     if (!t.is_unsigned())
@@ -65,10 +66,12 @@ UOp logic_on(int lanes) {
   const DType t = dt::kBool.vec(lanes);
   const UOp r = range("i", iconst(4));
   const UOp i = r * iconst(lanes);
-  const UOp a = load(p.at(p.param("a", dt::kBool, 4 * lanes), i, t)), b = load(p.at(p.param("b", dt::kBool, 4 * lanes), i, t));
-  UOps values = {alu(Op::Not, a), alu(Op::Where, a, b, alu(Op::Not, b)), cast(a, dt::f32.vec(lanes)), cast(a, dt::i8.vec(lanes)),
-                 cast(cast(a, dt::i64.vec(lanes)), t)};
-  for (Op op : {Op::And, Op::Or, Op::Xor, Op::Eq, Op::Ne, Op::Lt, Op::Max, Op::Min, Op::Add, Op::Mul}) values.push_back(alu(op, a, b));
+  const UOp a = load(p.at(p.param("a", dt::kBool, 4 * lanes), i, t)),
+            b = load(p.at(p.param("b", dt::kBool, 4 * lanes), i, t));
+  UOps values = {alu(Op::Not, a), alu(Op::Where, a, b, alu(Op::Not, b)), cast(a, dt::f32.vec(lanes)),
+                 cast(a, dt::i8.vec(lanes)), cast(cast(a, dt::i64.vec(lanes)), t)};
+  for (Op op : {Op::And, Op::Or, Op::Xor, Op::Eq, Op::Ne, Op::Lt, Op::Max, Op::Min, Op::Add, Op::Mul})
+    values.push_back(alu(op, a, b));
   p.open(r);
   for (const UOp& v : values) p.store(p.at(p.param("out", v.dtype().element(), 4 * lanes), i, v.dtype()), v);
   return p.finish("logic on " + text(t));
@@ -80,7 +83,9 @@ UOp casts_from(DType t) {
   const UOp i = r * iconst(t.lanes);
   const UOp x = load(p.at(p.param("x", t.element(), kTrips * t.lanes), i, t));
   p.open(r);
-  const auto out = [&](const UOp& v) { p.store(p.at(p.param("out_" + text(v.dtype()), v.dtype().element(), kTrips * t.lanes), i, v.dtype()), v); };
+  const auto out = [&](const UOp& v) {
+    p.store(p.at(p.param("out_" + text(v.dtype()), v.dtype().element(), kTrips * t.lanes), i, v.dtype()), v);
+  };
   for (DType to : kNumbers) {
     // A negative float has no u64; the interpreter and the hardware each have an opinion.
     const bool no_negative = t.is_float() && to == dt::u64;
@@ -97,7 +102,8 @@ UOp accesses_of(DType t) {
   const int n = t.lanes;
   const DType element = t.element(), mask = dt::kBool.vec(n), index = dt::index.vec(n);
   const UOp r = range("i", iconst(4));
-  const UOp in = p.param("in", element, 6 * n + 8), order = p.param("order", dt::i64, 4 * n), keep = p.param("keep", dt::kBool, 4 * n);
+  const UOp in = p.param("in", element, 6 * n + 8), order = p.param("order", dt::i64, 4 * n),
+            keep = p.param("keep", dt::kBool, 4 * n);
   const UOp masked = p.param("masked", element, 4 * n), gathered = p.param("gathered", element, 4 * n),
             some = p.param("some", element, 4 * n), scattered = p.param("scattered", element, 8 * n),
             turned = p.param("turned", element, 4 * n), swapped = p.param("swapped", element, 4 * n);
@@ -110,11 +116,13 @@ UOp accesses_of(DType t) {
   p.store(p.at(masked, i, t), x, m);
   const UOp spot = alu(Op::Mod, where, broadcast(iconst(4), n));
   p.store(p.at(gathered, i, t), load(p.at(in, spot, t)));
-  const UOp wild = alu(Op::Where, m, spot, broadcast(iconst(1 << 30), n));   // nowhere where the gate is false
+  const UOp wild = alu(Op::Where, m, spot, broadcast(iconst(1 << 30), n));  // nowhere where the gate is false
   p.store(p.at(some, i, t), load(p.at(in, wild, t), m));
   const UOp lane_of = broadcast(i, n) + p.lanes(n);
   p.store(p.at(scattered, lane_of * broadcast(iconst(2), n), t), x);
-  p.store(p.at(scattered, alu(Op::Where, m, lane_of * broadcast(iconst(2), n) + broadcast(iconst(1), n), broadcast(iconst(-9), n)), t), x, m);
+  p.store(p.at(scattered,
+               alu(Op::Where, m, lane_of * broadcast(iconst(2), n) + broadcast(iconst(1), n), broadcast(iconst(-9), n)), t),
+          x, m);
   // A private array, written element by element, read as a vector at an odd place.
   const UOp tile = p.memory("tile", element, 2 * n + 1);
   const UOp j = p.open(range("j", iconst(2 * n + 1)));
@@ -150,7 +158,7 @@ void compare(TestCpu& cpu, const std::vector<Case>& cases) {
       CAPTURE(seed);
       Buffers expected = random_buffers(cases[i].linear, seed);
       const auto& params = sources[i].launch.params;
-      for (size_t b = 0; b < params.size(); ++b)   // indices into buffers stay inside
+      for (size_t b = 0; b < params.size(); ++b)  // indices into buffers stay inside
         if (params[b].arg_as<ParamArg>().name == "order")
           for (size_t k = 0; k < expected[b].size() / 8; ++k) put(expected[b], k, dt::i64, static_cast<double>(k % 7));
       Buffers got = expected;
@@ -166,7 +174,8 @@ std::vector<Case> all_cases() {
     for (DType t : kNumbers) cases.push_back({ops_on(t.vec(lanes)), message("ops", t.vec(lanes))});
     cases.push_back({logic_on(lanes), "logic " + std::to_string(lanes)});
   }
-  for (DType t : {dt::f32.vec(3), dt::f32.vec(32), dt::i64.vec(2), dt::i8.vec(64), dt::i32.vec(5)}) cases.push_back({ops_on(t), message("ops", t)});
+  for (DType t : {dt::f32.vec(3), dt::f32.vec(32), dt::i64.vec(2), dt::i8.vec(64), dt::i32.vec(5)})
+    cases.push_back({ops_on(t), message("ops", t)});
   return cases;
 }
 
@@ -189,7 +198,8 @@ TEST_CASE("16-bit floats round to nearest, ties to even, whatever the bits") {
   for (int lanes : {1, 16}) {
     constexpr int kCount = 1 << 16;
     LinearBuilder p;
-    const UOp in = p.param("in", dt::f32, kCount), bf16 = p.param("bf16", dt::bf16, kCount), f16 = p.param("f16", dt::f16, kCount);
+    const UOp in = p.param("in", dt::f32, kCount), bf16 = p.param("bf16", dt::bf16, kCount),
+              f16 = p.param("f16", dt::f16, kCount);
     const UOp i = p.open(range("i", iconst(kCount / lanes))) * iconst(lanes);
     const UOp x = load(p.at(in, i, dt::f32.vec(lanes)));
     p.store(p.at(bf16, i, dt::bf16.vec(lanes)), cast(x, dt::bf16.vec(lanes)));
@@ -200,7 +210,10 @@ TEST_CASE("16-bit floats round to nearest, ties to even, whatever the bits") {
     for (uint32_t k = 0; k < kCount; ++k) {
       // Any bits; ties of either type; around the range of f16.
       const uint32_t any = random(), exponent = (100 + any % 50) << 23;
-      const uint32_t bits = k % 4 == 0 ? any : k % 4 == 1 ? (any & 0xffff8000) : k % 4 == 2 ? (any & 0x807ff000) | exponent : (any & 0x807fffff) | exponent;
+      const uint32_t bits = k % 4 == 0   ? any
+                            : k % 4 == 1 ? (any & 0xffff8000)
+                            : k % 4 == 2 ? (any & 0x807ff000) | exponent
+                                         : (any & 0x807fffff) | exponent;
       std::memcpy(expected[0].data() + 4 * k, &bits, 4);
     }
     Buffers got = expected;

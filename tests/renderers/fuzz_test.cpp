@@ -41,11 +41,13 @@ class Fuzzer {
         case 3:
           if (depth_ < 3) {
             ++depth_;
-            if (below(2)) p_.open(range("j" + std::to_string(depth_), iconst(2)));
-            else p_.open_if(scalar_condition());
+            if (below(2))
+              p_.open(range("j" + std::to_string(depth_), iconst(2)));
+            else
+              p_.open_if(scalar_condition());
             const size_t outside = values_.size();
             statements(6);
-            values_.resize(outside);   // the scope's values are gone
+            values_.resize(outside);  // the scope's values are gone
             p_.close();
             --depth_;
           }
@@ -80,7 +82,9 @@ class Fuzzer {
       case 4:
         if (t.is_int()) return alu(pick({Op::Shl, Op::Shr}), a, alu(Op::And, b, constant(t, int64_t{3})));
         return alu(Op::Neg, a);
-      default: return alu(pick({Op::Add, Op::Sub, Op::Mul, Op::Max, Op::Min}), a, below(4) ? b : constant(t, int64_t{below(7) - (t.is_unsigned() ? 0 : 3)}));
+      default:
+        return alu(pick({Op::Add, Op::Sub, Op::Mul, Op::Max, Op::Min}), a,
+                   below(4) ? b : constant(t, int64_t{below(7) - (t.is_unsigned() ? 0 : 3)}));
     }
   }
   UOp scalar_condition() {

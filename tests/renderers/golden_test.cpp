@@ -1,5 +1,5 @@
-// Rendered texts, kept. A change of text is a change of meaning or speed and needs a new kCodegenVersion, so that no database
-// answers for code that is no longer generated.
+// Rendered texts, kept. A change of text is a change of meaning or speed and needs a new kCodegenVersion, so that no
+// database answers for code that is no longer generated.
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -37,7 +37,8 @@ TEST_CASE("golden texts are of this version") {
     changed += file + " ";
     std::ofstream(std::string(PICOGRAD_BINARY_DIR) + "/" + file) << text;
   }
-  INFO("the texts of this build lie in " PICOGRAD_BINARY_DIR "; when they are meant, bump kCodegenVersion, copy them and write the version to VERSION");
+  INFO("the texts of this build lie in " PICOGRAD_BINARY_DIR
+       "; when they are meant, bump kCodegenVersion, copy them and write the version to VERSION");
   CHECK(changed == "");
   CHECK(kept == now);
 }

@@ -96,7 +96,7 @@ inline void put(std::vector<unsigned char>& to, size_t i, DType t, double x) {
     default: break;
   }
   const int64_t v = static_cast<int64_t>(x);
-  std::memcpy(to.data() + i * t.element_bytes(), &v, t.element_bytes());   // little-endian
+  std::memcpy(to.data() + i * t.element_bytes(), &v, t.element_bytes());  // little-endian
 }
 inline Buffers random_buffers(const UOp& linear, unsigned seed) {
   std::mt19937 random(seed);
@@ -135,11 +135,15 @@ inline std::string difference(const UOp& linear, const Buffers& expected, const 
       std::memcpy(&x, expected[b].data() + i * size, size);
       std::memcpy(&y, got[b].data() + i * size, size);
       const auto is_nan = [&](uint64_t bits) {
-        const uint64_t infinity = t == dt::f32 ? 0x7f800000 : t == dt::f16 ? 0x7c00 : 0x7f80, sign = uint64_t{1} << (8 * size - 1);
+        const uint64_t infinity = t == dt::f32   ? 0x7f800000
+                                  : t == dt::f16 ? 0x7c00
+                                                 : 0x7f80,
+                       sign = uint64_t{1} << (8 * size - 1);
         return t.is_float() && (bits & ~sign) > infinity;
       };
       if (x == y || (is_nan(x) && is_nan(y))) continue;
-      return launch.params[b].arg_as<ParamArg>().name + "[" + std::to_string(i) + "]: bits " + std::to_string(y) + " instead of " + std::to_string(x);
+      return launch.params[b].arg_as<ParamArg>().name + "[" + std::to_string(i) + "]: bits " + std::to_string(y) +
+             " instead of " + std::to_string(x);
     }
   }
   return "";

@@ -4,7 +4,8 @@
 
 namespace pg {
 
-/// c[m, n] = max(sum_k a[m, k] * b[k, n], 0): rows 2 × 32 columns in registers, a masked tail of columns, rows over the grid.
+/// c[m, n] = max(sum_k a[m, k] * b[k, n], 0): rows 2 × 32 columns in registers, a masked tail of columns, rows over the
+/// grid.
 inline UOp matmul(int64_t m, int64_t n, int64_t k) {
   LinearBuilder p;
   constexpr int kRows = 2, kVectors = 2, kLanes = 16;
@@ -19,7 +20,9 @@ inline UOp matmul(int64_t m, int64_t n, int64_t k) {
   };
   const UOp row = rows * iconst(kRows);
   const auto column = [&](int j) { return columns * iconst(kLanes * kVectors) + iconst(kLanes * j); };
-  const auto gate = [&](int j) { return alu(Op::Lt, broadcast(column(j), kLanes) + p.lanes(kLanes), broadcast(iconst(n), kLanes)); };
+  const auto gate = [&](int j) {
+    return alu(Op::Lt, broadcast(column(j), kLanes) + p.lanes(kLanes), broadcast(iconst(n), kLanes));
+  };
   for (int j = 0; j < kVectors; ++j) p.value(gate(j));
   each([&](int, int, const UOp& place) { p.store(place, constant(v, 0.0)); });
   const UOp r = p.open(range("k", iconst(k)));
@@ -31,7 +34,8 @@ inline UOp matmul(int64_t m, int64_t n, int64_t k) {
   });
   p.close();
   each([&](int i, int j, const UOp& place) {
-    p.store(p.at(c, (row + iconst(i)) * iconst(n) + column(j), v), alu(Op::Max, p.again(load(place)), constant(v, 0.0)), gate(j));
+    p.store(p.at(c, (row + iconst(i)) * iconst(n) + column(j), v), alu(Op::Max, p.again(load(place)), constant(v, 0.0)),
+            gate(j));
   });
   return p.finish("matmul");
 }
@@ -64,10 +68,12 @@ inline UOp prefix_sums() {
 inline UOp mixed() {
   LinearBuilder p;
   constexpr int kLanes = 8;
-  const UOp out = p.param("out", dt::bf16, 64), x = p.param("x", dt::f16, 64), ids = p.param("ids", dt::i32, 64), keep = p.param("keep", dt::kBool, 64);
+  const UOp out = p.param("out", dt::bf16, 64), x = p.param("x", dt::f16, 64), ids = p.param("ids", dt::i32, 64),
+            keep = p.param("keep", dt::kBool, 64);
   const UOp n = variable("n", 0, 64);
   const UOp i = p.open(range("i", ceildiv(n, kLanes)));
-  const UOp start = i * iconst(kLanes), inside = alu(Op::Lt, broadcast(start, kLanes) + p.lanes(kLanes), broadcast(n, kLanes));
+  const UOp start = i * iconst(kLanes),
+            inside = alu(Op::Lt, broadcast(start, kLanes) + p.lanes(kLanes), broadcast(n, kLanes));
   const UOp id = cast(load(p.at(ids, start, dt::i32.vec(kLanes)), inside), dt::index.vec(kLanes));
   const UOp a = cast(load(p.at(x, id, dt::f16.vec(kLanes)), inside), dt::f32.vec(kLanes));
   const UOp kept = load(p.at(keep, start, dt::kBool.vec(kLanes)), inside);

@@ -29,7 +29,11 @@ TEST_CASE("what was put is got, by key, in files of ours alone") {
   const TemporaryDirectory t;
   const std::string dir = t.path() + "/deep/artifacts";
   ArtifactCache cache(dir);
-  const std::string bytes("\x7f" "ELF\0\n\nbytes", 12), key = ArtifactCache::key({"source", "flags"});
+  const std::string bytes(
+      "\x7f"
+      "ELF\0\n\nbytes",
+      12),
+      key = ArtifactCache::key({"source", "flags"});
   CHECK(!cache.get(key));
   cache.put(key, {"kernel", bytes, 12.5});
   const auto got = ArtifactCache(dir).get(key);
@@ -39,7 +43,7 @@ TEST_CASE("what was put is got, by key, in files of ours alone") {
   CHECK(got->compile_ms == 0);
   CHECK(mode_of(dir) == 0700);
   CHECK(mode_of(dir + "/" + key) == 0600);
-  CHECK(std::distance(fs::directory_iterator(dir), fs::directory_iterator()) == 1);   // no temporary is left
+  CHECK(std::distance(fs::directory_iterator(dir), fs::directory_iterator()) == 1);  // no temporary is left
 }
 
 TEST_CASE("keys tell parts apart") {
@@ -55,7 +59,7 @@ TEST_CASE("a changed byte anywhere, a short file, another's name: not taken") {
   cache.put(key, made);
   const auto size = fs::file_size(path);
   for (size_t at = 0; at < size; ++at) {
-    if (at == 52) continue;   // the newline after the hash says nothing
+    if (at == 52) continue;  // the newline after the hash says nothing
     cache.put(key, made);
     overwrite(path, at, '\x01');
     CAPTURE(at);

@@ -35,7 +35,8 @@ TEST_CASE("XDG_CACHE_HOME counts when it is absolute; artifacts lie beside the d
 }
 
 TEST_CASE("values are read") {
-  const Config c = from({{"BEAM", "8"}, {"BUDGET", "1.5"}, {"THREADS", "3"}, {"DEVICE", "REF"}, {"ISA", "x86-64-v3"}, {"DEBUG", "4"}});
+  const Config c =
+      from({{"BEAM", "8"}, {"BUDGET", "1.5"}, {"THREADS", "3"}, {"DEVICE", "REF"}, {"ISA", "x86-64-v3"}, {"DEBUG", "4"}});
   CHECK(c.beam == 8);
   CHECK(c.budget == 1.5);
   CHECK(c.threads == 3);

@@ -85,7 +85,8 @@ TEST_CASE("without a compiler: cached kernels run, others say what to install") 
   check_runs(bare, known);
   CHECK_THROWS_WITH_AS(bare.compile(bare.render(unknown)), doctest::Contains("install clang-19"), UserError);
   CHECK_THROWS_WITH_AS(bare.compile(bare.render(unknown)), doctest::Contains("PICOGRAD_CLANG=/nowhere/clang"), UserError);
-  CHECK(missing_clang("").find("no C compiler found: install clang-19 (apt-get install clang-19), or set PICOGRAD_CLANG") == 0);
+  CHECK(missing_clang("").find("no C compiler found: install clang-19 (apt-get install clang-19), or set PICOGRAD_CLANG") ==
+        0);
 }
 
 TEST_CASE("a program that is no clang is none") {
@@ -126,7 +127,8 @@ TEST_CASE("compiling from several threads, loading and unloading many") {
 TEST_CASE("a launch with the wrong number of arguments is refused") {
   TestCpu cpu;
   const auto program = cpu.load(matmul(4, 20, 5));
-  CHECK_THROWS_WITH_AS(program->launch({}, {}, 1), doctest::Contains("0 buffers and 0 variables instead of 3 and 0"), InternalError);
+  CHECK_THROWS_WITH_AS(program->launch({}, {}, 1), doctest::Contains("0 buffers and 0 variables instead of 3 and 0"),
+                       InternalError);
 }
 
 TEST_CASE("loading what is no shared object says so") {
@@ -163,7 +165,9 @@ TEST_CASE("reports name every device and a remedy for what is missing") {
   }
 }
 
-TEST_CASE("unknown devices are refused") { CHECK_THROWS_WITH_AS(device("TPU"), "unknown device TPU: there are CPU and REF", UserError); }
+TEST_CASE("unknown devices are refused") {
+  CHECK_THROWS_WITH_AS(device("TPU"), "unknown device TPU: there are CPU and REF", UserError);
+}
 
 TEST_CASE("memory: aligned, pooled by size, counted; borrowed memory keeps its owner") {
   RefDevice ref;
@@ -179,7 +183,7 @@ TEST_CASE("memory: aligned, pooled by size, counted; borrowed memory keeps its o
   }
   CHECK(memory_use().live == before.live);
   CHECK(memory_use().live + memory_use().pooled <= memory_use().peak);
-  CHECK(Memory(ref, 990).data() == first);   // the same class
+  CHECK(Memory(ref, 990).data() == first);  // the same class
   auto owner = std::make_shared<int>(42);
   auto view = Memory::borrow(ref, owner.get(), sizeof(int), owner);
   CHECK(owner.use_count() == 2);

@@ -15,7 +15,7 @@ TEST_CASE("every item runs exactly once, in contiguous runs, whatever the number
     ThreadPool pool(threads);
     CHECK(pool.threads() == threads);
     for (int64_t n : {0, 1, 2, 3, 5, 6, 7, 8, 100, 1001}) {
-      std::vector<int> seen(static_cast<size_t>(n), 0);   // not atomic: runs must not overlap
+      std::vector<int> seen(static_cast<size_t>(n), 0);  // not atomic: runs must not overlap
       std::atomic<int> runs{0};
       pool.run(n, [&](int64_t begin, int64_t end) {
         ++runs;
@@ -46,7 +46,11 @@ TEST_CASE("thousands of jobs, with pauses in which the workers fall asleep") {
 TEST_CASE("an exception of any worker comes out, and the pool lives on") {
   ThreadPool pool(4);
   for (int64_t bad = 0; bad < 4; ++bad)
-    CHECK_THROWS_WITH_AS(pool.run(4, [&](int64_t begin, int64_t) { if (begin == bad) throw std::runtime_error("item"); }), "item", std::runtime_error);
+    CHECK_THROWS_WITH_AS(pool.run(4,
+                                  [&](int64_t begin, int64_t) {
+                                    if (begin == bad) throw std::runtime_error("item");
+                                  }),
+                         "item", std::runtime_error);
   std::atomic<int> done{0};
   pool.run(4, [&](int64_t begin, int64_t end) { done += static_cast<int>(end - begin); });
   CHECK(done == 4);
