@@ -3,6 +3,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "search/trace.h"
 #include "uops/evaluate.h"
 #include "uops/kernel.h"
 #include "uops/lower.h"
@@ -20,6 +21,7 @@ Source render_kernel(const UOp& kernel, const Opts& opts, Device& device) {
 Built build(const UOp& kernel, const Opts& opts, Device& device) {
   Built b;
   b.source = render_kernel(kernel, opts, device);
+  trace_kernel(kernel, opts, device);
   b.artifact = device.compile(b.source);
   b.program = device.load(b.artifact, b.source.launch);
   return b;

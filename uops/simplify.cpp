@@ -18,8 +18,13 @@ const RuleSet& simplify_rules() {
   return rules;
 }
 
+namespace {
+thread_local RewriteOptions options;
+}
+SimplifyTrace::SimplifyTrace(std::vector<std::string>* lines) : outer_(options.trace) { options.trace = lines; }
+SimplifyTrace::~SimplifyTrace() { options.trace = outer_; }
+
 UOp simplify(const UOp& u) {
-  static const RewriteOptions options;
   return Rewriter(simplify_rules(), options, true)(u);
 }
 

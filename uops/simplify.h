@@ -2,6 +2,8 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "uops/uop.h"
 
@@ -22,6 +24,18 @@ int64_t divisor(const UOp&);
 /// order of commutative operands and of sums. Exact on integers; on floats only what holds bit for bit, NaN included
 /// (x*1, x+(-0.0) …, never x*0 or x-x). Idempotent.
 UOp simplify(const UOp&);
+
+/// While it lives, each step of simplify on this thread adds a line to `lines` ("add.zero: (i + 0) -> i"; DEBUG=6). Null: nothing.
+class SimplifyTrace {
+ public:
+  explicit SimplifyTrace(std::vector<std::string>* lines);
+  ~SimplifyTrace();
+  SimplifyTrace(const SimplifyTrace&) = delete;
+  SimplifyTrace& operator=(const SimplifyTrace&) = delete;
+
+ private:
+  std::vector<std::string>* outer_;
+};
 
 /// Coefficient of `v` when the index expression is affine in it (e == c·v + r, r free of v); nullopt otherwise.
 std::optional<int64_t> coefficient(const UOp& e, const UOp& v);
