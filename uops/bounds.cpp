@@ -36,8 +36,7 @@ Interval quotient(Interval a, Interval b) {
 Interval remainder(Interval a, Interval b) {
   if (b.lo <= 0) return {};
   if (b.is_const() && !infinite(a.lo) && !infinite(a.hi) && floor_div(a.lo, b.lo) == floor_div(a.hi, b.lo)) {
-    const int64_t base = floor_div(a.lo, b.lo) * b.lo;
-    return {a.lo - base, a.hi - base};
+    return {floor_mod(a.lo, b.lo), floor_mod(a.hi, b.lo)};
   }
   if (a.lo >= 0 && a.hi < b.lo) return a;
   return {0, a.lo >= 0 ? std::min(a.hi, b.hi - 1) : b.hi - 1};

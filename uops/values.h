@@ -116,8 +116,9 @@ inline int64_t compute_int(Op op, Scalar t, int64_t a, int64_t b) {
       if (b == 0) throw InternalError("division by zero");
       if (u64) return static_cast<int64_t>(op == Op::IDiv ? ua / ub : ua % ub);
       if (b == -1) return op == Op::IDiv ? static_cast<int64_t>(0 - ua) : 0;  // the one quotient that can overflow
-      const int64_t q = a / b - (a % b != 0 && (a < 0) != (b < 0));
-      return op == Op::IDiv ? q : a - q * b;
+      const int64_t rest = a % b;
+      const bool down = rest != 0 && (a < 0) != (b < 0);
+      return op == Op::IDiv ? a / b - down : down ? rest + b : rest;
     }
     case Op::Max: return (u64 ? ua > ub : a > b) ? a : b;
     case Op::Min: return (u64 ? ua < ub : a < b) ? a : b;

@@ -107,31 +107,31 @@ class Instances {
 
  private:
   /// The type that the pattern's slots ask for.
-  DType natural(const Pat& p) {
-    if (p.what == Pat::What::Slot) {
-      switch (p.only) {
+  DType natural(const Pat& from) {
+    if (from.what == Pat::What::Slot) {
+      switch (from.only) {
         case Pat::Only::Int: case Pat::Only::IntConstant: return integer_;
         case Pat::Only::Float: return float_;
         case Pat::Only::Bool: return bool_;
         default: return anything_;
       }
     }
-    if (p.what != Pat::What::Node) return anything_;
-    if (p.op == Op::Lt || p.op == Op::Eq || p.op == Op::Ne) return bool_;
-    for (const Pat& s : p.src)
-      if (const DType t = natural(s); &s != &p.src[0] || p.op != Op::Where)
+    if (from.what != Pat::What::Node) return anything_;
+    if (from.op == Op::Lt || from.op == Op::Eq || from.op == Op::Ne) return bool_;
+    for (const Pat& s : from.src)
+      if (const DType t = natural(s); &s != &from.src[0] || from.op != Op::Where)
         if (t != anything_) return t;
-    const bool logic = p.op == Op::Not || p.op == Op::And || p.op == Op::Or;
+    const bool logic = from.op == Op::Not || from.op == Op::And || from.op == Op::Or;
     return logic && anything_.is_float() ? bool_ : anything_;
   }
-  UOp of(const Pat& p, DType t) {
-    switch (p.what) {
-      case Pat::What::Literal: return constant(t, p.value);
+  UOp of(const Pat& from, DType t) {
+    switch (from.what) {
+      case Pat::What::Literal: return constant(t, from.value);
       case Pat::What::Fold: throw InternalError("a fold on the left");
       case Pat::What::Slot: {
-        UOp& node = bound_[static_cast<size_t>(p.slot)];
+        UOp& node = bound_[static_cast<size_t>(from.slot)];
         if (!node) {
-          const bool is_const = p.only == Pat::Only::Constant || p.only == Pat::Only::IntConstant;
+          const bool is_const = from.only == Pat::Only::Constant || from.only == Pat::Only::IntConstant;
           node = is_const ? (t.is_float() || random_.chance(30) ? expressions_.number(t) : expressions_.positive(t))
                           : expressions_.of(t, static_cast<int>(random_(0, 3)));
         }
@@ -141,27 +141,27 @@ class Instances {
     }
     auto sources = [&](DType type) {
       UOps src;
-      for (const Pat& s : p.src) src.push_back(of(s, type));
-      if (src.size() == 2 && info(p.op).has(op_flag::Commutative) && random_.chance(50)) std::swap(src[0], src[1]);
+      for (const Pat& s : from.src) src.push_back(of(s, type));
+      if (src.size() == 2 && info(from.op).has(op_flag::Commutative) && random_.chance(50)) std::swap(src[0], src[1]);
       return src;
     };
-    switch (p.op) {
+    switch (from.op) {
       case Op::Lt: case Op::Eq: case Op::Ne: {
         DType operand = anything_;
-        for (const Pat& s : p.src)
+        for (const Pat& s : from.src)
           if (natural(s) != anything_) operand = natural(s);
-        return UOp(p.op, t, {}, sources(operand));
+        return UOp(from.op, t, {}, sources(operand));
       }
-      case Op::Where: return UOp(p.op, t, {}, {of(p.src[0], bool_), of(p.src[1], t), of(p.src[2], t)});
+      case Op::Where: return UOp(from.op, t, {}, {of(from.src[0], bool_), of(from.src[1], t), of(from.src[2], t)});
       case Op::Cast: case Op::Bitcast: {
         // A chain of conversions: the pattern says how long, the types are free (of the same size for Bitcast).
         static const std::vector<DType> any_type{dt::i8, dt::u8, dt::i16, dt::i32, dt::u32, dt::i64, dt::u64, dt::f16, dt::bf16, dt::f32, dt::kBool};
         static const std::vector<DType> four_bytes{dt::i32, dt::u32, dt::f32};
-        auto drawn = [&] { return random_.pick(p.op == Op::Cast ? any_type : four_bytes); };
-        const bool chain = p.src[0].what == Pat::What::Node;
+        auto drawn = [&] { return random_.pick(from.op == Op::Cast ? any_type : four_bytes); };
+        const bool chain = from.src[0].what == Pat::What::Node;
         UOp u = expressions_.of(drawn(), 2);
-        if (chain) u = UOp(p.op, drawn(), {}, {u});
-        return UOp(p.op, random_.chance(30) ? u.dtype() : drawn(), {}, {u});
+        if (chain) u = UOp(from.op, drawn(), {}, {u});
+        return UOp(from.op, random_.chance(30) ? u.dtype() : drawn(), {}, {u});
       }
       case Op::Stack: {
         UOps scalars(4, expressions_.of(dt::f32, 1));
@@ -173,9 +173,9 @@ class Instances {
         if (random_.chance(30)) std::swap(lanes[1], lanes[2]);
         return UOp(Op::Shuffle, dt::f32.vec(4), lanes, {expressions_.of(dt::f32.vec(4), 1)});
       }
-      case Op::Load: return load(expressions_.element(dt::f32).src(0), of(p.src[1], dt::kBool));
-      case Op::Shl: return UOp(p.op, t, {}, {of(p.src[0], t), constant(t, random_(0, 7))});
-      default: return UOp(p.op, t, {}, sources(t));
+      case Op::Load: return load(expressions_.element(dt::f32).src(0), of(from.src[1], dt::kBool));
+      case Op::Shl: return UOp(from.op, t, {}, {of(from.src[0], t), constant(t, random_(0, 7))});
+      default: return UOp(from.op, t, {}, sources(t));
     }
   }
 
