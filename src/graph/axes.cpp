@@ -8,6 +8,21 @@
 
 namespace pg {
 
+/// simplify takes a Define for the name of a buffer and does not look inside.
+UOp kernel_simplified(const UOp& kernel) {
+  Substitution changed;
+  UOps parts;
+  for (const UOp& part : kernel.src()) {
+    UOp next = substitute(part, changed);
+    UOps src(next.src().begin(), next.src().end());
+    src[0] = simplify(src[0]);
+    next = next.with_src(src);
+    if (next != part) changed.emplace_back(part, next);
+    parts.push_back(std::move(next));
+  }
+  return kernel.with_src(parts);
+}
+
 namespace {
 bool holds_ranges(const UOp& u) { return u.is(Op::Reduce) || u.is(Op::Define) || u.is(Op::Output); }
 bool reads_definition(const UOp& u) { return u.is(Op::Index) && u.src(0).is(Op::Define); }
@@ -52,7 +67,7 @@ UOp axes_split(const UOp& kernel) {
     const std::string& name = d->axis.arg_as<RangeArg>().axis;
     const UOp outer = range(name + "o", iconst(*const_int(d->axis.src(0)) / d->by)), inner = range(name + "i", iconst(d->by));
     const UOp whole = outer * iconst(d->by) + inner;
-    result = simplify(with_lists(result, {{d->axis, whole}}, {whole}, {outer, inner}));
+    result = kernel_simplified(with_lists(result, {{d->axis, whole}}, {whole}, {outer, inner}));
   }
   return result;
 }
@@ -111,11 +126,12 @@ UOp merged(const UOp& kernel, const UOp& a, const UOp& b) {
     auto it = dimensions->find(param.arg_as<ParamArg>().slot);
     if (it == dimensions->end()) return {};
     const size_t at = it->second + access;
-    return without_dimension(u, at, u.src(at) * iconst(*columns) + u.src(at + 1));
+    const UOp joined = access ? u.src(at) * iconst(*columns) + u.src(at + 1) : iconst(*rows * *columns);
+    return without_dimension(u, at, joined);
   });
   const UOp both = range(a.arg_as<RangeArg>().axis + b.arg_as<RangeArg>().axis, iconst(*rows * *columns));
   const UOp quotient = idiv(both, iconst(*columns)), rest = mod(both, iconst(*columns));
-  const UOp result = simplify(with_lists(joined_params, {{a, quotient}, {b, rest}}, {quotient, rest}, {both}));
+  const UOp result = kernel_simplified(with_lists(joined_params, {{a, quotient}, {b, rest}}, {quotient, rest}, {both}));
   const UOps apart = collect(result, [&](const UOp& u) { return (u.is(Op::IDiv) || u.is(Op::Mod)) && depends_on(u.src(0), both); });
   return apart.empty() ? result : UOp();
 }

@@ -4,6 +4,9 @@
 
 namespace pg {
 
+/// Simplifies every definition of a kernel.
+UOp kernel_simplified(const UOp& kernel);
+
 /// Post: no index divides an axis (n / 64, n % 64) by a factor of its extent: such an axis became two.
 UOp axes_split(const UOp& kernel);
 

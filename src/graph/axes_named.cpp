@@ -107,7 +107,7 @@ class Namer {
   UOp named() {
     const std::string name = product_ ? product_axes() : other_axes();
     name_params();
-    const UOp renamed = simplify(substitute(kernel_, names_));
+    const UOp renamed = kernel_simplified(substitute(kernel_, names_));
     return UOp(Op::Kernel, dt::kVoid, name, renamed.src());
   }
 

@@ -19,10 +19,9 @@ bool keeps_index(const UOp& node) {
   return info(node.op()).has(op_flag::Elementwise) || node.is(Op::Project) || node.is(Op::Contiguous);
 }
 
-namespace {
-/// Movement ops that give each element of the source exactly one place.
 bool moves_each_once(const UOp& node) { return node.is(Op::Reshape) || node.is(Op::Permute) || node.is(Op::Flip); }
 
+namespace {
 /// A value, not the shape arithmetic that hangs below the movement ops.
 bool is_tensor(const UOp& node, size_t source_number) {
   if (node.is(Op::Buffer) || node.is(Op::Arange)) return false;
@@ -83,12 +82,27 @@ class Climber {
       claims_[next] = reduction;
       chain.push_back(next);
     }
-    // A view is no place to end: the value in front of it is.
-    while (info(chain.back().op()).has(op_flag::Movement) && !graph_.kept.contains(chain.back())) chain.pop_back();
+    // A view is no place to end, the value in front of it is; unless the view cannot be walked with strides: then the
+    // reduction writes its results in that order at once (attention's heads, merged again after a permute).
+    while (is_view(chain.back()) && !graph_.kept.contains(chain.back()) && !reorders(chain)) chain.pop_back();
     return chain;
   }
 
  private:
+  static bool is_view(const UOp& node) { return info(node.op()).has(op_flag::Movement); }
+  /// Whether the chain ends in a Reshape that merges axes after a Permute or Flip.
+  static bool reorders(const UOps& chain) {
+    if (!chain.back().is(Op::Reshape) || axes(chain.back()) >= axes(chain.back().src(0))) return false;
+    for (size_t i = chain.size() - 1; is_view(chain[i]); --i)
+      if (!chain[i].is(Op::Reshape)) return true;
+    return false;
+  }
+  static size_t axes(const UOp& node) {
+    size_t n = 0;
+    for (const UOp& extent : extents_of(node)) n += !is_one(extent);
+    return n;
+  }
+
   const UOps& users(const UOp& node) const {
     static const UOps none;
     auto it = graph_.users.find(node);

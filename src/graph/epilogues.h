@@ -12,6 +12,9 @@ bool is_reduction(const UOp& node);
 /// Nodes that keep the index: each of their elements is made from the elements of the sources at the same place.
 bool keeps_index(const UOp& node);
 
+/// Movement ops that give each element of the source exactly one place.
+bool moves_each_once(const UOp& node);
+
 /// The tensor graph below some roots, sources before users.
 struct TensorGraph {
   explicit TensorGraph(const UOps& roots);

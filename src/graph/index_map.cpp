@@ -93,6 +93,18 @@ SourceIndex padded_index(const UOp& pad, std::span<const UOp> extents, std::span
 }
 }  // namespace
 
+UOps view_index(const UOp& movement, std::span<const UOp> index) {
+  UOps result(index.begin(), index.end());
+  switch (movement.op()) {
+    case Op::Reshape: return reshaped_index(extents_of(movement.src(0)), extents_of(movement), index);
+    case Op::Permute:
+      for (size_t i = 0; i < result.size(); ++i) result[i] = index[static_cast<size_t>(movement.arg_as<Ints>()[i])];
+      return result;
+    case Op::Flip: return source_index(movement, index).index;  // its own inverse
+    default: throw InternalError("view_index: not one place for each element: " + pretty(movement));
+  }
+}
+
 SourceIndex source_index(const UOp& movement, std::span<const UOp> index) {
   const UOps extents = extents_of(movement.src(0));
   if (movement.is(Op::Reshape)) {

@@ -17,6 +17,9 @@ struct SourceIndex {
 /// `index` has one expression per axis of `movement`. Axes of extent 1 are at 0.
 SourceIndex source_index(const UOp& movement, std::span<const UOp> index);
 
+/// The way back: where the element of its source at `index` stands in a Reshape, Permute or Flip.
+UOps view_index(const UOp& movement, std::span<const UOp> index);
+
 /// The index of a row-major view `from` in the extents `to` of the same elements. Extents that pass one to one, symbolic ones
 /// too, stay as they are; only merged and split groups pay with IDiv and Mod.
 UOps reshaped_index(std::span<const UOp> from, std::span<const UOp> to, std::span<const UOp> index);

@@ -24,7 +24,7 @@ class Builder {
     parts.emplace_back(Op::Output, dt::kVoid, Arg{}, output);
     UOp ast(Op::Kernel, dt::kVoid, std::string("kernel"), parts);
 
-    result_.ast = axes_named(axes_merged(axes_split(simplify(rows_loaded(ast)))));
+    result_.ast = axes_named(axes_merged(axes_split(kernel_simplified(rows_loaded(ast)))));
     if (sketch_.root.is(Op::Assign)) result_.reads_elsewhere = reads_elsewhere();
     return std::move(result_);
   }

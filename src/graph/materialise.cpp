@@ -77,12 +77,11 @@ class Materialiser {
       return !becomes_row(node, head->second, uses);
     if (!info(node.op()).has(op_flag::Elementwise)) return false;
     const Cost& c = costs_.at(node);
-    if (c.reduces && !repeated_.contains(node) && kernels(uses) > 1) return true;
-    if (c.arithmetic && uses.size() > kMaxPlaces && !repeated_.contains(node)) return true;
-    if (c.arithmetic || (c.reduces && !repeated_.contains(node)))
-      for (int use : uses)
-        if (repeats_along_an_axis(result_.uses[use])) return true;
-    return false;
+    if (c.arithmetic && uses.size() > kMaxPlaces) return true;
+    for (int use : uses)
+      if ((c.arithmetic || c.reduces) && repeats_along_an_axis(result_.uses[use])) return true;
+    shared_ = c.reduces && !repeated_.contains(node) && kernels(uses) > 1;
+    return shared_;
   }
 
   size_t kernels(const std::vector<int>& uses) const {
@@ -108,8 +107,9 @@ class Materialiser {
   bool becomes_row(const UOp& head, const UOp& reduction, const std::vector<int>& uses) {
     if (uses.size() != 1) return false;
     const Use& use = result_.uses[uses[0]];
-    if (use.valid) return false;
     KernelSketch& kernel = result_.kernels[use.kernel];
+    // Beside a reduction of the kernel's own only what that one reads: two that stand side by side are better off alone.
+    if (use.valid || (kernel.reduction && !use.in_body)) return false;
     UOps index = use.index;
     const UOps& chain = epilogues_.chain.at(reduction);
     for (size_t i = chain.size() - 1; i > 0; --i)
@@ -153,36 +153,45 @@ class Materialiser {
       for (int use : uses_of_[node]) result_.uses[use].loaded = true;
       return;
     }
+    shared_ = false;
     if (must_store(node, uses_of_[node])) {
       for (int use : uses_of_[node]) result_.uses[use].loaded = true;
-      expand(start_kernel(node));
+      start_kernel(node);
     } else {
       for (int use : std::vector<int>(uses_of_[node])) expand(use);
     }
   }
 
-  int start_kernel(const UOp& root) {
+  /// Starts the kernel of a node; its ranges walk `value`. Expands the use it begins with, unless that is visited later.
+  void start_kernel(const UOp& root) {
     const int number = static_cast<int>(result_.kernels.size());
-    const UOp& value = root.is(Op::Assign) ? root.src(1) : root;
     KernelSketch kernel{.root = root};
-    UOps index;
-    for (const UOp& extent : extents_of(value)) index.push_back(new_range("i", kernel.ranges, extent));
-    kernel.store_index = index;
-    if (root.is(Op::Assign))
-      for (UOp view = root.src(0); !view.is(Op::Buffer); view = view.src(0))
-        if (!view.is(Op::Assign)) kernel.store_index = source_index(view, kernel.store_index).index;
+    kernel.shared = shared_;
+    UOps views;
+    UOp value = root.is(Op::Assign) ? root.src(1) : root;
     if (auto it = epilogues_.reduction_of.find(root); it != epilogues_.reduction_of.end()) {
       kernel.reduction = it->second;
       const UOps extents = extents_of(it->second.src(0));
       UOps ranges;
       for (int64_t axis : reduced_axes(it->second)) new_range("r", ranges, extents[axis]);
       result_.reduce_ranges.emplace(it->second, std::move(ranges));
+      // Axes as the reduction has them: its results are stored where the views behind it put them.
+      for (; !root.is(Op::Assign) && (moves_each_once(value) || value.is(Op::Contiguous)); value = value.src(0)) views.push_back(value);
     }
-    kernel.use = static_cast<int>(result_.uses.size());
-    result_.uses.push_back({.node = root, .kernel = number, .index = std::move(index)});
+    UOps index;
+    for (const UOp& extent : extents_of(value)) index.push_back(new_range("i", kernel.ranges, extent));
+    kernel.store_index = index;
+    for (auto view = views.rbegin(); view != views.rend(); ++view)
+      if (!view->is(Op::Contiguous)) kernel.store_index = view_index(*view, kernel.store_index);
+    if (root.is(Op::Assign))
+      for (UOp view = root.src(0); !view.is(Op::Buffer); view = view.src(0))
+        if (!view.is(Op::Assign)) kernel.store_index = source_index(view, kernel.store_index).index;
     result_.kernel_of.emplace(root, number);
     result_.kernels.push_back(std::move(kernel));
-    return result_.kernels.back().use;
+    const bool itself = views.empty() && !root.is(Op::Assign);
+    const int use = add({.node = value, .kernel = number, .index = std::move(index)}, itself);
+    result_.kernels.back().use = use;
+    if (itself) expand(use);
   }
 
   static UOp new_range(const char* prefix, UOps& ranges, const UOp& extent) {
@@ -201,9 +210,7 @@ class Materialiser {
       return s;
     };
     if (node.is(Op::Const) || node.is(Op::Variable) || node.is(Op::Arange)) return;
-    if (node.is(Op::Assign)) {
-      read(node.src(1), use.index, {});
-    } else if (node.is(Op::Gather)) {
+    if (node.is(Op::Gather)) {
       const size_t ids = extents_of(node.src(1)).size();
       read(node.src(1), UOps(use.index.begin(), use.index.begin() + ids), use.valid);
       const UOp rows = extents_of(node.src(0))[0];
@@ -239,13 +246,13 @@ class Materialiser {
     }
   }
 
-  /// The use of the same node at the same index, or a new one.
-  int add(Use use) {
+  /// The use of the same node at the same index, or a new one; it waits for the visit of its node unless that is `here` already.
+  int add(Use use, bool here = false) {
     std::vector<const void*> key{use.node.id(), use.valid.id()};
     for (const UOp& i : use.index) key.push_back(i.id());
     auto [it, is_new] = known_[use.kernel].emplace(std::move(key), static_cast<int>(result_.uses.size()));
     if (is_new) {
-      uses_of_[use.node].push_back(it->second);
+      if (!here) uses_of_[use.node].push_back(it->second);
       result_.uses.push_back(std::move(use));
     } else {
       result_.uses[it->second].in_body |= use.in_body;
@@ -266,6 +273,7 @@ class Materialiser {
   std::unordered_map<UOp, std::vector<int>> uses_of_;
   std::unordered_map<int, std::map<std::vector<const void*>, int>> known_;  // kernel → uses
   std::unordered_map<int, int> gathers_;                                   // kernel → Gathers so far
+  bool shared_ = false;                                                    // rule 4 spoke last
   Sketches result_;
 };
 }  // namespace

@@ -28,13 +28,13 @@ namespace pg {
 struct Use {
   UOp node;
   int kernel = 0;
-  UOps index;                  // one per axis of the node; for the root of an Assign one per axis of its value
+  UOps index;                  // one per axis of the node
   UOp valid;                   // bool, null: always. Where false the value is not used and the index may lie outside
   bool in_body = false;        // inside the kernel's own reduction
   bool loaded = false;         // read from memory: not computed in this kernel
   UOp padding;                 // of a Pad: where it is the source and not 0; null: everywhere
   UOp row;                     // of a Gather: the Variable that stands for the row number in its table's index
-  std::vector<int> sources;    // uses of the node's sources (of an Assign: of its value only)
+  std::vector<int> sources;    // uses of the node's sources
 };
 
 struct KernelSketch {
@@ -43,7 +43,8 @@ struct KernelSketch {
   UOps store_index;            // one per axis of the Buffer that is written
   UOp reduction;               // the reduction whose head the root is, null without one
   std::vector<UOp> rows;       // heads of its row definitions
-  int use = -1;                // of the root
+  int use = -1;                // of the value that is stored: the root, or what is below its views; of an Assign its value
+  bool shared = false;         // stored by rule 4
 };
 
 struct Sketches {

@@ -17,24 +17,6 @@ struct Settled {
   std::vector<BuiltKernel> built;   // parallel to sketches.kernels
 };
 
-/// Whether rule 4 stored a node that holds no reduction of its own in the end: it is cheaper to compute it again.
-bool stored_for_nothing(const TensorGraph& graph, const Sketches& sketches, const KernelSketch& kernel) {
-  return !kernel.reduction && kernel.rows.empty() && !graph.kept.contains(kernel.root) && !sketches.reduction_of.contains(kernel.root);
-}
-
-/// Rule 5 and 6 store nodes without a reduction on purpose.
-bool stored_by_rule_4(const Sketches& sketches, int kernel) {
-  std::set<int> readers;
-  size_t places = 0;
-  for (const Use& use : sketches.uses) {
-    if (use.node != sketches.kernels[kernel].root || !use.loaded) continue;
-    if (use.in_body) return false;
-    readers.insert(use.kernel);
-    ++places;
-  }
-  return readers.size() > 1 && places <= kMaxPlaces;
-}
-
 Settled settle(const TensorGraph& graph) {
   std::unordered_set<UOp> stored, repeated;
   for (;;) {
@@ -42,8 +24,7 @@ Settled settle(const TensorGraph& graph) {
     const std::vector<KernelSketch>& kernels = result.sketches.kernels;
     bool again = false;
     for (int k = 0; k < static_cast<int>(kernels.size()); ++k)
-      if (stored_for_nothing(graph, result.sketches, kernels[k]) && stored_by_rule_4(result.sketches, k))
-        again |= repeated.insert(kernels[k].root).second;
+      if (kernels[k].shared && kernels[k].rows.empty()) again |= repeated.insert(kernels[k].root).second;
     if (again) continue;
     for (int k = 0; k < static_cast<int>(kernels.size()); ++k) {
       result.built.push_back(build_kernel(result.sketches, k));

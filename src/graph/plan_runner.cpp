@@ -1,0 +1,129 @@
+#include "src/graph/plan_runner.h"
+
+#include <chrono>
+#include <cstdio>
+#include <unordered_set>
+
+#include "runtime/config.h"
+#include "src/tensor/buffers.h"
+#include "uops/kernel.h"
+#include "uops/text.h"
+
+namespace pg {
+
+namespace {
+/// The device that holds the inputs.
+Device& device_of(const Plan& plan) {
+  Device* found = nullptr;
+  for (const PlannedKernel& k : plan.kernels)
+    for (const UOp& b : k.buffers) {
+      const MemoryRef memory = memory_of(b);
+      if (!memory) continue;
+      if (found && found != &memory->device())
+        throw UserError("realize: tensors on " + found->name() + " and on " + memory->device().name() + " in one computation; copy one over first");
+      found = &memory->device();
+    }
+  return found ? *found : default_device();
+}
+}  // namespace
+
+PlanRunner::PlanRunner(Plan plan) : plan_(std::move(plan)), device_(&device_of(plan_)) {
+  for (const UOp& output : plan_.outputs)
+    if (!memory_of(output)) set_memory(output, std::make_shared<Memory>(*device_, static_cast<size_t>(capacity(output))));
+  std::unordered_map<UOp, size_t> numbers;
+  for (const PlannedKernel& k : plan_.kernels) {
+    auto [it, is_new] = numbers.emplace(k.ast, kernels_.size());
+    if (is_new) kernels_.push_back({.ast = k.ast});
+    Step step{it->second, {}};
+    for (const UOp& b : k.buffers) step.operands.push_back({b});
+    steps_.push_back(std::move(step));
+  }
+  place_intermediates();
+}
+
+void PlanRunner::place_intermediates() {
+  std::unordered_map<UOp, size_t> numbers;
+  std::vector<Lifetime> lives;
+  for (int s = 0; s < static_cast<int>(steps_.size()); ++s)
+    for (size_t slot = 0; slot < steps_[s].operands.size(); ++slot) {
+      const UOp& buffer = steps_[s].operands[slot].buffer;
+      if (memory_of(buffer)) continue;
+      auto [it, is_new] = numbers.emplace(buffer, lives.size());
+      if (is_new && slot != 0) throw UserError("realize: a tensor of " + text(buffer.dtype()) + " that is read has no memory");
+      if (is_new) lives.push_back({capacity(buffer), s, s});
+      lives[it->second].last = s;
+    }
+  layout_ = memory_layout(lives);
+  for (Step& step : steps_)
+    for (Operand& operand : step.operands)
+      if (auto it = numbers.find(operand.buffer); it != numbers.end()) operand.offset = layout_.offsets[it->second];
+  if (layout_.bytes > 0) arena_ = std::make_shared<Memory>(*device_, static_cast<size_t>(layout_.bytes));
+}
+
+void PlanRunner::prepare(const Bindings64& bindings) {
+  std::vector<KernelRequest> missing;
+  std::vector<Kernel*> waiting;
+  for (Kernel& k : kernels_) {
+    k.bindings = own_bindings(k.ast, bindings);
+    const std::string wanted = bucket(k.bindings);
+    if (k.ready && wanted == k.bucket) continue;
+    k.bucket = wanted;
+    k.ready = nullptr;
+    if (auto it = k.by_bucket.find(wanted); it != k.by_bucket.end()) k.ready = it->second;
+    if (k.ready) continue;
+    missing.push_back({k.ast, k.bindings});
+    waiting.push_back(&k);
+  }
+  if (!missing.empty()) {
+    const std::vector<ReadyKernelRef> ready = ready_kernels(missing, *device_);
+    for (size_t i = 0; i < waiting.size(); ++i) waiting[i]->ready = waiting[i]->by_bucket[waiting[i]->bucket] = ready[i];
+  }
+  for (Kernel& k : kernels_) {
+    const LaunchInfo& info = k.ready->built.source.launch;
+    k.values.clear();
+    for (const UOp& v : info.variables)
+      for (const VariableBinding& b : k.bindings)
+        if (b.name == v.arg_as<VariableArg>().name) k.values.push_back(b.value);
+    k.items = evaluate(info.items, info.variables, k.values);
+  }
+}
+
+void PlanRunner::run(const Bindings64& bindings) {
+  prepare(bindings);
+  std::vector<void*> buffers;
+  for (size_t s = 0; s < steps_.size(); ++s) launch(s, kernels_[steps_[s].kernel], buffers);
+}
+
+void* PlanRunner::address(const Operand& operand) const {
+  if (operand.offset >= 0) return static_cast<char*>(arena_->data()) + operand.offset;
+  return memory_of(operand.buffer)->data();
+}
+
+namespace {
+/// DEBUG=2: where the time goes.
+void print_line(size_t step, size_t steps, const ReadyKernel& k, double ms, const Bindings64& bindings) {
+  UOps variables = variables_of(k.ast);
+  std::vector<int64_t> values;
+  for (const VariableBinding& b : bindings) values.push_back(b.value);
+  const Work w = work(k.ast, variables, values);
+  const char* source = k.source == ScheduleSource::Cache ? "cache" : k.source == ScheduleSource::Beam ? "beam" : "heuristic";
+  std::fprintf(stderr, "[%3zu/%3zu] %-36s %9.3f ms %8.1f GFLOP/s %7.1f GB/s  %s\n", step + 1, steps, k.ast.arg_as<std::string>().c_str(), ms,
+               w.flops / ms * 1e-6, w.bytes / ms * 1e-6, source);
+}
+}  // namespace
+
+void PlanRunner::launch(size_t step, const Kernel& kernel, std::vector<void*>& buffers) {
+  const LaunchInfo& info = kernel.ready->built.source.launch;
+  buffers.clear();
+  for (const UOp& p : info.params) buffers.push_back(address(steps_[step].operands[p.arg_as<ParamArg>().slot]));
+  if (config().debug < 2) {
+    kernel.ready->built.program->launch(buffers, kernel.values, kernel.items);
+    return;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  kernel.ready->built.program->launch(buffers, kernel.values, kernel.items);
+  const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
+  print_line(step, steps_.size(), *kernel.ready, ms.count(), kernel.bindings);
+}
+
+}  // namespace pg

@@ -1,0 +1,57 @@
+#pragma once
+// A plan with memory: what realize runs once and a Graph many times.
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/memory.h"
+#include "src/graph/memory_planner.h"
+#include "src/graph/partition.h"
+#include "src/graph/program_cache.h"
+
+namespace pg {
+
+class PlanRunner {
+ public:
+  /// Gives memory to the outputs that have none, and places the intermediates in one arena.
+  explicit PlanRunner(Plan plan);
+
+  /// Chooses and compiles for these values; run does so too where it meets a new bucket.
+  void prepare(const Bindings64&);
+  void run(const Bindings64&);
+
+  const Plan& plan() const { return plan_; }
+  const MemoryLayout& layout() const { return layout_; }
+
+ private:
+  struct Kernel {                                              // a distinct one
+    UOp ast;
+    std::string bucket;                                        // what `ready` is for
+    ReadyKernelRef ready;
+    std::unordered_map<std::string, ReadyKernelRef> by_bucket;
+    Bindings64 bindings;
+    std::vector<int64_t> values;                               // in the order of the launch's Variables
+    int64_t items = 1;
+  };
+  struct Operand {
+    UOp buffer;
+    int64_t offset = -1;                                       // in the arena; -1: memory of its own
+  };
+  struct Step {
+    size_t kernel;
+    std::vector<Operand> operands;
+  };
+  void place_intermediates();
+  void* address(const Operand&) const;
+  void launch(size_t step, const Kernel&, std::vector<void*>& buffers);
+
+  Plan plan_;
+  Device* device_;
+  MemoryLayout layout_;
+  MemoryRef arena_;
+  std::vector<Kernel> kernels_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace pg

@@ -1,0 +1,74 @@
+#include "src/graph/realize.h"
+
+#include <unordered_map>
+
+#include "src/graph/plan_runner.h"
+#include "src/tensor/buffers.h"
+#include "src/tensor/executor.h"
+
+namespace pg {
+
+namespace {
+UOps roots_of(std::span<const Tensor* const> tensors) {
+  UOps roots;
+  for (const Tensor* t : tensors) {
+    t->shape();  // refuses an empty handle by name
+    roots.push_back(t->uop());
+  }
+  return roots;
+}
+}  // namespace
+
+void realize(std::vector<Tensor*> tensors, const Bindings64& bindings) {
+  PlanRunner runner(partition(roots_of({tensors.begin(), tensors.end()})));
+  runner.run(bindings);
+  for (size_t i = 0; i < tensors.size(); ++i) *tensors[i] = Tensor(runner.plan().outputs[i]);
+}
+
+void execute(const std::vector<Tensor*>& tensors) { realize(tensors); }
+
+struct Graph::Impl {
+  PlanRunner runner;
+  std::vector<Tensor> outputs;
+};
+
+namespace {
+/// Whether every Variable of the plan has a value: then its kernels can be made ready.
+bool all_bound(const Plan& plan, const Bindings64& bindings) {
+  for (const PlannedKernel& k : plan.kernels)
+    for (const UOp& v : collect(k.ast, [](const UOp& u) { return u.is(Op::Variable); })) {
+      bool bound = false;
+      for (const VariableBinding& b : bindings) bound |= b.name == v.arg_as<VariableArg>().name;
+      if (!bound) return false;
+    }
+  return true;
+}
+}  // namespace
+
+Graph::Graph(std::vector<Tensor> outputs, const Bindings64& tuning_bindings) {
+  std::vector<const Tensor*> tensors;
+  for (const Tensor& t : outputs) tensors.push_back(&t);
+  impl_.reset(new Impl{PlanRunner(partition(roots_of(tensors))), {}});
+  for (const UOp& buffer : impl_->runner.plan().outputs) impl_->outputs.emplace_back(buffer);
+  if (all_bound(impl_->runner.plan(), tuning_bindings)) impl_->runner.prepare(tuning_bindings);
+}
+Graph::~Graph() = default;
+Graph::Graph(Graph&&) noexcept = default;
+
+void Graph::replay(const Bindings64& bindings) { impl_->runner.run(bindings); }
+const std::vector<Tensor>& Graph::outputs() const { return impl_->outputs; }
+
+std::vector<Graph::KernelUse> Graph::kernels() const {
+  std::vector<KernelUse> uses;
+  std::unordered_map<UOp, size_t> numbers;
+  for (const PlannedKernel& k : impl_->runner.plan().kernels) {
+    auto [it, is_new] = numbers.emplace(k.ast, uses.size());
+    if (is_new) uses.push_back({k.ast, k.ast.arg_as<std::string>(), 0});
+    ++uses[it->second].count;
+  }
+  return uses;
+}
+int Graph::kernel_count() const { return static_cast<int>(impl_->runner.plan().kernels.size()); }
+Graph::MemoryPlan Graph::memory_plan() const { return {impl_->runner.layout().bytes, impl_->runner.layout().without_reuse}; }
+
+}  // namespace pg
