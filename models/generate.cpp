@@ -44,7 +44,7 @@ GenerateStats generate(Llama& llama, std::span<const int32_t> prompt, const Gene
       stats.stop = StopReason::Interrupted;
       break;
     }
-    if (stats.generated_tokens == options.tokens) break;      // nobody would look at the next logits
+    if (stats.generated_tokens == options.tokens) break;  // nobody would look at the next logits
     if (llama.room() == 0) {
       stats.stop = StopReason::ContextFull;
       break;

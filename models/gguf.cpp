@@ -25,11 +25,12 @@ struct TensorType {
   uint64_t elements, bytes;
 };
 constexpr TensorType kTensorTypes[] = {
-    {"F32", 1, 4},        {"F16", 1, 2},        {"Q4_0", 32, 18},     {"Q4_1", 32, 20},    {nullptr, 0, 0},     {nullptr, 0, 0},
-    {"Q5_0", 32, 22},     {"Q5_1", 32, 24},     {"Q8_0", 32, 34},     {"Q8_1", 32, 36},    {"Q2_K", 256, 84},   {"Q3_K", 256, 110},
-    {"Q4_K", 256, 144},   {"Q5_K", 256, 176},   {"Q6_K", 256, 210},   {"Q8_K", 256, 292},  {"IQ2_XXS", 256, 66}, {"IQ2_XS", 256, 74},
-    {"IQ3_XXS", 256, 98}, {"IQ1_S", 256, 50},   {"IQ4_NL", 32, 18},   {"IQ3_S", 256, 110}, {"IQ2_S", 256, 82},  {"IQ4_XS", 256, 136},
-    {"I8", 1, 1},         {"I16", 1, 2},        {"I32", 1, 4},        {"I64", 1, 8},       {"F64", 1, 8},       {"IQ1_M", 256, 56},
+    {"F32", 1, 4},      {"F16", 1, 2},        {"Q4_0", 32, 18},    {"Q4_1", 32, 20},     {nullptr, 0, 0},
+    {nullptr, 0, 0},    {"Q5_0", 32, 22},     {"Q5_1", 32, 24},    {"Q8_0", 32, 34},     {"Q8_1", 32, 36},
+    {"Q2_K", 256, 84},  {"Q3_K", 256, 110},   {"Q4_K", 256, 144},  {"Q5_K", 256, 176},   {"Q6_K", 256, 210},
+    {"Q8_K", 256, 292}, {"IQ2_XXS", 256, 66}, {"IQ2_XS", 256, 74}, {"IQ3_XXS", 256, 98}, {"IQ1_S", 256, 50},
+    {"IQ4_NL", 32, 18}, {"IQ3_S", 256, 110},  {"IQ2_S", 256, 82},  {"IQ4_XS", 256, 136}, {"I8", 1, 1},
+    {"I16", 1, 2},      {"I32", 1, 4},        {"I64", 1, 8},       {"F64", 1, 8},        {"IQ1_M", 256, 56},
     {"BF16", 1, 2},
 };
 const TensorType* tensor_type(uint32_t number) {
@@ -52,13 +53,15 @@ class GgufParser {
   GgufParser(Gguf& out, std::span<const std::byte> bytes) : out_(out), bytes_(bytes) {}
 
   void run() {
-    constexpr uint32_t kMagic = 0x46554747;      // "GGUF"
+    constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
     if (scalar<uint32_t>("the magic number") != kMagic) fail(0, "this is not a GGUF file (it does not begin with \"GGUF\")");
     auto version = scalar<uint32_t>("the version");
     if (version != 2 && version != 3) {
-      fail(4, "GGUF version " + std::to_string(version) + "; this program reads versions 2 and 3", "convert the model to GGUF version 3");
+      fail(4, "GGUF version " + std::to_string(version) + "; this program reads versions 2 and 3",
+           "convert the model to GGUF version 3");
     }
-    uint64_t tensors = count("the number of tensors", 8 + 4 + 4 + 8), values = count("the number of metadata values", 8 + 4 + 1);
+    uint64_t tensors = count("the number of tensors", 8 + 4 + 4 + 8),
+             values = count("the number of metadata values", 8 + 4 + 1);
     for (uint64_t i = 0; i < values; i++) read_pair();
     alignment_ = static_cast<uint64_t>(out_.integer("general.alignment", kDefaultAlignment));
     if (!std::has_single_bit(alignment_) || alignment_ < 8 || alignment_ > (1 << 20)) {
@@ -72,7 +75,7 @@ class GgufParser {
 
  private:
   struct Placement {
-    uint64_t info_at, offset, bytes;   // where the tensor is described; its data, relative to the data section
+    uint64_t info_at, offset, bytes;  // where the tensor is described; its data, relative to the data section
     size_t tensor;
   };
 
@@ -83,7 +86,8 @@ class GgufParser {
   uint64_t left() const { return bytes_.size() - at_; }
   void need(uint64_t n, std::string_view what) const {
     if (n > left()) {
-      fail(at_, std::string(what) + " needs " + std::to_string(n) + " bytes, but the file ends after " + std::to_string(left()) + " more");
+      fail(at_, std::string(what) + " needs " + std::to_string(n) + " bytes, but the file ends after " +
+                    std::to_string(left()) + " more");
     }
   }
   template <class T>
@@ -118,7 +122,8 @@ class GgufParser {
     auto type = scalar<uint32_t>("the type of a metadata value");
     if (type >= kValueTypes) fail(at_ - 4, "\"" + shown(key) + "\" has the unknown value type " + std::to_string(type));
     GgufValue value = type == Array ? array(key) : single(type, key);
-    if (!out_.values_.emplace(key, std::move(value)).second) fail(key_at, "the key \"" + shown(key) + "\" stands there twice");
+    if (!out_.values_.emplace(key, std::move(value)).second)
+      fail(key_at, "the key \"" + shown(key) + "\" stands there twice");
   }
 
   int64_t integer(uint32_t type) {
@@ -164,7 +169,8 @@ class GgufParser {
     std::string what = "the array \"" + shown(key) + "\"";
     auto type = scalar<uint32_t>(what);
     if (type >= kValueTypes || type == Array) {
-      fail(at_ - 4, what + " has elements of type " + (type == Array ? "array" : std::to_string(type)) + ", which is not supported");
+      fail(at_ - 4,
+           what + " has elements of type " + (type == Array ? "array" : std::to_string(type)) + ", which is not supported");
     }
     uint64_t n = count("the length of " + what, kValueBytes[type]);
     if (type == String) return repeat<std::string_view>(n, [&] { return string(what); });
@@ -183,24 +189,27 @@ class GgufParser {
     if (dims == 0 || dims > kMaxDims) fail(at_ - 4, what + " has " + std::to_string(dims) + " dimensions, not 1 to 4");
     need(dims * 8 + 4 + 8, "the description of " + what);
     uint64_t elements = 1;
-    constexpr uint64_t kMost = uint64_t{1} << 48;      // keeps every product of extents and block bytes within 64 bits
+    constexpr uint64_t kMost = uint64_t{1} << 48;  // keeps every product of extents and block bytes within 64 bits
     for (uint32_t i = 0; i < dims; i++) {
       auto extent = scalar<uint64_t>();
-      if (extent == 0 || extent > kMost / elements) fail(at_ - 8, what + " has an impossible extent, " + std::to_string(extent));
+      if (extent == 0 || extent > kMost / elements)
+        fail(at_ - 8, what + " has an impossible extent, " + std::to_string(extent));
       elements *= extent;
       tensor.shape.insert(tensor.shape.begin(), static_cast<int64_t>(extent));
     }
     tensor.type = scalar<uint32_t>();
     const TensorType* type = tensor_type(tensor.type);
     if (!type) {
-      fail(at_ - 4, what + " has the unknown type " + std::to_string(tensor.type), "this version reads F32 and F16: convert the model to F16");
+      fail(at_ - 4, what + " has the unknown type " + std::to_string(tensor.type),
+           "this version reads F32 and F16: convert the model to F16");
     }
     if (static_cast<uint64_t>(tensor.shape.back()) % type->elements != 0) {
       fail(start, what + ": " + type->name + " needs rows of a multiple of " + std::to_string(type->elements) + " elements");
     }
     auto offset = scalar<uint64_t>();
     if (offset % alignment_ != 0) {
-      fail(at_ - 8, "the offset of " + what + ", " + std::to_string(offset) + ", is not aligned to " + std::to_string(alignment_));
+      fail(at_ - 8,
+           "the offset of " + what + ", " + std::to_string(offset) + ", is not aligned to " + std::to_string(alignment_));
     }
     if (!out_.by_name_.emplace(tensor.name, out_.tensors_.size()).second) fail(start, what + " stands there twice");
     out_.tensors_.push_back(std::move(tensor));
@@ -222,8 +231,8 @@ class GgufParser {
     for (size_t i = 1; i < places.size(); i++) {
       const Placement &a = places[i - 1], &b = places[i];
       if (a.offset + a.bytes > b.offset) {
-        fail(b.info_at, "the tensors \"" + shown(out_.tensors_[a.tensor].name) + "\" and \"" + shown(out_.tensors_[b.tensor].name) +
-                            "\" overlap");
+        fail(b.info_at, "the tensors \"" + shown(out_.tensors_[a.tensor].name) + "\" and \"" +
+                            shown(out_.tensors_[b.tensor].name) + "\" overlap");
       }
     }
   }
@@ -238,7 +247,8 @@ Gguf Gguf::open(const std::string& path) {
   return Gguf(path, file.bytes, file.keep);
 }
 
-Gguf::Gguf(std::string name, std::span<const std::byte> bytes, std::shared_ptr<void> keep) : name_(std::move(name)), keep_(std::move(keep)) {
+Gguf::Gguf(std::string name, std::span<const std::byte> bytes, std::shared_ptr<void> keep)
+    : name_(std::move(name)), keep_(std::move(keep)) {
   GgufParser(*this, bytes).run();
 }
 
@@ -272,7 +282,9 @@ std::string_view Gguf::string(std::string_view key, std::optional<std::string_vi
 const std::vector<std::string_view>& Gguf::strings(std::string_view key) const {
   return get<std::vector<std::string_view>>(key, "an array of strings");
 }
-const std::vector<double>& Gguf::numbers(std::string_view key) const { return get<std::vector<double>>(key, "an array of floats"); }
+const std::vector<double>& Gguf::numbers(std::string_view key) const {
+  return get<std::vector<double>>(key, "an array of floats");
+}
 const std::vector<int64_t>& Gguf::integers(std::string_view key) const {
   return get<std::vector<int64_t>>(key, "an array of integers");
 }
@@ -284,7 +296,8 @@ const GgufTensor* Gguf::find(std::string_view name) const {
 
 const GgufTensor& Gguf::tensor(std::string_view name) const {
   const GgufTensor* found = find(name);
-  if (!found) fail("the tensor \"" + std::string(name) + "\" is missing; the model is incomplete or of another architecture");
+  if (!found)
+    fail("the tensor \"" + std::string(name) + "\" is missing; the model is incomplete or of another architecture");
   dtype(*found);
   return *found;
 }

@@ -17,14 +17,14 @@
 namespace pg {
 
 /// One metadata value. Integers of every width are int64 (a u64 beyond that is refused), floats double.
-using GgufValue = std::variant<int64_t, double, bool, std::string_view, std::vector<int64_t>, std::vector<double>, std::vector<bool>,
-                               std::vector<std::string_view>>;
+using GgufValue = std::variant<int64_t, double, bool, std::string_view, std::vector<int64_t>, std::vector<double>,
+                               std::vector<bool>, std::vector<std::string_view>>;
 
 struct GgufTensor {
   std::string_view name;
-  std::vector<int64_t> shape;         // row-major: the reverse of the file's order
-  uint32_t type = 0;                  // ggml's number
-  std::span<const std::byte> data;    // inside the file; 8-byte aligned or better
+  std::vector<int64_t> shape;       // row-major: the reverse of the file's order
+  uint32_t type = 0;                // ggml's number
+  std::span<const std::byte> data;  // inside the file; 8-byte aligned or better
 };
 
 class Gguf {
@@ -38,10 +38,11 @@ class Gguf {
   /// Keeps the mapped bytes alive.
   const std::shared_ptr<void>& keep() const { return keep_; }
 
-  // ---- metadata. Without a fallback, a missing key is a UserError that names it; so is a value of another type, always ----
+  // ---- metadata. Without a fallback, a missing key is a UserError that names it; so is a value of another type, always
+  // ----
   bool has(std::string_view key) const { return values_.contains(key); }
   int64_t integer(std::string_view key, std::optional<int64_t> fallback = {}) const;
-  double number(std::string_view key, std::optional<double> fallback = {}) const;   // a float or an integer
+  double number(std::string_view key, std::optional<double> fallback = {}) const;  // a float or an integer
   bool flag(std::string_view key, std::optional<bool> fallback = {}) const;
   std::string_view string(std::string_view key, std::optional<std::string_view> fallback = {}) const;
   const std::vector<std::string_view>& strings(std::string_view key) const;

@@ -9,7 +9,7 @@
 
 namespace pg {
 struct Llama::Step {
-  Tensor tokens;    // int32 [most tokens of this step]
+  Tensor tokens;  // int32 [most tokens of this step]
   Graph graph;
 };
 
@@ -33,12 +33,14 @@ const std::vector<float>& Llama::prefill(std::span<const int32_t> tokens) {
   if (tokens.empty()) throw UserError("llama: there are no tokens to read; give a prompt");
   for (int32_t token : tokens) {
     if (token < 0 || token >= config_.vocab) {
-      throw UserError("llama: there is no token " + std::to_string(token) + "; the vocabulary has " + std::to_string(config_.vocab));
+      throw UserError("llama: there is no token " + std::to_string(token) + "; the vocabulary has " +
+                      std::to_string(config_.vocab));
     }
   }
   if (static_cast<int64_t>(tokens.size()) > room()) {
-    throw UserError("llama: " + std::to_string(tokens.size()) + " more tokens do not fit into the context: " + std::to_string(position_) +
-                    " of its " + std::to_string(config_.context) + " positions are taken; shorten the prompt or give a larger -c");
+    throw UserError("llama: " + std::to_string(tokens.size()) +
+                    " more tokens do not fit into the context: " + std::to_string(position_) + " of its " +
+                    std::to_string(config_.context) + " positions are taken; shorten the prompt or give a larger -c");
   }
   while (!tokens.empty()) {
     size_t n = tokens.size() == 1 ? 1 : std::min(tokens.size(), static_cast<size_t>(config_.chunk));

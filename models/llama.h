@@ -1,6 +1,7 @@
 #pragma once
-// A llama: the forward pass written with Tensor, captured twice — prefill (a chunk of the prompt at a time) and decode (one token) —
-// and replayed with other positions. All shapes are symbolic in `pos` (and `T`), so every token runs the same kernels.
+// A llama: the forward pass written with Tensor, captured twice — prefill (a chunk of the prompt at a time) and decode (one
+// token) — and replayed with other positions. All shapes are symbolic in `pos` (and `T`), so every token runs the same
+// kernels.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -25,8 +26,9 @@ class Llama {
   int64_t position() const { return position_; }
   int64_t room() const { return config_.context - position_; }
 
-  /// Reads the tokens after what was read before; the logits [vocab] after the last one, valid until the next call. UserError when
-  /// there is no token, one is outside the vocabulary, or they do not fit into the context (nothing is read then).
+  /// Reads the tokens after what was read before; the logits [vocab] after the last one, valid until the next call.
+  /// UserError when there is no token, one is outside the vocabulary, or they do not fit into the context (nothing is read
+  /// then).
   const std::vector<float>& prefill(std::span<const int32_t> tokens);
   /// One token more.
   const std::vector<float>& decode(int32_t token) { return prefill({&token, 1}); }
@@ -39,7 +41,7 @@ class Llama {
   std::vector<Graph::KernelUse> prefill_kernels() const;
 
  private:
-  struct Step;                 // a captured graph and its input
+  struct Step;  // a captured graph and its input
   void run(Step&, std::span<const int32_t> tokens);
 
   LlamaConfig config_;
@@ -47,7 +49,7 @@ class Llama {
   Device* device_;
   int64_t position_ = 0;
   std::vector<float> logits_;
-  std::unique_ptr<Step> prefill_, decode_;   // no prefill graph where the context holds but one token
+  std::unique_ptr<Step> prefill_, decode_;  // no prefill graph where the context holds but one token
 };
 
 }  // namespace pg

@@ -12,7 +12,7 @@ namespace {
 struct Preset {
   const char* name;
   int64_t dim, layers, heads, kv_heads, head_dim, ffn, vocab, context;
-  double rope_base, rope_factor;     // factor 0: no scaling by wavelength
+  double rope_base, rope_factor;  // factor 0: no scaling by wavelength
   bool tied;
 };
 // The published configurations; Llama 3.1 and 3.2 scale their long wavelengths.
@@ -75,13 +75,16 @@ std::vector<std::string> LlamaConfig::presets() {
 LlamaConfig LlamaConfig::from(const Gguf& file) {
   return with_context("reading the hyper-parameters of " + file.name(), [&] {
     std::string_view architecture = file.string("general.architecture");
-    require(architecture == "llama", "general.architecture is \"" + std::string(architecture.substr(0, 32)) + "\": this version runs \"llama\" models");
+    require(architecture == "llama", "general.architecture is \"" + std::string(architecture.substr(0, 32)) +
+                                         "\": this version runs \"llama\" models");
     int64_t parts = file.integer("split.count", 1);
-    require(parts <= 1, "the model is split into " + std::to_string(parts) + " files: merge them into one first (gguf-split --merge)");
+    require(parts <= 1,
+            "the model is split into " + std::to_string(parts) + " files: merge them into one first (gguf-split --merge)");
     auto scaling = file.string("llama.rope.scaling.type", "none");
     require(scaling == "none" || scaling == "linear", "llama.rope.scaling.type is \"" + std::string(scaling.substr(0, 32)) +
                                                           "\": this version knows \"none\" and \"linear\"");
-    require(file.integer("llama.expert_count", 0) == 0, "llama.expert_count is not 0: this version runs no mixtures of experts");
+    require(file.integer("llama.expert_count", 0) == 0,
+            "llama.expert_count is not 0: this version runs no mixtures of experts");
     LlamaConfig c;
     c.name = file.string("general.name", "llama").substr(0, 64);
     c.dim = file.integer("llama.embedding_length");
@@ -99,7 +102,8 @@ LlamaConfig LlamaConfig::from(const Gguf& file) {
     require(rotated == c.head_dim, "llama.rope.dimension_count is " + std::to_string(rotated) + ", but heads have " +
                                        std::to_string(c.head_dim) + " dimensions: this version rotates whole heads");
     int64_t values = file.integer("llama.attention.value_length", c.head_dim);
-    require(values == c.head_dim, "llama.attention.value_length is " + std::to_string(values) + ", but keys have " + std::to_string(c.head_dim));
+    require(values == c.head_dim,
+            "llama.attention.value_length is " + std::to_string(values) + ", but keys have " + std::to_string(c.head_dim));
     c.vocab = file.tensor("token_embd.weight").shape.front();
     c.tied = !file.find("output.weight");
     if (const GgufTensor* factors = file.find("rope_freqs.weight")) {
@@ -114,7 +118,7 @@ LlamaConfig LlamaConfig::from(const Gguf& file) {
 }
 
 void LlamaConfig::check() const {
-  constexpr int64_t kMost = 1 << 24;   // above any model; products of two sizes stay far inside int64
+  constexpr int64_t kMost = 1 << 24;  // above any model; products of two sizes stay far inside int64
   auto size = [](int64_t n, const char* what) {
     require(n >= 1 && n <= kMost, std::string(what) + " is " + std::to_string(n) + ", which makes no sense");
   };
@@ -127,7 +131,8 @@ void LlamaConfig::check() const {
   size(vocab, "the vocabulary");
   size(context, "the context length");
   size(chunk, "the prefill chunk");
-  require(heads % kv_heads == 0, std::to_string(heads) + " heads cannot share " + std::to_string(kv_heads) + " key-value heads evenly");
+  require(heads % kv_heads == 0,
+          std::to_string(heads) + " heads cannot share " + std::to_string(kv_heads) + " key-value heads evenly");
   require(head_dim % 2 == 0, "the head dimension " + std::to_string(head_dim) + " is odd; rotary embedding needs pairs");
   require(eps > 0 && eps < 1, "the epsilon of RMSNorm is " + std::to_string(eps));
   require(rope_base > 0 && std::isfinite(rope_base), "the rope base is " + std::to_string(rope_base));

@@ -12,14 +12,17 @@ namespace {
 /// y = x·Wᵀ: [.., in] x [out, in] → [.., out]. An F16 matrix is converted by the kernel that reads it.
 Tensor linear(const Tensor& x, const Tensor& weight) { return x.matmul(weight.transpose()); }
 
-Tensor rmsnorm(const Tensor& x, const Tensor& weight, const LlamaConfig& c) { return x.rmsnorm(weight.cast(dt::f32), c.eps); }
+Tensor rmsnorm(const Tensor& x, const Tensor& weight, const LlamaConfig& c) {
+  return x.rmsnorm(weight.cast(dt::f32), c.eps);
+}
 
 /// The positions that a step reads, and what follows from them.
 struct Span {
   Dim begin, count, end;
-  bool single;          // one token: no mask is needed, because it may see all that is there
-  Tensor cosines, sines;   // [count, 1, head_dim / 2, 1]; the sine negative in a pair's first place: [count, 1, head_dim / 2, 2]
-  Tensor mask;             // [count, end]: 0 where a position may look, −∞ ahead of it
+  bool single;  // one token: no mask is needed, because it may see all that is there
+  Tensor cosines,
+      sines;    // [count, 1, head_dim / 2, 1]; the sine negative in a pair's first place: [count, 1, head_dim / 2, 2]
+  Tensor mask;  // [count, end]: 0 where a position may look, −∞ ahead of it
 };
 
 Span span(const LlamaConfig& c, const LlamaState& state, const Dim& begin, const Dim& count) {
@@ -50,17 +53,20 @@ Tensor appended(const Tensor& cache, const Tensor& x, const Span& s) {
 }
 
 /// Grouped-query attention: `group` query heads share a key-value head by broadcasting, so keys and values are never copied.
-Tensor attention(const LlamaConfig& c, const LlamaLayer& w, const LlamaState& state, size_t layer, const Tensor& x, const Span& s) {
+Tensor attention(const LlamaConfig& c, const LlamaLayer& w, const LlamaState& state, size_t layer, const Tensor& x,
+                 const Span& s) {
   Tensor q = rotated(linear(x, w.q).reshape({s.count, c.heads, c.head_dim}), s);
   Tensor k = rotated(linear(x, w.k).reshape({s.count, c.kv_heads, c.head_dim}), s);
   Tensor v = linear(x, w.v).reshape({s.count, c.kv_heads, c.head_dim});
   q = q.reshape({s.count, c.kv_heads, c.group(), c.head_dim}).permute({1, 2, 0, 3});
   Tensor seen = Tensor::attention(q, appended(state.keys[layer], k, s), appended(state.values[layer], v, s), s.mask,
-                                  1 / std::sqrt(static_cast<double>(c.head_dim)));      // [kv_heads, group, count, head_dim]
+                                  1 / std::sqrt(static_cast<double>(c.head_dim)));  // [kv_heads, group, count, head_dim]
   return linear(seen.permute({2, 0, 1, 3}).reshape({s.count, c.heads * c.head_dim}), w.o);
 }
 
-Tensor feed_forward(const LlamaLayer& w, const Tensor& x) { return linear(linear(x, w.gate).silu() * linear(x, w.up), w.down); }
+Tensor feed_forward(const LlamaLayer& w, const Tensor& x) {
+  return linear(linear(x, w.gate).silu() * linear(x, w.up), w.down);
+}
 
 }  // namespace
 
@@ -100,10 +106,11 @@ LlamaState LlamaState::placeholders(const LlamaConfig& c) {
 Dim llama_position(const LlamaConfig& c) { return variable("pos", 0, c.context - 1); }
 Dim llama_count(const LlamaConfig& c) { return variable("T", 2, std::max<int64_t>(c.chunk, 2)); }
 
-Tensor llama_forward(const LlamaConfig& c, const LlamaWeights& w, const LlamaState& state, const Tensor& tokens, const Dim& begin,
-                     const Dim& count) {
+Tensor llama_forward(const LlamaConfig& c, const LlamaWeights& w, const LlamaState& state, const Tensor& tokens,
+                     const Dim& begin, const Dim& count) {
   Span s = span(c, state, begin, count);
-  Tensor x = w.embedding.gather(tokens).cast(dt::f32);      // [count, dim]
+  // Materialised, so that the first layer runs the same kernels as the others.
+  Tensor x = w.embedding.gather(tokens).cast(dt::f32).contiguous();  // [count, dim]
   for (size_t i = 0; i < w.layers.size(); i++) {
     const LlamaLayer& layer = w.layers[i];
     x = x + attention(c, layer, state, i, rmsnorm(x, layer.attention_norm, c), s);

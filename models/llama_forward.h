@@ -6,11 +6,11 @@
 
 namespace pg {
 
-/// What a llama keeps between steps: the keys and values of past positions, and the rotation tables. There are rows for a whole
-/// chunk at the last position, so that every slice [pos, pos + T) is provably inside.
+/// What a llama keeps between steps: the keys and values of past positions, and the rotation tables. There are rows for a
+/// whole chunk at the last position, so that every slice [pos, pos + T) is provably inside.
 struct LlamaState {
-  std::vector<Tensor> keys, values;   // per layer [kv_heads, rows, head_dim]
-  Tensor cosines, sines;              // [rows, head_dim / 2]
+  std::vector<Tensor> keys, values;  // per layer [kv_heads, rows, head_dim]
+  Tensor cosines, sines;             // [rows, head_dim / 2]
 
   static int64_t rows(const LlamaConfig& c) { return c.context + c.chunk; }
   static LlamaState zeros(const LlamaConfig&, Device&);
@@ -23,8 +23,9 @@ Dim llama_position(const LlamaConfig&);
 /// Variable `T`: tokens of a prefill step, 2 .. chunk.
 Dim llama_count(const LlamaConfig&);
 
-/// Reads `tokens` (int32 [count]) at positions [begin, begin + count), which their keys and values enter the state's caches with;
-/// the logits [vocab] that follow the last of them.
-Tensor llama_forward(const LlamaConfig&, const LlamaWeights&, const LlamaState&, const Tensor& tokens, const Dim& begin, const Dim& count);
+/// Reads `tokens` (int32 [count]) at positions [begin, begin + count), which their keys and values enter the state's caches
+/// with; the logits [vocab] that follow the last of them.
+Tensor llama_forward(const LlamaConfig&, const LlamaWeights&, const LlamaState&, const Tensor& tokens, const Dim& begin,
+                     const Dim& count);
 
 }  // namespace pg

@@ -20,7 +20,8 @@ Bindings64 own_bindings(const UOp& kernel, const Bindings64& all) {
   return out;
 }
 
-std::vector<LlamaKernel> kernels(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t most, const Bindings64& bindings) {
+std::vector<LlamaKernel> kernels(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t most,
+                                 const Bindings64& bindings) {
   Tensor tokens = placeholder({most}, dt::i32).slice(0, 0, count);
   Tensor logits = llama_forward(c, w, LlamaState::placeholders(c), tokens, llama_position(c), count);
   std::vector<LlamaKernel> out;

@@ -12,12 +12,12 @@ namespace pg {
 struct LlamaKernel {
   UOp ast;
   std::string name;
-  int count = 0;             // launches a step
-  Bindings64 bindings;       // of the Variables that the kernel has
+  int count = 0;        // launches a step
+  Bindings64 bindings;  // of the Variables that the kernel has
 };
 
-/// The distinct kernels of one step: of decoding the token at `position` / of reading `tokens` (2 .. chunk) from `position` on.
-/// Weights only lend their shapes and types.
+/// The distinct kernels of one step: of decoding the token at `position` / of reading `tokens` (2 .. chunk) from `position`
+/// on. Weights only lend their shapes and types.
 std::vector<LlamaKernel> decode_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position);
 std::vector<LlamaKernel> prefill_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position, int64_t tokens);
 

@@ -59,7 +59,8 @@ LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Dev
   auto weight = [&](const std::string& name, const Extents& shape) {
     const GgufTensor& found = file.tensor(name);
     if (found.shape != shape) {
-      throw UserError(file.name() + ": " + name + " has shape " + shown(found.shape) + ", but the hyper-parameters ask for " + shown(shape));
+      throw UserError(file.name() + ": " + name + " has shape " + shown(found.shape) +
+                      ", but the hyper-parameters ask for " + shown(shape));
     }
     used.insert(name);
     bytes += static_cast<int64_t>(found.data.size());
@@ -88,9 +89,9 @@ LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Devi
     bytes += count * 4;
     Tensor tensor = Tensor::empty(as_shape(shape), dt::f32, device);
     auto* target = static_cast<std::byte*>(memory_of(tensor.uop())->data());
-    constexpr int64_t kPiece = 1 << 16;       // bounds the memory needed beside the weights themselves
+    constexpr int64_t kPiece = 1 << 16;  // bounds the memory needed beside the weights themselves
     uint64_t key = random_bits(seed, stream++);
-    double scale = 2 * std::sqrt(3.0 / static_cast<double>(shape.back())) * 0x1p-24;   // uniform on ±√(3/n): variance 1/n
+    double scale = 2 * std::sqrt(3.0 / static_cast<double>(shape.back())) * 0x1p-24;  // uniform on ±√(3/n): variance 1/n
     for (int64_t begin = 0; begin < count; begin += kPiece) {
       int64_t n = std::min(kPiece, count - begin);
       values.resize(n);
@@ -114,7 +115,8 @@ Tensor placeholder(const std::vector<int64_t>& shape, DType dtype) {
 }
 
 LlamaWeights LlamaWeights::placeholders(const LlamaConfig& config) {
-  return gathered(config, [](const std::string&, const Extents& shape) { return placeholder(shape); }, false);
+  return gathered(
+      config, [](const std::string&, const Extents& shape) { return placeholder(shape); }, false);
 }
 
 }  // namespace pg

@@ -12,27 +12,27 @@ class Gguf;
 
 /// The weights of one layer. Matrices are [out, in]; F32, or F16 that kernels convert as they read.
 struct LlamaLayer {
-  Tensor attention_norm;   // [dim]
-  Tensor q;                // [heads * head_dim, dim]
-  Tensor k, v;             // [kv_heads * head_dim, dim]
-  Tensor o;                // [dim, heads * head_dim]
-  Tensor ffn_norm;         // [dim]
-  Tensor gate, up;         // [ffn, dim]
-  Tensor down;             // [dim, ffn]
+  Tensor attention_norm;  // [dim]
+  Tensor q;               // [heads * head_dim, dim]
+  Tensor k, v;            // [kv_heads * head_dim, dim]
+  Tensor o;               // [dim, heads * head_dim]
+  Tensor ffn_norm;        // [dim]
+  Tensor gate, up;        // [ffn, dim]
+  Tensor down;            // [dim, ffn]
 };
 
 struct LlamaWeights {
-  Tensor embedding;        // [vocab, dim]
+  Tensor embedding;  // [vocab, dim]
   std::vector<LlamaLayer> layers;
-  Tensor norm;             // [dim]
-  Tensor output;           // [vocab, dim]; a tied model's is its embedding
-  int64_t bytes = 0;       // of all of them, a tied one counted once
+  Tensor norm;        // [dim]
+  Tensor output;      // [vocab, dim]; a tied model's is its embedding
+  int64_t bytes = 0;  // of all of them, a tied one counted once
 
-  /// Refers to the mapped file; nothing is copied. UserError naming the tensor when one is missing, of another shape or type, or
-  /// when the file holds one that this architecture does not use (so that no model runs silently wrong).
+  /// Refers to the mapped file; nothing is copied. UserError naming the tensor when one is missing, of another shape or
+  /// type, or when the file holds one that this architecture does not use (so that no model runs silently wrong).
   static LlamaWeights from(const Gguf&, const LlamaConfig&, Device& = default_device());
-  /// Seeded uniform numbers of variance 1 / inputs, norms of 1: real shapes and sane values where there is no file. The lm head is
-  /// always a matrix of its own, because a random embedding that is its own head only ever repeats its input.
+  /// Seeded uniform numbers of variance 1 / inputs, norms of 1: real shapes and sane values where there is no file. The lm
+  /// head is always a matrix of its own, because a random embedding that is its own head only ever repeats its input.
   static LlamaWeights random(const LlamaConfig&, uint64_t seed, Device& = default_device());
   /// The shapes of `random` without memory, for partition.
   static LlamaWeights placeholders(const LlamaConfig&);

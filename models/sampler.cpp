@@ -26,8 +26,11 @@ int32_t Sampler::choose(std::span<const float> logits) {
   for (size_t i = 0; i < logits.size(); i++) {
     if (std::isfinite(logits[i])) candidates_.push_back({static_cast<int32_t>(i), logits[i], 0});
   }
-  if (candidates_.empty()) throw InternalError("sampler: none of the " + std::to_string(logits.size()) + " logits is finite");
-  auto better = [](const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.token < b.token; };
+  if (candidates_.empty())
+    throw InternalError("sampler: none of the " + std::to_string(logits.size()) + " logits is finite");
+  auto better = [](const Candidate& a, const Candidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+  };
   // A temperature so small that logit / temperature overflows is greedy for every purpose.
   constexpr double kCold = 1e-4;
   if (options_.temperature < kCold) return std::ranges::min_element(candidates_, better)->token;

@@ -6,9 +6,9 @@
 namespace pg {
 
 struct SamplerOptions {
-  double temperature = 0.8;   // 0: greedy, the first of equal logits
-  int top_k = 40;             // keep the k likeliest tokens; 0: all
-  double top_p = 0.95;        // of those, the likeliest whose probabilities reach p; 1: all
+  double temperature = 0.8;  // 0: greedy, the first of equal logits
+  int top_k = 40;            // keep the k likeliest tokens; 0: all
+  double top_p = 0.95;       // of those, the likeliest whose probabilities reach p; 1: all
   uint64_t seed = 1;
 };
 
@@ -22,7 +22,7 @@ class Sampler {
   int32_t choose(std::span<const float> logits);
 
  private:
-  double uniform();           // [0, 1)
+  double uniform();  // [0, 1)
 
   SamplerOptions options_;
   uint64_t count_ = 0;
@@ -31,7 +31,7 @@ class Sampler {
     float logit;
     double weight;
   };
-  std::vector<Candidate> candidates_;   // kept between calls for its memory
+  std::vector<Candidate> candidates_;  // kept between calls for its memory
 };
 
 }  // namespace pg

@@ -38,13 +38,13 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
 
 /// A stretch of the text that is, so far, one symbol; a list so that merging is cheap.
 struct Symbol {
-  size_t begin, length;   // length 0: merged into its left neighbour
-  int previous, next;     // -1: none
+  size_t begin, length;  // length 0: merged into its left neighbour
+  int previous, next;    // -1: none
 };
 struct Merge {
   float score;
   int left;
-  size_t length;          // of both together: tells a merge that has become stale
+  size_t length;  // of both together: tells a merge that has become stale
   int right;
   /// The best score first; of equal ones the leftmost.
   friend bool operator<(const Merge& a, const Merge& b) { return a.score != b.score ? a.score < b.score : a.left > b.left; }
@@ -69,18 +69,18 @@ Tokenizer::Tokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary))
   auto& pieces = vocabulary_.pieces;
   if (pieces.empty()) throw UserError("tokenizer: the vocabulary is empty");
   for (int32_t id : {vocabulary_.unknown, vocabulary_.bos, vocabulary_.eos, vocabulary_.eot}) {
-    if (id < -1 || id >= size()) throw UserError("tokenizer: a special token has the id " + std::to_string(id) + ", outside the vocabulary");
+    if (id < -1 || id >= size())
+      throw UserError("tokenizer: a special token has the id " + std::to_string(id) + ", outside the vocabulary");
   }
-  if (vocabulary_.add_bos && vocabulary_.bos < 0) throw UserError("tokenizer: texts are to begin with a BOS token, but there is none");
+  if (vocabulary_.add_bos && vocabulary_.bos < 0)
+    throw UserError("tokenizer: texts are to begin with a BOS token, but there is none");
   bytes_.resize(pieces.size());
   for (int32_t id = 0; id < size(); id++) {
     const Vocabulary::Piece& piece = pieces[id];
     if (std::isnan(piece.score)) throw UserError("tokenizer: the score of piece " + std::to_string(id) + " is not a number");
     switch (piece.kind) {
       case PieceKind::Normal:
-      case PieceKind::UserDefined:
-        ids_.emplace(piece.text, id);
-        [[fallthrough]];
+      case PieceKind::UserDefined: ids_.emplace(piece.text, id); [[fallthrough]];
       case PieceKind::Unused: bytes_[id] = replaced(piece.text, kSpace, " "); break;
       case PieceKind::Unknown: bytes_[id] = kUnknown; break;
       case PieceKind::Control: break;
@@ -106,21 +106,23 @@ Tokenizer Tokenizer::from(const Gguf& file) {
     const auto& scores = file.numbers("tokenizer.ggml.scores");
     const auto& kinds = file.integers("tokenizer.ggml.token_type");
     if (scores.size() != texts.size() || kinds.size() != texts.size()) {
-      throw UserError("tokenizer.ggml.tokens, .scores and .token_type differ in length: " + std::to_string(texts.size()) + ", " +
-                      std::to_string(scores.size()) + ", " + std::to_string(kinds.size()));
+      throw UserError("tokenizer.ggml.tokens, .scores and .token_type differ in length: " + std::to_string(texts.size()) +
+                      ", " + std::to_string(scores.size()) + ", " + std::to_string(kinds.size()));
     }
     Vocabulary out;
     out.pieces.reserve(texts.size());
     for (size_t i = 0; i < texts.size(); i++) {
       if (kinds[i] < 1 || kinds[i] > 6) {
-        throw UserError("tokenizer.ggml.token_type[" + std::to_string(i) + "] is " + std::to_string(kinds[i]) + ", not 1 to 6");
+        throw UserError("tokenizer.ggml.token_type[" + std::to_string(i) + "] is " + std::to_string(kinds[i]) +
+                        ", not 1 to 6");
       }
       out.pieces.push_back({std::string(texts[i]), static_cast<float>(scores[i]), static_cast<PieceKind>(kinds[i])});
     }
     auto special = [&](std::string_view key, int64_t fallback) {
       int64_t id = file.integer(key, fallback);
       if (id < -1 || id >= static_cast<int64_t>(texts.size())) {
-        throw UserError(std::string(key) + " is " + std::to_string(id) + ", outside the vocabulary of " + std::to_string(texts.size()));
+        throw UserError(std::string(key) + " is " + std::to_string(id) + ", outside the vocabulary of " +
+                        std::to_string(texts.size()));
       }
       return static_cast<int32_t>(id);
     };
@@ -170,7 +172,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view input) const {
     Merge merge = merges.top();
     merges.pop();
     Symbol &left = symbols[merge.left], &right = symbols[merge.right];
-    if (left.length == 0 || right.length == 0 || left.length + right.length != merge.length) continue;   // one side has changed
+    if (left.length == 0 || right.length == 0 || left.length + right.length != merge.length)
+      continue;  // one side has changed
     left.length = merge.length;
     right.length = 0;
     left.next = right.next;
@@ -184,7 +187,8 @@ std::vector<int32_t> Tokenizer::encode(std::string_view input) const {
 
 std::string_view Tokenizer::bytes(int32_t token) const {
   if (token < 0 || token >= size()) {
-    throw UserError("tokenizer: there is no token " + std::to_string(token) + "; the vocabulary has " + std::to_string(size()));
+    throw UserError("tokenizer: there is no token " + std::to_string(token) + "; the vocabulary has " +
+                    std::to_string(size()));
   }
   return bytes_[token];
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Sentencepiece's BPE as llama uses it: text ↔ token ids. Encoding merges the adjacent pair with the best score, the leftmost
-// of equal ones, until no pair is a piece; what is no piece then falls back to bytes (<0xE2>).
+// Sentencepiece's BPE as llama uses it: text ↔ token ids. Encoding merges the adjacent pair with the best score, the
+// leftmost of equal ones, until no pair is a piece; what is no piece then falls back to bytes (<0xE2>).
 #include <cstdint>
 #include <span>
 #include <string>
@@ -12,26 +12,34 @@ namespace pg {
 
 class Gguf;
 
-enum class PieceKind : uint8_t { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6 };   // GGUF's numbers
+enum class PieceKind : uint8_t {
+  Normal = 1,
+  Unknown = 2,
+  Control = 3,
+  UserDefined = 4,
+  Unused = 5,
+  Byte = 6
+};  // GGUF's numbers
 
 struct Vocabulary {
   struct Piece {
-    std::string text;                  // with ▁ (U+2581) for a space
+    std::string text;  // with ▁ (U+2581) for a space
     float score = 0;
     PieceKind kind = PieceKind::Normal;
   };
-  std::vector<Piece> pieces;           // by id
-  int32_t unknown = -1, bos = -1, eos = -1, eot = -1;   // -1: none
+  std::vector<Piece> pieces;                           // by id
+  int32_t unknown = -1, bos = -1, eos = -1, eot = -1;  // -1: none
   bool add_bos = true;
-  bool add_space_prefix = true;        // the text is encoded as if it began with a space
+  bool add_space_prefix = true;  // the text is encoded as if it began with a space
 };
 
 class Tokenizer {
  public:
   /// UserError naming what is wrong with the vocabulary.
   explicit Tokenizer(Vocabulary);
-  Tokenizer(Tokenizer&&) = default;      // moved, never copied: ids_ looks into vocabulary_
-  /// Reads tokenizer.ggml.*. UserError naming the key when one is missing or holds nonsense, or the model is not sentencepiece.
+  Tokenizer(Tokenizer&&) = default;  // moved, never copied: ids_ looks into vocabulary_
+  /// Reads tokenizer.ggml.*. UserError naming the key when one is missing or holds nonsense, or the model is not
+  /// sentencepiece.
   static Tokenizer from(const Gguf&);
 
   /// Any bytes, also invalid UTF-8, which comes back unchanged from decode when the vocabulary has all bytes.
@@ -46,17 +54,17 @@ class Tokenizer {
   int32_t size() const { return static_cast<int32_t>(vocabulary_.pieces.size()); }
 
  private:
-  int32_t find(std::string_view piece) const;      // -1: none
+  int32_t find(std::string_view piece) const;  // -1: none
   void emit(std::string_view symbol, std::vector<int32_t>& out) const;
 
   Vocabulary vocabulary_;
-  std::unordered_map<std::string_view, int32_t> ids_;   // pieces that text may become; views into vocabulary_
-  std::vector<std::string> bytes_;                      // by id
-  std::vector<int32_t> byte_tokens_;                    // by byte; -1: none
+  std::unordered_map<std::string_view, int32_t> ids_;  // pieces that text may become; views into vocabulary_
+  std::vector<std::string> bytes_;                     // by id
+  std::vector<int32_t> byte_tokens_;                   // by byte; -1: none
 };
 
-/// Decodes token by token into well-formed UTF-8: bytes of an unfinished character are held back until it is complete; what can
-/// never become a character comes out as U+FFFD.
+/// Decodes token by token into well-formed UTF-8: bytes of an unfinished character are held back until it is complete; what
+/// can never become a character comes out as U+FFFD.
 class TextStream {
  public:
   /// `at_start`: the tokens begin a text, so the space that encoding added is dropped.

@@ -7,7 +7,7 @@ namespace pg {
 /// What stands at the front of some bytes, by the table of well-formed sequences (Unicode 15, table 3-7).
 struct Utf8Front {
   enum What { Character, Incomplete, Invalid } what;
-  size_t bytes;   // of the character; of the longest front that could begin one (at least 1)
+  size_t bytes;  // of the character; of the longest front that could begin one (at least 1)
 };
 /// `text` is not empty.
 Utf8Front utf8_front(std::string_view text);

@@ -1,3 +1,5 @@
+#include "models/gguf.h"
+
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -5,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "models/gguf.h"
 #include "models/llama_config.h"
 #include "models/random.h"
 #include "models/tokenizer.h"
@@ -33,9 +34,15 @@ struct TemporaryFile {
 
 TEST_CASE("gguf: metadata of every type comes back, by key") {
   GgufWriter w;
-  w.pair<uint32_t>("a.u32", 7).pair<int32_t>("a.i32", -7).pair<float>("a.f32", 0.5f).pair("a.bool", true).pair<uint64_t>("a.u64", 1ull << 40);
+  w.pair<uint32_t>("a.u32", 7)
+      .pair<int32_t>("a.i32", -7)
+      .pair<float>("a.f32", 0.5f)
+      .pair("a.bool", true)
+      .pair<uint64_t>("a.u64", 1ull << 40);
   w.pair<int64_t>("a.i64", -(1ll << 40)).pair<double>("a.f64", 1e300).pair("a.str", std::string("text"));
-  w.pair("b.strs", std::vector<std::string>{"x", "", "yz"}).pair("b.floats", std::vector<float>{1, 2}).pair("b.ints", std::vector<int32_t>{-1, 5});
+  w.pair("b.strs", std::vector<std::string>{"x", "", "yz"})
+      .pair("b.floats", std::vector<float>{1, 2})
+      .pair("b.ints", std::vector<int32_t>{-1, 5});
   Gguf g = read_gguf(w.bytes());
   CHECK(g.integer("a.u32") == 7);
   CHECK(g.integer("a.i32") == -7);
@@ -92,7 +99,8 @@ TEST_CASE("gguf: what is wrong is said once, with file, byte and remedy") {
   CHECK(contains(refusal(version), "at byte 4: GGUF version 9"));
   GgufWriter many;
   many.pair_count = 1ull << 60;
-  CHECK(contains(refusal(many), "at byte 16: the number of metadata values is 1152921504606846976, more than the file can hold"));
+  CHECK(contains(refusal(many),
+                 "at byte 16: the number of metadata values is 1152921504606846976, more than the file can hold"));
   CHECK(contains(refusal(std::string("GGUF")), "at byte 4: the version needs 4 bytes, but the file ends"));
   CHECK(contains(refusal(std::string()), "at byte 0: the magic number"));
 
@@ -106,8 +114,10 @@ TEST_CASE("gguf: what is wrong is said once, with file, byte and remedy") {
   CHECK(contains(refusal(GgufWriter().tensor("t", {4}, 0, data, 16, 3)), "is not aligned to 32"));
   CHECK(contains(refusal(GgufWriter().tensor("t", {4}, 0, data, 16, ~31ll ^ (1ll << 63))), "beyond the end of the file"));
   CHECK(contains(refusal(GgufWriter().tensor("t", {33}, 12, data, 16)), "Q4_K needs rows of a multiple of 256"));
-  CHECK(contains(refusal(GgufWriter().tensor("t", {4}, 0, data, 16).tensor("u", {4}, 0, data, 16, 0)), "\"t\" and \"u\" overlap"));
-  CHECK(contains(refusal(GgufWriter().tensor("t", {4}, 0, data, 16).tensor("t", {4}, 0, data, 16)), "\"t\" stands there twice"));
+  CHECK(contains(refusal(GgufWriter().tensor("t", {4}, 0, data, 16).tensor("u", {4}, 0, data, 16, 0)),
+                 "\"t\" and \"u\" overlap"));
+  CHECK(contains(refusal(GgufWriter().tensor("t", {4}, 0, data, 16).tensor("t", {4}, 0, data, 16)),
+                 "\"t\" stands there twice"));
   CHECK(contains(refusal(GgufWriter().pair("k", true).pair("k", true)), "\"k\" stands there twice"));
   CHECK(contains(refusal(GgufWriter().pair<uint32_t>("general.alignment", 12)), "general.alignment is 12"));
   CHECK(contains(refusal(GgufWriter().pair<uint32_t>("general.alignment", 0)), "general.alignment is 0"));
@@ -153,8 +163,9 @@ TEST_CASE("gguf: 30000 damaged files neither crash nor hang") {
   const std::string whole = small_llama().bytes();
   REQUIRE_NOTHROW(use(read_gguf(whole)));
   // Numbers that make trouble: huge, negative, just off.
-  const uint64_t nasty[] = {0, 1, 2, 7, 0x7F, 0xFF, 0x7FFFFFFF, 0xFFFFFFFF, 1ull << 32, 1ull << 47, 1ull << 62, ~0ull >> 1, 1ull << 63, ~0ull, ~0ull - 31};
-  size_t head = whole.size();      // what stands in front of the tensors' data
+  const uint64_t nasty[] = {0,          1,          2,          7,          0x7F,       0xFF,  0x7FFFFFFF, 0xFFFFFFFF,
+                            1ull << 32, 1ull << 47, 1ull << 62, ~0ull >> 1, 1ull << 63, ~0ull, ~0ull - 31};
+  size_t head = whole.size();  // what stands in front of the tensors' data
   const Gguf intact = read_gguf(whole);
   for (const GgufTensor& t : intact.tensors()) head -= (t.data.size() + 31) / 32 * 32;
   int refused = 0, accepted = 0;

@@ -42,7 +42,8 @@ class GgufWriter {
     return *this;
   }
   /// `shape` row-major. The data goes to the next aligned offset, or to `offset`.
-  GgufWriter& tensor(const std::string& name, std::vector<int64_t> shape, uint32_t type, const void* data, size_t bytes, int64_t offset = -1) {
+  GgufWriter& tensor(const std::string& name, std::vector<int64_t> shape, uint32_t type, const void* data, size_t bytes,
+                     int64_t offset = -1) {
     data_.bytes.resize((data_.bytes.size() + 31) / 32 * 32);
     infos_.string(name);
     infos_.number<uint32_t>(static_cast<uint32_t>(shape.size()));

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "models/generate.h"
 #include "models/gguf.h"
+#include "models/llama_kernels.h"
 #include "models/random.h"
 #include "tests/models/errors.h"
 #include "tests/models/naive_llama.h"
@@ -105,25 +107,35 @@ TEST_CASE("llama: a GGUF file's weights are read in place; F16 matrices equal th
   for (size_t i = 0; i < logits[0].size(); i++) CHECK(logits[0][i] == doctest::Approx(logits[1][i]).epsilon(1e-5));
 }
 
-TEST_CASE("llama: every token replays the same kernels") {
+TEST_CASE("llama: every token replays the same kernels, which are those that tuning works through") {
   LlamaConfig c = tiny();
   Llama llama(c, LlamaWeights::random(c, 1));
-  auto kernels = llama.decode_kernels(5);
-  CHECK(!kernels.empty());
-  int runs = 0;
-  bool symbolic = false;
-  for (const Llama::Kernel& k : kernels) {
-    runs += k.use.count;
-    for (const VariableBinding& b : k.bindings) {
-      CHECK(b.name == "pos");
-      CHECK(b.value == 5);
-      symbolic = true;
+  auto same = [](const std::vector<Graph::KernelUse>& run, const std::vector<LlamaKernel>& tuned) {
+    REQUIRE(run.size() == tuned.size());
+    for (size_t i = 0; i < run.size(); i++) {
+      CHECK(run[i].ast == tuned[i].ast);
+      CHECK(run[i].count == tuned[i].count);
     }
+  };
+  LlamaWeights shapes = LlamaWeights::placeholders(c);
+  auto decode = decode_kernels(c, shapes, 5), prefill = prefill_kernels(c, shapes, 0, 8);
+  same(llama.decode_kernels(), decode);
+  same(llama.prefill_kernels(), prefill);
+  for (int32_t i = 0; i < 10; i++) llama.decode(i);
+  same(llama.decode_kernels(), decode);
+
+  int launches = 0;
+  bool symbolic = false;
+  for (const LlamaKernel& k : decode) {
+    launches += k.count;
+    for (const VariableBinding& b : k.bindings) symbolic |= b.name == "pos" && b.value == 5;
   }
   CHECK(symbolic);
-  MESSAGE(kernels.size() << " distinct kernels, " << runs << " launches a token");
-  for (int32_t i = 0; i < 10; i++) llama.decode(i);
-  CHECK(llama.decode_kernels(5).size() == kernels.size());
+  MESSAGE(decode.size() << " distinct kernels and " << launches << " launches a token, " << prefill.size()
+                        << " kernels of prefill");
+  // The layers are equal, so more of them bring more launches but no new kernels.
+  c.layers = 4;
+  CHECK(decode_kernels(c, LlamaWeights::placeholders(c), 5).size() == decode.size());
 }
 
 TEST_CASE("llama: what does not fit is refused and changes nothing") {
@@ -148,8 +160,12 @@ TEST_CASE("llama: hyper-parameters and weights that make no llama") {
   };
   CHECK(refused([](GgufWriter&) {}) == "");
   std::vector<float> data(8);
-  CHECK(contains(refused([&](GgufWriter& w) { w.tensor("blk.0.attn_q.bias", {8}, data); }), "\"blk.0.attn_q.bias\" is not part of a plain llama"));
-  CHECK(contains(refused([&](GgufWriter& w) { w.tensor("output.weight", {2, 4}, data); }), "output.weight has shape [2, 4], but"));
+  CHECK(contains(refused([&](GgufWriter& w) { w.tensor("blk.0.attn_q.bias", {8}, data); }),
+                 "\"blk.0.attn_q.bias\" is not part of a plain llama"));
+  CHECK(contains(refused([&](GgufWriter& w) {
+                   w.tensor("output.weight", {2, 4}, data);
+                 }),
+                 "output.weight has shape [2, 4], but"));
   CHECK(contains(refused([](GgufWriter& w) { w.pair<uint32_t>("split.count", 3); }), "split into 3 files"));
   CHECK(contains(refused([](GgufWriter& w) { w.pair("llama.rope.scaling.type", std::string("yarn")); }), "\"yarn\""));
   CHECK(contains(user_error([] { LlamaConfig::preset("gpt"); }), "known are tinyllama-1.1b"));
@@ -181,14 +197,15 @@ TEST_CASE("generate: stops at the count, at the end of the text, at the end of t
   CHECK(first.prompt_tokens == 3);
   CHECK(first.decoded == 3);
   llama.reset();
-  GenerateStats ended = generate(llama, prompt, o, [&](int32_t t) { return t == first.tokens[1]; }, on);
+  GenerateStats ended = generate(
+      llama, prompt, o, [&](int32_t t) { return t == first.tokens[1]; }, on);
   CHECK(ended.stop == StopReason::EndOfText);
   CHECK(ended.tokens == Ids(first.tokens.begin(), std::ranges::find(first.tokens, first.tokens[1])));
   llama.reset();
   o.tokens = 100;
   GenerateStats full = generate(llama, prompt, o, never, on);
   CHECK(full.stop == StopReason::ContextFull);
-  CHECK(full.tokens.size() == 10);     // 9 positions were left, and the last position's logits give one token more
+  CHECK(full.tokens.size() == 10);  // 9 positions were left, and the last position's logits give one token more
   CHECK(std::equal(first.tokens.begin(), first.tokens.end(), full.tokens.begin()));
   llama.reset();
   GenerateStats told = generate(llama, prompt, o, never, [](int32_t) { return false; });

@@ -1,5 +1,6 @@
 #pragma once
-// A llama as plain loops over doubles, written from the papers and from nothing in models/: the other side of every comparison.
+// A llama as plain loops over doubles, written from the papers and from nothing in models/: the other side of every
+// comparison.
 #include <cmath>
 #include <vector>
 
@@ -22,11 +23,21 @@ class NaiveLlama {
     }
   };
 
-  NaiveLlama(const LlamaConfig& config, const LlamaWeights& w) : c_(config), embedding_(matrix(w.embedding)), output_(matrix(w.output)) {
+  NaiveLlama(const LlamaConfig& config, const LlamaWeights& w)
+      : c_(config), embedding_(matrix(w.embedding)), output_(matrix(w.output)) {
     norm_ = w.norm.to_floats();
     for (const LlamaLayer& l : w.layers) {
-      layers_.push_back({l.attention_norm.to_floats(), l.ffn_norm.to_floats(), matrix(l.q), matrix(l.k), matrix(l.v), matrix(l.o),
-                         matrix(l.gate), matrix(l.up), matrix(l.down), {}, {}});
+      layers_.push_back({l.attention_norm.to_floats(),
+                         l.ffn_norm.to_floats(),
+                         matrix(l.q),
+                         matrix(l.k),
+                         matrix(l.v),
+                         matrix(l.o),
+                         matrix(l.gate),
+                         matrix(l.up),
+                         matrix(l.down),
+                         {},
+                         {}});
     }
   }
 
@@ -55,7 +66,7 @@ class NaiveLlama {
   struct Layer {
     std::vector<float> attention_norm, ffn_norm;
     Matrix q, k, v, o, gate, up, down;
-    std::vector<Vec> keys, values;   // by position
+    std::vector<Vec> keys, values;  // by position
   };
   static Matrix matrix(const Tensor& t) { return {*t.shape()[0].number(), *t.shape()[1].number(), t.to_floats()}; }
   static void add(Vec& x, const Vec& y) {
@@ -65,13 +76,16 @@ class NaiveLlama {
     double squares = 0;
     for (double v : x) squares += v * v;
     Vec y(x.size());
-    for (size_t i = 0; i < x.size(); i++) y[i] = x[i] / std::sqrt(squares / static_cast<double>(x.size()) + c_.eps) * weight[i];
+    for (size_t i = 0; i < x.size(); i++)
+      y[i] = x[i] / std::sqrt(squares / static_cast<double>(x.size()) + c_.eps) * weight[i];
     return y;
   }
   void rotate(Vec& x) const {
     for (size_t i = 0; i < x.size(); i += 2) {
       size_t pair = i % c_.head_dim / 2;
-      double angle = position_ * std::pow(c_.rope_base, -2.0 * static_cast<double>(pair) / static_cast<double>(c_.head_dim)) / c_.rope_scale;
+      double angle = position_ *
+                     std::pow(c_.rope_base, -2.0 * static_cast<double>(pair) / static_cast<double>(c_.head_dim)) /
+                     c_.rope_scale;
       if (!c_.rope_factors.empty()) angle /= c_.rope_factors[pair];
       double a = x[i], b = x[i + 1];
       x[i] = a * std::cos(angle) - b * std::sin(angle);

@@ -18,7 +18,8 @@ inline void add_tokenizer(GgufWriter& w) {
   const char* hex = "0123456789ABCDEF";
   for (int b = 0; b < 256; b++) add(std::string("<0x") + hex[b / 16] + hex[b % 16] + ">", 0, 6);
   float score = 0;
-  for (const char* merged : {"he", "ll", "hell", "hello", "\u2581w", "or", "\u2581wor", "ld", "\u2581world", "\u2581hello"}) add(merged, --score, 1);
+  for (const char* merged : {"he", "ll", "hell", "hello", "\u2581w", "or", "\u2581wor", "ld", "\u2581world", "\u2581hello"})
+    add(merged, --score, 1);
   for (const char* letter : {"\u2581", "h", "e", "l", "o", "w", "r", "d", "\u00e9"}) add(letter, --score, 1);
   w.pair("tokenizer.ggml.model", std::string("llama"));
   w.pair("tokenizer.ggml.tokens", texts).pair("tokenizer.ggml.scores", scores).pair("tokenizer.ggml.token_type", kinds);
@@ -32,8 +33,12 @@ inline constexpr int64_t kSmallVocab = 3 + 256 + 10 + 9;
 inline GgufWriter small_llama(bool half = false) {
   GgufWriter w;
   constexpr int64_t kDim = 8, kFfn = 12, kHead = 4, kKv = 1;
-  w.pair("general.architecture", std::string("llama")).pair("general.name", std::string("small")).pair<uint32_t>("general.alignment", 32);
-  w.pair<uint32_t>("llama.context_length", 16).pair<uint32_t>("llama.embedding_length", kDim).pair<uint32_t>("llama.block_count", 1);
+  w.pair("general.architecture", std::string("llama"))
+      .pair("general.name", std::string("small"))
+      .pair<uint32_t>("general.alignment", 32);
+  w.pair<uint32_t>("llama.context_length", 16)
+      .pair<uint32_t>("llama.embedding_length", kDim)
+      .pair<uint32_t>("llama.block_count", 1);
   w.pair<uint32_t>("llama.feed_forward_length", kFfn).pair<uint32_t>("llama.attention.head_count", 2);
   w.pair<uint32_t>("llama.attention.head_count_kv", kKv).pair<float>("llama.attention.layer_norm_rms_epsilon", 1e-5f);
   w.pair<float>("llama.rope.freq_base", 10000.f).pair<uint32_t>("llama.rope.dimension_count", kHead);

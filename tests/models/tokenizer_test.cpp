@@ -40,7 +40,7 @@ using Strings = std::vector<std::string>;
 
 TEST_CASE("tokenizer: merges take the best score first") {
   Tokenizer t(pieces({"bc", "ab", "abc", "a", "b", "c"}));
-  CHECK(split(t, "abc") == Strings{"abc"});        // bc, then a+bc
+  CHECK(split(t, "abc") == Strings{"abc"});  // bc, then a+bc
   Tokenizer u(pieces({"ab", "bc", "a", "b", "c"}));
   CHECK(split(u, "abc") == Strings{"ab", "c"});
   CHECK(split(u, "bcbab") == Strings{"bc", "b", "ab"});
@@ -115,7 +115,7 @@ TEST_CASE("text stream: an unfinished character is held back until it is whole")
   CHECK(s.append(byte('b')) == "\uFFFDb");
   CHECK(s.append(byte(0xFF)) == "\uFFFD");
   CHECK(s.append(byte(0xC3)) == "");
-  CHECK(s.append(1) == "");                       // control: nothing, and the character may still be finished
+  CHECK(s.append(1) == "");  // control: nothing, and the character may still be finished
   CHECK(s.append(byte(0xA9)) == "\u00e9");
   CHECK(s.append(byte(0xE2)) == "");
   CHECK(s.finish() == "\uFFFD");
@@ -136,10 +136,10 @@ TEST_CASE("utf8: the table of well-formed sequences") {
   auto what = [](std::string_view s) { return utf8_front(s).what; };
   CHECK(what("a") == Utf8Front::Character);
   CHECK(what("\xC2\x80") == Utf8Front::Character);
-  CHECK(what("\xC1\x80") == Utf8Front::Invalid);             // overlong
-  CHECK(what("\xE0\x9F\xBF") == Utf8Front::Invalid);         // overlong
-  CHECK(what("\xED\xA0\x80") == Utf8Front::Invalid);         // surrogate
-  CHECK(what("\xF4\x8F\xBF\xBF") == Utf8Front::Character);   // U+10FFFF
+  CHECK(what("\xC1\x80") == Utf8Front::Invalid);            // overlong
+  CHECK(what("\xE0\x9F\xBF") == Utf8Front::Invalid);        // overlong
+  CHECK(what("\xED\xA0\x80") == Utf8Front::Invalid);        // surrogate
+  CHECK(what("\xF4\x8F\xBF\xBF") == Utf8Front::Character);  // U+10FFFF
   CHECK(what("\xF4\x90\x80\x80") == Utf8Front::Invalid);
   CHECK(what("\xF0\x9F\x98") == Utf8Front::Incomplete);
   CHECK(what("\x80") == Utf8Front::Invalid);
@@ -153,19 +153,30 @@ TEST_CASE("tokenizer: a bad vocabulary is refused by name") {
   };
   Strings one = {"a"};
   CHECK(contains(refused([](GgufWriter&) {}), "\"tokenizer.ggml.model\" is missing"));
-  CHECK(contains(refused([](GgufWriter& w) { w.pair("tokenizer.ggml.model", std::string("gpt2")); }), "tokenizer.ggml.model is \"gpt2\""));
+  CHECK(contains(refused([](GgufWriter& w) { w.pair("tokenizer.ggml.model", std::string("gpt2")); }),
+                 "tokenizer.ggml.model is \"gpt2\""));
   auto vocabulary = [&](GgufWriter& w, float score, int32_t kind, size_t scores = 1) {
     w.pair("tokenizer.ggml.model", std::string("llama")).pair("tokenizer.ggml.tokens", one);
-    w.pair("tokenizer.ggml.scores", std::vector<float>(scores, score)).pair("tokenizer.ggml.token_type", std::vector<int32_t>{kind});
+    w.pair("tokenizer.ggml.scores", std::vector<float>(scores, score))
+        .pair("tokenizer.ggml.token_type", std::vector<int32_t>{kind});
   };
   CHECK(contains(refused([&](GgufWriter& w) { vocabulary(w, 0, 1, 2); }), "differ in length: 1, 2, 1"));
   CHECK(contains(refused([&](GgufWriter& w) { vocabulary(w, 0, 9); }), "token_type[0] is 9"));
-  CHECK(contains(refused([&](GgufWriter& w) { vocabulary(w, NAN, 1); w.pair<uint32_t>("tokenizer.ggml.bos_token_id", 0); }),
+  CHECK(contains(refused([&](GgufWriter& w) {
+                   vocabulary(w, NAN, 1);
+                   w.pair<uint32_t>("tokenizer.ggml.bos_token_id", 0);
+                 }),
                  "the score of piece 0 is not a number"));
   CHECK(contains(refused([&](GgufWriter& w) { vocabulary(w, 0, 1); }), "there is none"));
-  CHECK(contains(refused([&](GgufWriter& w) { vocabulary(w, 0, 1); w.pair<uint32_t>("tokenizer.ggml.eos_token_id", 5); }),
+  CHECK(contains(refused([&](GgufWriter& w) {
+                   vocabulary(w, 0, 1);
+                   w.pair<uint32_t>("tokenizer.ggml.eos_token_id", 5);
+                 }),
                  "tokenizer.ggml.eos_token_id is 5, outside the vocabulary of 1"));
-  CHECK(contains(refused([&](GgufWriter& w) { vocabulary(w, 0, 6); w.pair<uint32_t>("tokenizer.ggml.bos_token_id", 0); }),
+  CHECK(contains(refused([&](GgufWriter& w) {
+                   vocabulary(w, 0, 6);
+                   w.pair<uint32_t>("tokenizer.ggml.bos_token_id", 0);
+                 }),
                  "the byte piece 0 is not written <0xHH>"));
   CHECK(contains(user_error([] { small_tokenizer().decode(Ids{99999}); }), "there is no token 99999"));
 }

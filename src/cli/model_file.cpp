@@ -1,0 +1,69 @@
+#include "src/cli/model_file.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace pg {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// "1.10 G ", "4.4 M ".
+std::string scaled(double n) {
+  if (n >= 1e9) return fmt::format("{:.2f} G ", n / 1e9);
+  return fmt::format("{:.1f} M ", n / 1e6);
+}
+
+}  // namespace
+
+std::string shipped_model() {
+  std::error_code ignored;
+  fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  for (fs::path folder = program.parent_path(); !folder.empty(); folder = folder.parent_path()) {
+    for (const char* place : {"models/data/picollama.gguf", "share/picograd/picollama.gguf"}) {
+      if (fs::is_regular_file(folder / place, ignored)) return folder / place;
+    }
+    if (folder == folder.root_path()) break;
+  }
+#ifdef PICOGRAD_SOURCE
+  if (fs::path built = fs::path(PICOGRAD_SOURCE) / "models/data/picollama.gguf"; fs::is_regular_file(built, ignored))
+    return built;
+#endif
+  throw UserError("the shipped model, models/data/picollama.gguf, is neither beside " + program.string() +
+                  " nor in a folder above it; give a GGUF file with -m");
+}
+
+ModelSource open_model(const ModelOptions& options) {
+  if (!options.model.empty() && !options.config.empty()) {
+    throw UserError("-m " + options.model + " and --config " + options.config +
+                    " exclude each other: a file or random weights");
+  }
+  ModelSource source;
+  if (options.config.empty()) {
+    source.file = Gguf::open(options.model.empty() ? shipped_model() : options.model);
+    source.config = LlamaConfig::from(*source.file);
+  } else {
+    source.config = LlamaConfig::preset(options.config);
+  }
+  LlamaConfig& c = source.config;
+  if (options.context < 0 || options.context > c.context) {
+    throw UserError(fmt::format("-c {}: the model was made for contexts of 1 to {} tokens", options.context, c.context));
+  }
+  c.context = options.context > 0 ? options.context : std::min(c.context, kDefaultContext);
+  c.chunk = std::min(c.chunk, c.context);
+  source.what = fmt::format("{}: {}parameters, context {}", c.name, scaled(static_cast<double>(c.parameters())), c.context);
+  if (!source.file) source.what += ", random weights";
+  return source;
+}
+
+LlamaWeights load_weights(const ModelSource& source, const ModelOptions& options) {
+  return source.file ? LlamaWeights::from(*source.file, source.config)
+                     : LlamaWeights::random(source.config, options.weight_seed);
+}
+LlamaWeights weight_shapes(const ModelSource& source) {
+  return source.file ? LlamaWeights::from(*source.file, source.config) : LlamaWeights::placeholders(source.config);
+}
+
+}  // namespace pg

@@ -1,0 +1,36 @@
+#pragma once
+// Which model a command means, and loading it.
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "models/gguf.h"
+#include "models/llama_weights.h"
+
+namespace pg {
+
+struct ModelOptions {
+  std::string model;         // -m: a GGUF file; empty: the shipped checkpoint
+  std::string config;        // --config: real shapes with random weights instead of a file
+  int64_t context = 0;       // -c: positions of the cache; 0: the model's own, at most kDefaultContext
+  uint64_t weight_seed = 1;  // of random weights
+};
+/// Long-context models would otherwise take gigabytes for a cache that few runs fill.
+inline constexpr int64_t kDefaultContext = 4096;
+
+/// models/data/picollama.gguf (or share/picograd/picollama.gguf) beside the program or above it, else in the source tree
+/// that the program was built from. UserError naming the places.
+std::string shipped_model();
+
+struct ModelSource {
+  std::optional<Gguf> file;  // none with --config
+  LlamaConfig config;        // its context already bounded
+  std::string what;          // "picollama: 1.0 M parameters, context 256"
+};
+/// UserError when -m and --config are both given, the file cannot be used, or -c is larger than the model's context.
+ModelSource open_model(const ModelOptions&);
+/// With memory / only for shapes.
+LlamaWeights load_weights(const ModelSource&, const ModelOptions&);
+LlamaWeights weight_shapes(const ModelSource&);
+
+}  // namespace pg

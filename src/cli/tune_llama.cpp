@@ -1,0 +1,197 @@
+#include "src/cli/tune_llama.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ostream>
+#include <set>
+
+#include "models/llama_kernels.h"
+#include "runtime/config.h"
+#include "search/build.h"
+#include "search/keys.h"
+#include "src/cli/interrupt.h"
+#include "uops/kernel.h"
+#include "uops/text.h"
+
+namespace pg {
+namespace {
+
+// A conversation to weigh the kernels by: how often each step runs.
+constexpr double kDecodeSteps = 128;  // spread over the buckets of the position
+constexpr double kFullChunks = 2;     // prefill steps of a whole chunk
+constexpr double kPartChunks = 0.5;   // and of each smaller power of two
+constexpr int64_t kLeastTokens = 8;   // prompts and positions below this are not worth tuning for
+
+struct Job {
+  LlamaKernel kernel;
+  const char* step;  // "decode", "prefill"
+  double steps;      // how many of them
+  Work work;         // of one launch
+  double share = 0;  // of the estimated time of the whole conversation
+};
+
+Work work_of(const LlamaKernel& k) {
+  UOps variables = variables_of(k.ast);
+  std::vector<int64_t> values;
+  for (const UOp& v : variables) {
+    for (const VariableBinding& b : k.bindings) {
+      if (b.name == v.arg_as<VariableArg>().name) values.push_back(b.value);
+    }
+  }
+  return work(k.ast, variables, values);
+}
+
+/// A roofline of an ordinary core: good enough to say what comes first; measured times take its place as they come.
+double estimated_ms(const Work& w, int launches) {
+  constexpr double kFlops = 30e9, kBytes = 15e9, kLaunch = 2e-3;
+  return launches * (std::max(w.flops / kFlops, w.bytes / kBytes) * 1e3 + kLaunch);
+}
+
+/// Every kernel in every bucket of the Variables that a run meets, the largest share of the time first.
+std::vector<Job> jobs(const ModelSource& source) {
+  const LlamaConfig& c = source.config;
+  LlamaWeights w = weight_shapes(source);
+  std::vector<Job> out;
+  std::set<std::string> seen;
+  auto add = [&](const std::vector<LlamaKernel>& kernels, const char* step, double steps) {
+    for (const LlamaKernel& k : kernels) {
+      if (!seen.insert(content_id(k.ast) + " " + bucket(k.bindings)).second) continue;
+      // A kernel without Variables runs in every step, not only in those of the bucket that it is met in first.
+      bool always = k.bindings.empty();
+      out.push_back({k, step, always && step == std::string("decode") ? kDecodeSteps : steps, work_of(k)});
+    }
+  };
+  std::vector<int64_t> positions;
+  for (int64_t p = kLeastTokens; p < c.context; p *= 2) positions.push_back(p);
+  positions.push_back(c.context - 1);
+  std::ranges::reverse(positions);
+  for (int64_t p : positions) add(decode_kernels(c, w, p), "decode", kDecodeSteps / static_cast<double>(positions.size()));
+  for (int64_t t = c.chunk; t >= std::min(kLeastTokens, c.chunk) && t >= 2; t /= 2) {
+    add(prefill_kernels(c, w, 0, t), "prefill", t == c.chunk ? kFullChunks : kPartChunks);
+  }
+  double total = 0;
+  for (Job& j : out) total += j.share = j.steps * estimated_ms(j.work, j.kernel.count);
+  for (Job& j : out) j.share /= total;
+  std::ranges::stable_sort(out, [](const Job& a, const Job& b) { return a.share > b.share; });
+  return out;
+}
+
+std::string clock(double seconds) {
+  auto s = static_cast<int64_t>(std::ceil(seconds));
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+/// Bound by memory or by arithmetic: the rate that says more.
+std::string rate(const Work& w, double ms) {
+  constexpr double kBalance = 4;  // flops per byte
+  if (ms <= 0) return "";
+  return w.flops < kBalance * w.bytes ? fmt::format("{:8.1f} GB/s   ", w.bytes / ms / 1e6)
+                                      : fmt::format("{:8.1f} GFLOP/s", w.flops / ms / 1e6);
+}
+
+class TuneRun {
+ public:
+  TuneRun(const TuneLlamaOptions& options, std::vector<Job> jobs, Store& store, std::ostream& out)
+      : options_(options), jobs_(std::move(jobs)), store_(store), out_(out) {}
+
+  int run() {
+    Interrupt interrupt;
+    for (const Job& j : jobs_) left_ += weight(j);
+    for (size_t i = 0; i < jobs_.size() && !stopped(); i++) one(i);
+    summary();
+    return Interrupt::requested() ? 130 : 0;
+  }
+
+ private:
+  // Long kernels get more of the budget, but not in proportion: their searches also find their gains sooner.
+  static double weight(const Job& j) { return std::sqrt(j.share); }
+  double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  double budget_left() const { return options_.budget_seconds - elapsed(); }
+  bool stopped() const { return Interrupt::requested() || (options_.budget_seconds > 0 && budget_left() <= 0); }
+
+  void one(size_t i) {
+    const Job& j = jobs_[i];
+    Device& device = default_device();
+    std::string label = fmt::format("[{:>3}/{}] {:<7} {:<28} {:<14}", i + 1, jobs_.size(), j.step,
+                                    j.kernel.name.substr(0, 28), bucket(j.kernel.bindings));
+    if (auto winner = store_.winner(winner_key(j.kernel.ast, j.kernel.bindings, device)); winner && winner->finished) {
+      out_ << label
+           << fmt::format(" {:9.4f} -> {:9.4f} ms  {}  tuned before\n", winner->default_ms, winner->median_ms,
+                          rate(j.work, winner->median_ms));
+      count(j, winner->default_ms, winner->median_ms);
+      left_ -= weight(j);
+      return;
+    }
+    TuneOptions options;
+    options.beam = options_.beam;
+    // At least a second: less would measure the default and little else.
+    if (options_.budget_seconds > 0) options.budget_seconds = std::max(1.0, budget_left() * weight(j) / left_);
+    if (options_.verbose) options.progress = [&](const std::string& line) { out_ << line << std::endl; };
+    TuneResult r = tune(j.kernel.ast, j.kernel.bindings, device, store_, options);
+    left_ -= weight(j);
+    searched_ += weight(j);
+    count(j, r.default_ms, r.best_ms);
+    out_ << label
+         << fmt::format(" {:9.4f} -> {:9.4f} ms  {}  {:>5} candidates, {:>4} measured  ETA {}", r.default_ms, r.best_ms,
+                        rate(j.work, r.best_ms), r.candidates, r.measured, clock(eta()))
+         << (r.finished ? "" : "  (unfinished)") << std::endl;
+  }
+
+  double eta() const {
+    double going_on = elapsed() / std::max(searched_, 1e-9) * std::max(left_, 0.0);
+    return options_.budget_seconds > 0 ? std::clamp(budget_left(), 0.0, going_on) : going_on;
+  }
+  void count(const Job& j, double before, double after) {
+    (j.step == std::string("decode") ? decode_ : prefill_).add(j.steps * j.kernel.count, before, after);
+    done_++;
+  }
+
+  void summary() const {
+    auto line = [&](const char* what, const Sum& s) {
+      if (s.after > 0)
+        out_ << fmt::format("{:<8} {:10.2f} -> {:10.2f} ms of kernel time, {:.2f} x as fast\n", what, s.before, s.after,
+                            s.before / s.after);
+    };
+    line("decode", decode_);
+    line("prefill", prefill_);
+    out_ << fmt::format("{} of {} kernels in {}", done_, jobs_.size(), clock(elapsed()));
+    if (done_ < jobs_.size()) out_ << "; the same command goes on with the rest";
+    out_ << std::endl;
+  }
+
+  struct Sum {
+    double before = 0, after = 0;
+    void add(double times, double b, double a) { before += times * b, after += times * a; }
+  };
+  TuneLlamaOptions options_;
+  std::vector<Job> jobs_;
+  Store& store_;
+  std::ostream& out_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double left_ = 0, searched_ = 0;  // weights of the jobs to come, of those searched
+  size_t done_ = 0;
+  Sum decode_, prefill_;
+};
+
+}  // namespace
+
+int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
+  if (options.beam < 1) throw UserError(fmt::format("--beam {}: the width of the beam must be 1 or more", options.beam));
+  if (options.budget_seconds < 0)
+    throw UserError(fmt::format("--budget {}: must be 0 (no limit) or more seconds", options.budget_seconds));
+  Store* store = default_store();
+  if (!store) throw UserError("tuning needs a schedule database: set PICOGRAD_DB or --db to a file that can be written");
+  if (!store->writable())
+    throw UserError("tuning needs a database that can be written: " + store->path() +
+                    " is read-only (set PICOGRAD_DB or --db)");
+  ModelSource source = open_model(options.model);
+  std::vector<Job> work = jobs(source);
+  out << source.what << "; " << work.size() << " kernels to tune with beam " << options.beam << "; winners go to "
+      << store->path() << std::endl;
+  return TuneRun(options, std::move(work), *store, out).run();
+}
+
+}  // namespace pg
