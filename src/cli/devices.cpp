@@ -1,0 +1,16 @@
+#include "src/cli/devices.h"
+
+#include <ostream>
+
+#include "runtime/device.h"
+
+namespace pg {
+
+void print_devices(std::ostream& out) {
+  for (const DeviceReport& d : device_reports()) {
+    out << d.name << std::string(d.name.size() < 6 ? 6 - d.name.size() : 1, ' ') << (d.found ? "found    " : "missing  ") << d.what << "\n";
+    if (!d.found) out << "               " << d.remedy << "\n";
+  }
+}
+
+}  // namespace pg

@@ -1,0 +1,62 @@
+#include "src/cli/help.h"
+
+#include <algorithm>
+#include <ostream>
+#include <vector>
+
+#include "cache/store.h"
+#include "renderers/render.h"
+#include "runtime/config.h"
+
+namespace pg {
+
+namespace {
+
+struct Line {
+  std::string left, right;
+};
+
+const std::vector<Line> kCommands = {
+    {"demo", "a llama writes, beam search makes kernels faster, the winners are replayed"},
+    {"llama -p TEXT [-n N] [-m FILE]", "continue a text; without -m the llama that lies in models/data"},
+    {"tune llama [-m FILE | --config NAME]", "search schedules for every kernel of a llama"},
+    {"bench gemm [--shapes MxNxK,..] [--vs openblas,onednn]", "matrix products, beside vendor libraries"},
+    {"bench lower", "how long lowering takes"},
+    {"db stats | list | show ID | verify", "what the schedule database holds"},
+    {"devices", "what can run kernels here; where not, why and what to do"},
+    {"help", "this page; `picograd COMMAND --help` lists a command's options"},
+};
+const std::vector<Line> kShared = {
+    {"--db FILE", "the schedule database (PICOGRAD_DB)"},
+    {"--beam N", "width of the beam search; 0: no search (BEAM)"},
+    {"--budget TIME", "30s, 5m, 1h of search in all (BUDGET)"},
+    {"--threads N", "cores a launch may use; 0: all (THREADS)"},
+    {"--device CPU|REF", "where kernels run; REF: the interpreter (DEVICE)"},
+    {"--version", "version, code generator and database schema"},
+};
+
+void print(std::ostream& out, const char* title, const std::vector<Line>& lines) {
+  size_t width = 0;
+  for (const Line& l : lines) width = std::max(width, l.left.size());
+  out << "\n" << title << "\n";
+  for (const Line& l : lines) out << "  " << l.left << std::string(width + 2 - l.left.size(), ' ') << l.right << "\n";
+}
+
+}  // namespace
+
+std::string version_text() {
+  return std::string("picograd ") + kVersion + " (codegen " + std::to_string(kCodegenVersion) + ", database schema " + std::to_string(kSchemaVersion) + ")";
+}
+
+void print_help(std::ostream& out) {
+  std::vector<Line> variables;
+  for (const ConfigVariable& v : config_variables()) variables.push_back({std::string(v.name) + "=" + v.value, v.meaning});
+  out << "picograd turns tensor programs into kernels whose schedules were searched.\n";
+  print(out, "Commands", kCommands);
+  print(out, "Options of every command; they override the environment", kShared);
+  print(out, "Environment (default in parentheses)", variables);
+  out << "\nResults go to stdout, progress to stderr. Exit status: 0, 1 a mistake that the message explains, 2 wrong usage, 70 a defect in picograd,\n"
+         "130 interrupted (Ctrl-C ends a search at its next candidate and keeps what was measured; the second one ends the program).\n";
+}
+
+}  // namespace pg

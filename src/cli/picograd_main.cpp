@@ -1,0 +1,188 @@
+// The picograd program: the command line, and nothing but the command line. The only file that includes CLI11.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include "runtime/config.h"
+#include "src/cli/bench_gemm.h"
+#include "src/cli/bench_lower.h"
+#include "src/cli/db.h"
+#include "src/cli/devices.h"
+#include "src/cli/duration.h"
+#include "src/cli/exit_status.h"
+#include "src/cli/help.h"
+#include "src/cli/interrupt.h"
+#include "src/cli/llama.h"
+#include "src/cli/tune_llama.h"
+
+namespace pg {
+
+namespace {
+
+using Command = std::function<int()>;
+
+/// Options of every command; what is given overrides the environment.
+struct SharedOptions {
+  std::string db, budget, device;
+  std::optional<int> beam, threads;
+
+  void add_to(CLI::App& app) {
+    app.add_option("--db", db, "schedule database");
+    app.add_option("--beam", beam, "width of the beam search; 0: no search")->check(CLI::Range(0, 1000));
+    app.add_option("--budget", budget, "time of search in all: 30s, 5m, 1h");
+    app.add_option("--threads", threads, "cores a launch may use; 0: all")->check(CLI::Range(0, 4096));
+    app.add_option("--device", device, "where kernels run")->check(CLI::IsMember({"CPU", "REF"}));
+  }
+  Config over(Config c) const {
+    if (!db.empty()) {
+      // The artifacts go with their database unless they were sent elsewhere.
+      if (std::filesystem::path(c.cache_dir).parent_path() == std::filesystem::path(c.db).parent_path()) c.cache_dir.clear();
+      c.db = db;
+    }
+    if (!budget.empty()) c.budget = parse_duration(budget);
+    if (!device.empty()) c.device = device;
+    if (beam) c.beam = *beam;
+    if (threads) c.threads = *threads;
+    return c;
+  }
+};
+
+/// Declares a command that does its work in `run` once everything is parsed.
+CLI::App& command(CLI::App& parent, Command& chosen, const char* name, const char* description, Command run) {
+  CLI::App& sub = *parent.add_subcommand(name, description);
+  sub.callback([&chosen, run = std::move(run)] { chosen = run; });
+  return sub;
+}
+
+void add_model(CLI::App& app, ModelOptions& model) {
+  app.add_option("-m,--model", model.model, "GGUF file; without it the llama that lies in models/data");
+  app.add_option("--config", model.config, "the shapes of a known model with random weights, instead of a file: tinyllama-1.1b, ..");
+  app.add_option("-c,--context", model.context, "positions of the cache; 0: the model's own, at most " + std::to_string(kDefaultContext));
+}
+
+struct LlamaCommands {
+  LlamaOptions llama;
+  TuneLlamaOptions tuning;
+
+  void add_to(CLI::App& app, Command& chosen) {
+    CLI::App& l = command(app, chosen, "llama", "continue a text", [this] { return llama_command(llama, std::cout, std::cerr); });
+    add_model(l, llama.model);
+    l.add_option("-p,--prompt", llama.prompt, "the text to continue");
+    l.add_option("-f,--file", llama.prompt_file, "a file with the text to continue");
+    l.add_option("-n,--tokens", llama.tokens, "most tokens to write");
+    l.add_option("--temp", llama.temperature, "temperature; 0: always the likeliest token");
+    l.add_option("--top-k", llama.top_k, "choose among the k likeliest; 0: all");
+    l.add_option("--top-p", llama.top_p, "choose among the likeliest that reach this probability");
+    l.add_option("--seed", llama.seed, "the same seed writes the same text");
+    l.add_flag("--ignore-eos", llama.ignore_end, "go on behind the end of a text");
+    l.add_flag("!--no-echo", llama.echo, "write the continuation only");
+
+    CLI::App& tune = *app.add_subcommand("tune", "search schedules")->require_subcommand(1);
+    CLI::App& t = command(tune, chosen, "llama", "for every kernel of a llama", [this] {
+      if (config().beam > 0) tuning.beam = config().beam;
+      tuning.budget_seconds = config().budget;
+      return tune_llama_command(tuning, std::cout);
+    });
+    add_model(t, tuning.model);
+    t.add_flag("-v,--verbose", tuning.verbose, "a line per round of each beam");
+  }
+};
+
+struct BenchCommands {
+  BenchGemmOptions gemm;
+  BenchLowerOptions lower;
+
+  void add_to(CLI::App& app, Command& chosen) {
+    CLI::App& bench = *app.add_subcommand("bench", "measure kernels")->require_subcommand(1);
+    CLI::App& g = command(bench, chosen, "gemm", "matrix products C[M,N] = A[M,K] B[K,N], fp32", [this] {
+      const Interrupt interrupt;
+      bench_gemm_command(gemm, std::cout);
+      return Interrupt::requested() ? kInterrupted : 0;
+    });
+    g.add_option("--shapes", gemm.shapes, "MxNxK, separated by commas")->delimiter(',');
+    g.add_option("--layout", gemm.layouts, "nn, nt, tn, tt (t: the operand is stored transposed), separated by commas")->delimiter(',');
+    g.add_option("--vs", gemm.peers, "openblas, onednn: timed in the same run, where they are installed")->delimiter(',');
+    g.add_option("--opts", gemm.opts, "a schedule instead of the searched one; '' is the unscheduled kernel")
+        ->each([this](const std::string&) { gemm.fixed = true; });
+    g.add_option("--rounds", gemm.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
+    g.add_flag("--json", gemm.json, "a JSON object per line");
+    CLI::App& l = command(bench, chosen, "lower", "how long lowering takes, kernel by kernel", [this] {
+      if (lower.model.empty()) lower.model = shipped_model();
+      bench_lower_command(lower, std::cout);
+      return 0;
+    });
+    l.add_option("-m,--model", lower.model, "a llama whose decode graph is lowered");
+    l.add_option("--rounds", lower.rounds, "samples of each kernel")->check(CLI::Range(1, 10000));
+    l.add_flag("--json", lower.json, "a JSON object per line");
+  }
+};
+
+struct DbCommands {
+  DbOptions options;
+
+  void add_to(CLI::App& app, Command& chosen) {
+    CLI::App& db = *app.add_subcommand("db", "what the schedule database holds")->require_subcommand(1);
+    const auto add = [&](const char* name, const char* description, DbOptions::Action action) -> CLI::App& {
+      CLI::App& sub = command(db, chosen, name, description, [this, action] {
+        options.action = action;
+        options.path = config().db;
+        return db_command(options, std::cout);
+      });
+      sub.add_flag("--json", options.json, "as JSON");
+      return sub;
+    };
+    add("stats", "how much there is of what", DbOptions::Action::Stats);
+    add("list", "the winners", DbOptions::Action::List);
+    add("show", "a kernel, its winners, its measurements", DbOptions::Action::Show)
+        .add_option("id", options.id, "a kernel's id or its first digits")
+        ->required();
+    add("verify", "whether the database is sound", DbOptions::Action::Verify);
+  }
+};
+
+int run(int argc, char** argv) {
+  CLI::App app("picograd turns tensor programs into kernels whose schedules were searched.", "picograd");
+  app.fallthrough()->require_subcommand(1)->set_version_flag("--version", version_text());
+  Command chosen;
+  SharedOptions shared;
+  LlamaCommands llama;
+  BenchCommands bench;
+  DbCommands db;
+  shared.add_to(app);
+  llama.add_to(app, chosen);
+  bench.add_to(app, chosen);
+  db.add_to(app, chosen);
+  command(app, chosen, "devices", "what can run kernels here", [] {
+    print_devices(std::cout);
+    return 0;
+  });
+  command(app, chosen, "help", "commands and environment variables", [] {
+    print_help(std::cout);
+    return 0;
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {   // --help, --version
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    std::cerr << "picograd: " << e.what() << "\n  `picograd help` lists the commands\n";
+    return kUsage;
+  }
+  set_config(shared.over(config()));
+  if (config().debug >= 1) print_devices(std::cerr);
+  return chosen();
+}
+
+}  // namespace
+
+}  // namespace pg
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);   // `picograd .. | head` ends quietly
+  return pg::exit_status([&] { return pg::run(argc, argv); });
+}
