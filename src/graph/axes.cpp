@@ -126,7 +126,7 @@ UOp merged(const UOp& kernel, const UOp& a, const UOp& b) {
     auto it = dimensions->find(param.arg_as<ParamArg>().slot);
     if (it == dimensions->end()) return {};
     const size_t at = it->second + access;
-    const UOp joined = access ? u.src(at) * iconst(*columns) + u.src(at + 1) : iconst(*rows * *columns);
+    const UOp joined = access ? u.src(at) * iconst(*columns) + u.src(at + 1) : simplify(u.src(at) * u.src(at + 1));
     return without_dimension(u, at, joined);
   });
   const UOp both = range(a.arg_as<RangeArg>().axis + b.arg_as<RangeArg>().axis, iconst(*rows * *columns));

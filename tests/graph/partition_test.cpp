@@ -162,6 +162,9 @@ TEST_CASE("padding gates the load; a padded value that is not zero by itself is 
   CHECK(q.check() == "");
   CHECK(planned({Tensor::cat({x.exp(), input({2, 5}), x}, 0)}).check() == "");
 }
+TEST_CASE("a window of the outer of two merged axes keeps the buffer's extent") {
+  CHECK(planned({input({4, 4, 3}).shrink({{3, 4}, {0, 3}, {0, 3}}) * 2.0}).check() == "");
+}
 TEST_CASE("gather reads its table at loaded rows") {
   const Tensor ids = input({3}, dt::i32);
   const Planned p = planned({(input({4, 6}).gather(ids) * 2.0)});
