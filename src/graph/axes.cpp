@@ -65,7 +65,8 @@ UOp axes_split(const UOp& kernel) {
   UOp result = kernel;
   while (const auto d = division(result)) {
     const std::string& name = d->axis.arg_as<RangeArg>().axis;
-    const UOp outer = range(name + "o", iconst(*const_int(d->axis.src(0)) / d->by)), inner = range(name + "i", iconst(d->by));
+    const UOp outer = range(name + "o", iconst(*const_int(d->axis.src(0)) / d->by)),
+              inner = range(name + "i", iconst(d->by));
     const UOp whole = outer * iconst(d->by) + inner;
     result = kernel_simplified(with_lists(result, {{d->axis, whole}}, {whole}, {outer, inner}));
   }
@@ -132,7 +133,8 @@ UOp merged(const UOp& kernel, const UOp& a, const UOp& b) {
   const UOp both = range(a.arg_as<RangeArg>().axis + b.arg_as<RangeArg>().axis, iconst(*rows * *columns));
   const UOp quotient = idiv(both, iconst(*columns)), rest = mod(both, iconst(*columns));
   const UOp result = kernel_simplified(with_lists(joined_params, {{a, quotient}, {b, rest}}, {quotient, rest}, {both}));
-  const UOps apart = collect(result, [&](const UOp& u) { return (u.is(Op::IDiv) || u.is(Op::Mod)) && depends_on(u.src(0), both); });
+  const UOps apart =
+      collect(result, [&](const UOp& u) { return (u.is(Op::IDiv) || u.is(Op::Mod)) && depends_on(u.src(0), both); });
   return apart.empty() ? result : UOp();
 }
 }  // namespace

@@ -10,12 +10,12 @@ UOp kernel_simplified(const UOp& kernel);
 /// Post: no index divides an axis (n / 64, n % 64) by a factor of its extent: such an axis became two.
 UOp axes_split(const UOp& kernel);
 
-/// Post: no two neighbouring axes of constant extents are walked as one contiguous axis by every access: they became one, and
-/// so did the axes of the Params. An elementwise kernel over [4, 8, 16] has one axis of 512.
+/// Post: no two neighbouring axes of constant extents are walked as one contiguous axis by every access: they became one,
+/// and so did the axes of the Params. An elementwise kernel over [4, 8, 16] has one axis of 512.
 UOp axes_merged(const UOp& kernel);
 
-/// Post: the axes, the Params and the kernel bear readable names. A sum of products has output axes b (in both factors), m, n
-/// and reduce axes k, and Params C, A, B; others have i, j, l, .. and r, and Y, X. The name holds the extents.
+/// Post: the axes, the Params and the kernel bear readable names. A sum of products has output axes b (in both factors), m,
+/// n and reduce axes k, and Params C, A, B; others have i, j, l, .. and r, and Y, X. The name holds the extents.
 UOp axes_named(const UOp& kernel);
 
 }  // namespace pg

@@ -41,7 +41,8 @@ std::optional<Product> product(const std::vector<Definition>& all) {
   const UOps factors = loading_factors(out.bodies[0]);
   if (factors.size() != 2) return std::nullopt;
   Product p{factors[0], factors[1]};
-  // A is the factor of the first axis that only one factor has; a factor without an axis of its own is A too (1 x K by K x N).
+  // A is the factor of the first axis that only one factor has; a factor without an axis of its own is A too (1 x K by K x
+  // N).
   bool own[2] = {false, false}, decided = false;
   for (const UOp& range : out.ranges) {
     const char letter = p.letter(range);

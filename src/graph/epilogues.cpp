@@ -110,7 +110,8 @@ class Climber {
   }
   bool free(const UOp& node) const { return !claims_.contains(node); }
 
-  /// The one node through which all uses of `from` pass, null if there is none; the nodes in between are appended to `inside`.
+  /// The one node through which all uses of `from` pass, null if there is none; the nodes in between are appended to
+  /// `inside`.
   UOp join(const UOp& from, UOps& inside) const {
     if (users(from).size() == 1) {
       const UOp& user = users(from)[0];

@@ -19,10 +19,10 @@ bool moves_each_once(const UOp& node);
 struct TensorGraph {
   explicit TensorGraph(const UOps& roots);
 
-  UOps nodes;                                       // toposort
-  std::unordered_map<UOp, int> position;            // in nodes
-  std::unordered_map<UOp, UOps> users;              // distinct, in order
-  std::unordered_set<UOp> kept;                     // roots, Contiguous, Assign: they own memory whatever is fused
+  UOps nodes;                             // toposort
+  std::unordered_map<UOp, int> position;  // in nodes
+  std::unordered_map<UOp, UOps> users;    // distinct, in order
+  std::unordered_set<UOp> kept;           // roots, Contiguous, Assign: they own memory whatever is fused
 };
 
 /// For each reduction the chain of nodes from it up to its *head*: every element of the head is made from one element of the
@@ -32,8 +32,8 @@ struct TensorGraph {
 struct Epilogues {
   explicit Epilogues(const TensorGraph& graph);
 
-  std::unordered_map<UOp, UOps> chain;              // reduction → {reduction, .., head}
-  std::unordered_map<UOp, UOp> reduction_of;        // head → reduction
+  std::unordered_map<UOp, UOps> chain;        // reduction → {reduction, .., head}
+  std::unordered_map<UOp, UOp> reduction_of;  // head → reduction
 };
 
 }  // namespace pg

@@ -72,7 +72,8 @@ class Builder {
     if (sizes.empty()) sizes.push_back(iconst(1));
     const int64_t slot = static_cast<int64_t>(params_.size());
     result_.memory.push_back(memory);
-    return params_.emplace(memory, UOp(Op::Param, node.dtype(), ParamArg{slot, "P" + std::to_string(slot)}, sizes)).first->second;
+    return params_.emplace(memory, UOp(Op::Param, node.dtype(), ParamArg{slot, "P" + std::to_string(slot)}, sizes))
+        .first->second;
   }
   UOp element(const UOp& node, const UOps& at) {
     UOps indices = present(at, buffer_extents(node));
@@ -102,9 +103,7 @@ class Builder {
       case Op::Variable: return node;
       case Op::Arange: return cast(use.index[0], node.dtype());
       case Op::Pad: return use.padding ? padded(use.padding, src[0]) : src[0];
-      case Op::Gather:
-        row_numbers_.emplace_back(use.row, cast(src[0], dt::index));
-        return src[1];
+      case Op::Gather: row_numbers_.emplace_back(use.row, cast(src[0], dt::index)); return src[1];
       case Op::Bitcast: return src[0].dtype() == node.dtype() ? src[0] : node.with_src(src);
       case Op::Project: {
         const size_t component = static_cast<size_t>(node.arg_as<int64_t>());
@@ -165,7 +164,8 @@ class Builder {
     return ast;
   }
 
-  /// Rule 7. Row definitions read the whole row before any element is written, but not when cores share a row: not relied on.
+  /// Rule 7. Row definitions read the whole row before any element is written, but not when cores share a row: not relied
+  /// on.
   bool reads_elsewhere() const {
     const UOp target = result_.ast.src().back().src(0).src(0);
     for (const UOp& u : collect(result_.ast, [](const UOp& n) { return n.is(Op::Load) && n.src(0).src(0).is(Op::Param); }))
@@ -176,7 +176,7 @@ class Builder {
   const Sketches& all_;
   const KernelSketch& sketch_;
   std::unordered_map<int, UOp> values_;
-  std::unordered_map<UOp, UOp> params_;          // memory → Param
+  std::unordered_map<UOp, UOp> params_;  // memory → Param
   std::unordered_map<std::string, int> names_;
   Substitution row_numbers_;
   UOps defines_;

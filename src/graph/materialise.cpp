@@ -17,8 +17,16 @@ UOp written_buffer(UOp view) {
 namespace {
 bool is_arithmetic(Op op) {
   switch (op) {
-    case Op::Neg: case Op::Cast: case Op::Bitcast: case Op::Where: case Op::Not: case Op::Lt: case Op::Eq: case Op::Ne:
-    case Op::And: case Op::Or: return false;
+    case Op::Neg:
+    case Op::Cast:
+    case Op::Bitcast:
+    case Op::Where:
+    case Op::Not:
+    case Op::Lt:
+    case Op::Eq:
+    case Op::Ne:
+    case Op::And:
+    case Op::Or: return false;
     default: return info(op).has(op_flag::Elementwise);
   }
 }
@@ -27,9 +35,9 @@ bool is_movement(const UOp& node) { return info(node.op()).has(op_flag::Movement
 
 /// What a node costs to compute again, from the nodes that are certainly inlined with it.
 struct Cost {
-  bool loads = false;        // reads memory
-  bool arithmetic = false;   // computes something from what it reads
-  bool reduces = false;      // a reduction may be inlined below
+  bool loads = false;       // reads memory
+  bool arithmetic = false;  // computes something from what it reads
+  bool reduces = false;     // a reduction may be inlined below
 };
 
 Ints reduced_axes(const UOp& reduction) {
@@ -176,7 +184,8 @@ class Materialiser {
       for (int64_t axis : reduced_axes(it->second)) new_range("r", ranges, extents[axis]);
       result_.reduce_ranges.emplace(it->second, std::move(ranges));
       // Axes as the reduction has them: its results are stored where the views behind it put them.
-      for (; !root.is(Op::Assign) && (moves_each_once(value) || value.is(Op::Contiguous)); value = value.src(0)) views.push_back(value);
+      for (; !root.is(Op::Assign) && (moves_each_once(value) || value.is(Op::Contiguous)); value = value.src(0))
+        views.push_back(value);
     }
     UOps index;
     for (const UOp& extent : extents_of(value)) index.push_back(new_range("i", kernel.ranges, extent));
@@ -205,7 +214,8 @@ class Materialiser {
     const Use use = result_.uses[number];  // a copy: the vector grows
     const UOp& node = use.node;
     auto read = [&](const UOp& source, UOps index, const UOp& valid) {
-      const int s = add({.node = source, .kernel = use.kernel, .index = std::move(index), .valid = valid, .in_body = use.in_body});
+      const int s =
+          add({.node = source, .kernel = use.kernel, .index = std::move(index), .valid = valid, .in_body = use.in_body});
       result_.uses[number].sources.push_back(s);
       return s;
     };
@@ -246,7 +256,8 @@ class Materialiser {
     }
   }
 
-  /// The use of the same node at the same index, or a new one; it waits for the visit of its node unless that is `here` already.
+  /// The use of the same node at the same index, or a new one; it waits for the visit of its node unless that is `here`
+  /// already.
   int add(Use use, bool here = false) {
     std::vector<const void*> key{use.node.id(), use.valid.id()};
     for (const UOp& i : use.index) key.push_back(i.id());
@@ -272,13 +283,14 @@ class Materialiser {
   std::unordered_map<UOp, Cost> costs_;
   std::unordered_map<UOp, std::vector<int>> uses_of_;
   std::unordered_map<int, std::map<std::vector<const void*>, int>> known_;  // kernel → uses
-  std::unordered_map<int, int> gathers_;                                   // kernel → Gathers so far
-  bool shared_ = false;                                                    // rule 4 spoke last
+  std::unordered_map<int, int> gathers_;                                    // kernel → Gathers so far
+  bool shared_ = false;                                                     // rule 4 spoke last
   Sketches result_;
 };
 }  // namespace
 
-Sketches materialise(const TensorGraph& graph, const std::unordered_set<UOp>& stored, const std::unordered_set<UOp>& repeated) {
+Sketches materialise(const TensorGraph& graph, const std::unordered_set<UOp>& stored,
+                     const std::unordered_set<UOp>& repeated) {
   return Materialiser(graph, stored, repeated).run();
 }
 

@@ -6,10 +6,12 @@
 //   2. A reduction takes its elementwise consumers in, up to its head (epilogues.h), and the head is materialised: matmul +
 //      bias + gelu is one kernel. One reduction claims a node: of silu(x·G) * (x·U) the other one is materialised first.
 //   3. Unless it is a *row definition*: the head is read in one kernel only, at one index, which is made of the first output
-//      axes of that kernel; and what the reduction runs over are the kernel's remaining axes. Then the kernel computes it once a
-//      row, as a definition in front of its output: softmax and rmsnorm are one kernel each.
-//   4. An elementwise node over row definitions that several kernels read is materialised instead of repeating the reductions.
-//   5. In the body of a kernel's own reduction, arithmetic on loaded values whose index lacks one of the kernel's output axes
+//      axes of that kernel; and what the reduction runs over are the kernel's remaining axes. Then the kernel computes it
+//      once a row, as a definition in front of its output: softmax and rmsnorm are one kernel each.
+//   4. An elementwise node over row definitions that several kernels read is materialised instead of repeating the
+//   reductions.
+//   5. In the body of a kernel's own reduction, arithmetic on loaded values whose index lacks one of the kernel's output
+//   axes
 //      would be repeated along that axis (an operand of a matmul): it is materialised. Casts and selections are not.
 //   6. A node computed at more than kMaxPlaces different indices of one kernel is materialised.
 //   7. The value of an Assign that reads the same Buffer elsewhere than where it writes is materialised first.
@@ -28,39 +30,39 @@ namespace pg {
 struct Use {
   UOp node;
   int kernel = 0;
-  UOps index;                  // one per axis of the node
-  UOp valid;                   // bool, null: always. Where false the value is not used and the index may lie outside
-  bool in_body = false;        // inside the kernel's own reduction
-  bool loaded = false;         // read from memory: not computed in this kernel
-  UOp padding;                 // of a Pad: where it is the source and not 0; null: everywhere
-  UOp row;                     // of a Gather: the Variable that stands for the row number in its table's index
-  std::vector<int> sources;    // uses of the node's sources
+  UOps index;                // one per axis of the node
+  UOp valid;                 // bool, null: always. Where false the value is not used and the index may lie outside
+  bool in_body = false;      // inside the kernel's own reduction
+  bool loaded = false;       // read from memory: not computed in this kernel
+  UOp padding;               // of a Pad: where it is the source and not 0; null: everywhere
+  UOp row;                   // of a Gather: the Variable that stands for the row number in its table's index
+  std::vector<int> sources;  // uses of the node's sources
 };
 
 struct KernelSketch {
   UOp root;
-  UOps ranges;                 // output axes; extents of 1 have none
-  UOps store_index;            // one per axis of the Buffer that is written
-  UOp reduction;               // the reduction whose head the root is, null without one
-  std::vector<UOp> rows;       // heads of its row definitions
-  int use = -1;                // of the value that is stored: the root, or what is below its views; of an Assign its value
-  bool shared = false;         // stored by rule 4
+  UOps ranges;            // output axes; extents of 1 have none
+  UOps store_index;       // one per axis of the Buffer that is written
+  UOp reduction;          // the reduction whose head the root is, null without one
+  std::vector<UOp> rows;  // heads of its row definitions
+  int use = -1;           // of the value that is stored: the root, or what is below its views; of an Assign its value
+  bool shared = false;    // stored by rule 4
 };
 
 struct Sketches {
   std::vector<Use> uses;
-  std::vector<KernelSketch> kernels;                       // users before sources
-  std::unordered_map<UOp, int> kernel_of;                  // materialised node → kernel
-  std::unordered_map<UOp, UOps> reduce_ranges;             // reduction → its ranges
-  std::unordered_map<UOp, UOp> reduction_of;               // head → reduction
+  std::vector<KernelSketch> kernels;            // users before sources
+  std::unordered_map<UOp, int> kernel_of;       // materialised node → kernel
+  std::unordered_map<UOp, UOps> reduce_ranges;  // reduction → its ranges
+  std::unordered_map<UOp, UOp> reduction_of;    // head → reduction
 };
 
 inline constexpr size_t kMaxPlaces = 8;
 /// A definition without row axes is computed by every core: not worth it for long reductions.
 inline constexpr int64_t kLongestWholeRow = 1 << 16;
 
-/// The kernels that compute `roots`. `stored` are nodes to materialise beyond the rules (7), `repeated` are nodes that rule 4
-/// named, but which turned out to hold no reduction.
+/// The kernels that compute `roots`. `stored` are nodes to materialise beyond the rules (7), `repeated` are nodes that rule
+/// 4 named, but which turned out to hold no reduction.
 Sketches materialise(const TensorGraph&, const std::unordered_set<UOp>& stored, const std::unordered_set<UOp>& repeated);
 
 /// The Buffer below a view or an Assign.

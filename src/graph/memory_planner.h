@@ -11,9 +11,9 @@ struct Lifetime {
   int first = 0, last = 0;
 };
 struct MemoryLayout {
-  std::vector<int64_t> offsets;     // by intermediate, multiples of kArenaAlignment
-  int64_t bytes = 0;                // of the arena
-  int64_t without_reuse = 0;        // if each intermediate had memory of its own
+  std::vector<int64_t> offsets;  // by intermediate, multiples of kArenaAlignment
+  int64_t bytes = 0;             // of the arena
+  int64_t without_reuse = 0;     // if each intermediate had memory of its own
 };
 /// A cache line, and the widest vector.
 inline constexpr int64_t kArenaAlignment = 64;

@@ -14,7 +14,7 @@ namespace {
 /// The sketches with rules 4 and 7 settled: both depend on what the kernels turn out to be.
 struct Settled {
   Sketches sketches;
-  std::vector<BuiltKernel> built;   // parallel to sketches.kernels
+  std::vector<BuiltKernel> built;  // parallel to sketches.kernels
 };
 
 Settled settle(const TensorGraph& graph) {
@@ -65,7 +65,9 @@ class Order {
         if (--missing[a] == 0) ready.emplace(position(a), a);
     }
     if (order.size() != before_.size())
-      throw UserError("assign: a tensor is read both before and after it is written, in one computation; realize() the old values first");
+      throw UserError(
+          "assign: a tensor is read both before and after it is written, in one computation; realize() the old values "
+          "first");
     return order;
   }
 

@@ -20,7 +20,8 @@ Device& device_of(const Plan& plan) {
       const MemoryRef memory = memory_of(b);
       if (!memory) continue;
       if (found && found != &memory->device())
-        throw UserError("realize: tensors on " + found->name() + " and on " + memory->device().name() + " in one computation; copy one over first");
+        throw UserError("realize: tensors on " + found->name() + " and on " + memory->device().name() +
+                        " in one computation; copy one over first");
       found = &memory->device();
     }
   return found ? *found : default_device();
@@ -49,7 +50,8 @@ void PlanRunner::place_intermediates() {
       const UOp& buffer = steps_[s].operands[slot].buffer;
       if (memory_of(buffer)) continue;
       auto [it, is_new] = numbers.emplace(buffer, lives.size());
-      if (is_new && slot != 0) throw UserError("realize: a tensor of " + text(buffer.dtype()) + " that is read has no memory");
+      if (is_new && slot != 0)
+        throw UserError("realize: a tensor of " + text(buffer.dtype()) + " that is read has no memory");
       if (is_new) lives.push_back({capacity(buffer), s, s});
       lives[it->second].last = s;
     }
@@ -107,8 +109,8 @@ void print_line(size_t step, size_t steps, const ReadyKernel& k, double ms, cons
   for (const VariableBinding& b : bindings) values.push_back(b.value);
   const Work w = work(k.ast, variables, values);
   const char* source = k.source == ScheduleSource::Cache ? "cache" : k.source == ScheduleSource::Beam ? "beam" : "heuristic";
-  std::fprintf(stderr, "[%3zu/%3zu] %-36s %9.3f ms %8.1f GFLOP/s %7.1f GB/s  %s\n", step + 1, steps, k.ast.arg_as<std::string>().c_str(), ms,
-               w.flops / ms * 1e-6, w.bytes / ms * 1e-6, source);
+  std::fprintf(stderr, "[%3zu/%3zu] %-36s %9.3f ms %8.1f GFLOP/s %7.1f GB/s  %s\n", step + 1, steps,
+               k.ast.arg_as<std::string>().c_str(), ms, w.flops / ms * 1e-6, w.bytes / ms * 1e-6, source);
 }
 }  // namespace
 

@@ -25,18 +25,18 @@ class PlanRunner {
   const MemoryLayout& layout() const { return layout_; }
 
  private:
-  struct Kernel {                                              // a distinct one
+  struct Kernel {  // a distinct one
     UOp ast;
-    std::string bucket;                                        // what `ready` is for
+    std::string bucket;  // what `ready` is for
     ReadyKernelRef ready;
     std::unordered_map<std::string, ReadyKernelRef> by_bucket;
     Bindings64 bindings;
-    std::vector<int64_t> values;                               // in the order of the launch's Variables
+    std::vector<int64_t> values;  // in the order of the launch's Variables
     int64_t items = 1;
   };
   struct Operand {
     UOp buffer;
-    int64_t offset = -1;                                       // in the arena; -1: memory of its own
+    int64_t offset = -1;  // in the arena; -1: memory of its own
   };
   struct Step {
     size_t kernel;

@@ -19,8 +19,8 @@ Bindings64 own_bindings(const UOp& kernel, const Bindings64& all) {
       if (b.name == v.name) bound = &b;
     if (!bound) throw UserError("Variable " + v.name + " has no value: give one to realize() or replay()");
     if (bound->value < v.lo || bound->value > v.hi)
-      throw UserError("Variable " + v.name + " = " + std::to_string(bound->value) + " is outside its limits " + std::to_string(v.lo) +
-                      " .. " + std::to_string(v.hi));
+      throw UserError("Variable " + v.name + " = " + std::to_string(bound->value) + " is outside its limits " +
+                      std::to_string(v.lo) + " .. " + std::to_string(v.hi));
     own.push_back(*bound);
   }
   return own;
@@ -96,7 +96,7 @@ class ProgramCache {
   }
 
   std::mutex mutex_;
-  std::unordered_set<UOp> kernels_;   // keeps the nodes whose ids are keys
+  std::unordered_set<UOp> kernels_;  // keeps the nodes whose ids are keys
   std::map<ChoiceKey, Chosen> choices_;
   std::map<ProgramKey, ReadyKernelRef> programs_;
   int64_t measured_ = 0;

@@ -17,14 +17,14 @@ struct ReadyKernel {
 };
 using ReadyKernelRef = std::shared_ptr<const ReadyKernel>;
 
-/// The bindings of the Variables that occur in a kernel, by name. UserError naming a Variable without a value or with one outside
-/// its limits.
+/// The bindings of the Variables that occur in a kernel, by name. UserError naming a Variable without a value or with one
+/// outside its limits.
 Bindings64 own_bindings(const UOp& kernel, const Bindings64& all);
 
 /// A kernel and the values of its Variables that its schedule is chosen for.
 struct KernelRequest {
   UOp ast;
-  Bindings64 bindings;   // own_bindings
+  Bindings64 bindings;  // own_bindings
 };
 /// In the order of the requests. What is not compiled yet is compiled together. Programs are kept by (kernel, opts, device),
 /// choices by (kernel, bucket, device, BEAM, database) until something is measured.

@@ -1,6 +1,6 @@
 #pragma once
-// Executes a kernel AST as it reads: loops over the ranges, the expression evaluated at every point. An oracle of partition that
-// shares no code with lowering. Out-of-bounds accesses that no gate hides throw.
+// Executes a kernel AST as it reads: loops over the ranges, the expression evaluated at every point. An oracle of partition
+// that shares no code with lowering. Out-of-bounds accesses that no gate hides throw.
 #include <functional>
 #include <map>
 #include <string>
@@ -18,7 +18,8 @@ class KernelEvaluator {
   using Values = std::vector<double>;
   using Bindings = std::map<std::string, int64_t>;
 
-  KernelEvaluator(const UOp& kernel, std::vector<Values*> buffers, const Bindings& variables) : kernel_(kernel), buffers_(std::move(buffers)) {
+  KernelEvaluator(const UOp& kernel, std::vector<Values*> buffers, const Bindings& variables)
+      : kernel_(kernel), buffers_(std::move(buffers)) {
     for (const UOp& v : variables_of(kernel)) environment_[v] = variables.at(v.arg_as<VariableArg>().name);
   }
   void run() {
@@ -77,7 +78,8 @@ class KernelEvaluator {
     auto& rows = rows_[define];
     if (auto it = rows.find(row); it != rows.end()) return it->second;
     const auto outer = environment_;
-    for (auto it = environment_.begin(); it != environment_.end();) it = it->first.is(Op::Range) ? environment_.erase(it) : std::next(it);
+    for (auto it = environment_.begin(); it != environment_.end();)
+      it = it->first.is(Op::Range) ? environment_.erase(it) : std::next(it);
     for (size_t i = 0; i < row.size(); ++i) environment_[define.src(i + 1)] = row[i];
     const double v = at(define.src(0));
     environment_ = outer;

@@ -3,8 +3,8 @@
 //   2 q projection        6 v projection + write    10 output projection + residual
 //   3 k projection        7 q·Kᵀ·scale (+ mask)     11 rmsnorm
 //   4 q·rope              8 softmax                 12 silu(gate)   13 up · gate   14 down + residual
-// The rotation reads each projected element at two places, so a projection cannot take it in without being computed twice; and the
-// scores would repeat it for every key. A model that projects q, k and v by one matrix has 13.
+// The rotation reads each projected element at two places, so a projection cannot take it in without being computed twice;
+// and the scores would repeat it for every key. A model that projects q, k and v by one matrix has 13.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -31,10 +31,12 @@ Tensor rotated(const Tensor& x, const Tensor& cosines, const Tensor& sines) {
 Tensor layer(const Tensor& x, const Dim& pos, const Dim& count, const Tensor& cos_table, const Tensor& sin_table) {
   const Dim end = pos.uop() + count.uop();
   const Tensor cosines = cos_table.slice(0, pos, end).reshape({count, 1, kHead / 2, 1});
-  const Tensor sines = sin_table.slice(0, pos, end).reshape({count, 1, kHead / 2, 1}) * (Tensor::arange(2).cast(dt::f32) * 2 - 1);
+  const Tensor sines =
+      sin_table.slice(0, pos, end).reshape({count, 1, kHead / 2, 1}) * (Tensor::arange(2).cast(dt::f32) * 2 - 1);
   const Tensor h = x.rmsnorm(weight({kDim}), 1e-5);
   Tensor q = rotated(h.matmul(weight({kHeads * kHead, kDim}).transpose()).reshape({count, kHeads, kHead}), cosines, sines);
-  const Tensor k = rotated(h.matmul(weight({kKvHeads * kHead, kDim}).transpose()).reshape({count, kKvHeads, kHead}), cosines, sines);
+  const Tensor k =
+      rotated(h.matmul(weight({kKvHeads * kHead, kDim}).transpose()).reshape({count, kKvHeads, kHead}), cosines, sines);
   const Tensor v = h.matmul(weight({kKvHeads * kHead, kDim}).transpose()).reshape({count, kKvHeads, kHead});
   auto appended = [&](const Tensor& t) {
     const Tensor whole = weight({kKvHeads, kRows, kHead}).slice(1, pos, end).assign(t.permute({1, 0, 2}));
@@ -42,7 +44,8 @@ Tensor layer(const Tensor& x, const Dim& pos, const Dim& count, const Tensor& co
   };
   q = q.reshape({count, kKvHeads, kHeads / kKvHeads, kHead}).permute({1, 2, 0, 3});
   const Tensor seen = Tensor::attention(q, appended(k), appended(v), {}, 0.5);
-  const Tensor y = x + seen.permute({2, 0, 1, 3}).reshape({count, kHeads * kHead}).matmul(weight({kDim, kHeads * kHead}).transpose());
+  const Tensor y =
+      x + seen.permute({2, 0, 1, 3}).reshape({count, kHeads * kHead}).matmul(weight({kDim, kHeads * kHead}).transpose());
   const Tensor g = y.rmsnorm(weight({kDim}), 1e-5);
   const Tensor gate = g.matmul(weight({kFfn, kDim}).transpose()).silu(), up = g.matmul(weight({kFfn, kDim}).transpose());
   return y + (gate * up).matmul(weight({kDim, kFfn}).transpose());

@@ -32,7 +32,8 @@ TEST_CASE("two that live at the same step never overlap; offsets are aligned; ra
       REQUIRE(layout.offsets[i] + lives[i].bytes <= layout.bytes);
       for (size_t j = 0; j < i; ++j) {
         if (!together(lives[i], lives[j])) continue;
-        const bool apart = layout.offsets[i] + lives[i].bytes <= layout.offsets[j] || layout.offsets[j] + lives[j].bytes <= layout.offsets[i];
+        const bool apart = layout.offsets[i] + lives[i].bytes <= layout.offsets[j] ||
+                           layout.offsets[j] + lives[j].bytes <= layout.offsets[i];
         REQUIRE(apart);
       }
     }

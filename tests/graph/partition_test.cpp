@@ -22,7 +22,9 @@ struct Planned {
   size_t count() const { return plan.kernels.size(); }
   const UOp& kernel(size_t i) const { return plan.kernels.at(i).ast; }
   std::string name(size_t i) const { return kernel(i).arg_as<std::string>(); }
-  std::string check(const test::KernelEvaluator::Bindings& variables = {}) const { return difference(roots, plan, variables, 7); }
+  std::string check(const test::KernelEvaluator::Bindings& variables = {}) const {
+    return difference(roots, plan, variables, 7);
+  }
 };
 Planned planned(const std::vector<Tensor>& tensors) {
   Planned p;

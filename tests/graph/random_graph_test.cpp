@@ -1,5 +1,5 @@
-// Random graphs of reductions, products, norms, views and writes, several roots, values used many times: the plan equals the node
-// by node evaluation, every kernel verifies, and planning the same graph again gives the same kernels.
+// Random graphs of reductions, products, norms, views and writes, several roots, values used many times: the plan equals the
+// node by node evaluation, every kernel verifies, and planning the same graph again gives the same kernels.
 #include <doctest/doctest.h>
 
 #include "src/graph/partition.h"

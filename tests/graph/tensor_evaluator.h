@@ -39,7 +39,8 @@ class TensorEvaluator {
     if (is_new) {
       it->second.resize(count(sizes(buffer)));
       for (double& v : it->second)
-        v = buffer.dtype().is_float() ? std::uniform_real_distribution<>(-1, 1)(random_) : static_cast<double>(random_() % 4);
+        v = buffer.dtype().is_float() ? std::uniform_real_distribution<>(-1, 1)(random_)
+                                      : static_cast<double>(random_() % 4);
     }
     return it->second;
   }
@@ -153,11 +154,16 @@ class TensorEvaluator {
     Values result;
     for (const Values& g : groups) {
       const auto largest = std::max_element(g.begin(), g.end());
-      if (reducer == "sum") result.push_back(std::accumulate(g.begin(), g.end(), 0.0));
-      else if (reducer == "max") result.push_back(*largest);
-      else if (reducer == "min") result.push_back(*std::min_element(g.begin(), g.end()));
-      else if (reducer == "argmax") result.push_back(which == 0 ? *largest : static_cast<double>(largest - g.begin()));
-      else throw InternalError("tensor evaluator: reducer " + reducer);
+      if (reducer == "sum")
+        result.push_back(std::accumulate(g.begin(), g.end(), 0.0));
+      else if (reducer == "max")
+        result.push_back(*largest);
+      else if (reducer == "min")
+        result.push_back(*std::min_element(g.begin(), g.end()));
+      else if (reducer == "argmax")
+        result.push_back(which == 0 ? *largest : static_cast<double>(largest - g.begin()));
+      else
+        throw InternalError("tensor evaluator: reducer " + reducer);
     }
     return result;
   }
@@ -167,8 +173,10 @@ class TensorEvaluator {
   std::unordered_map<UOp, Values> memory_, known_;
 };
 
-/// Runs the plan's kernels and compares each root with the node by node evaluation; the message says where they differ first.
-inline std::string difference(const UOps& roots, const Plan& plan, const KernelEvaluator::Bindings& variables, uint32_t seed) {
+/// Runs the plan's kernels and compares each root with the node by node evaluation; the message says where they differ
+/// first.
+inline std::string difference(const UOps& roots, const Plan& plan, const KernelEvaluator::Bindings& variables,
+                              uint32_t seed) {
   TensorEvaluator evaluator(variables, seed);
   std::vector<Values> expected;
   for (const UOp& root : roots) expected.push_back(evaluator.evaluate(root));
@@ -183,8 +191,8 @@ inline std::string difference(const UOps& roots, const Plan& plan, const KernelE
     if (got.size() != expected[r].size()) return "root " + std::to_string(r) + ": wrong number of elements";
     for (size_t i = 0; i < got.size(); ++i)
       if (!(std::abs(got[i] - expected[r][i]) <= 1e-9 * (1 + std::abs(expected[r][i]))) && got[i] != expected[r][i])
-        return "root " + std::to_string(r) + " element " + std::to_string(i) + ": " + std::to_string(got[i]) + " instead of " +
-               std::to_string(expected[r][i]);
+        return "root " + std::to_string(r) + " element " + std::to_string(i) + ": " + std::to_string(got[i]) +
+               " instead of " + std::to_string(expected[r][i]);
   }
   return "";
 }
