@@ -72,6 +72,8 @@ std::vector<Job> jobs(const ModelSource& source) {
   for (int64_t t = c.chunk; t >= std::min(kLeastTokens, c.chunk) && t >= 2; t /= 2) {
     add(prefill_kernels(c, w, 0, t), "prefill", t == c.chunk ? kFullChunks : kPartChunks);
   }
+  // A long prompt's later chunks look back further.
+  for (int64_t p = c.chunk; p + c.chunk <= c.context; p *= 2) add(prefill_kernels(c, w, p, c.chunk), "prefill", kPartChunks);
   double total = 0;
   for (Job& j : out) total += j.share = j.steps * estimated_ms(j.work, j.kernel.count);
   for (Job& j : out) j.share /= total;
@@ -100,7 +102,7 @@ class TuneRun {
   int run() {
     Interrupt interrupt;
     for (const Job& j : jobs_) left_ += weight(j);
-    for (size_t i = 0; i < jobs_.size() && !stopped(); i++) one(i);
+    for (size_t i = 0; i < jobs_.size() && !Interrupt::requested(); i++) one(i);
     summary();
     return Interrupt::requested() ? 130 : 0;
   }
@@ -110,7 +112,7 @@ class TuneRun {
   static double weight(const Job& j) { return std::sqrt(j.share); }
   double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   double budget_left() const { return options_.budget_seconds - elapsed(); }
-  bool stopped() const { return Interrupt::requested() || (options_.budget_seconds > 0 && budget_left() <= 0); }
+  bool out_of_time() const { return options_.budget_seconds > 0 && budget_left() <= 0; }
 
   void one(size_t i) {
     const Job& j = jobs_[i];
@@ -125,6 +127,7 @@ class TuneRun {
       left_ -= weight(j);
       return;
     }
+    if (out_of_time()) return;  // but winners further down the list are still told
     TuneOptions options;
     options.beam = options_.beam;
     // At least a second: less would measure the default and little else.

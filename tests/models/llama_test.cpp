@@ -11,6 +11,7 @@
 #include "models/random.h"
 #include "tests/models/errors.h"
 #include "tests/models/naive_llama.h"
+#include "tests/models/private_store.h"
 #include "tests/models/small_llama.h"
 
 namespace pg {

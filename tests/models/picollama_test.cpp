@@ -8,6 +8,7 @@
 #include "models/generate.h"
 #include "models/gguf.h"
 #include "models/llama.h"
+#include "tests/models/private_store.h"
 
 // The shipped checkpoint against goldens that other programs made (models/data/make_goldens.py): sentencepiece's ids,
 // transformers' logits and greedy continuations.
