@@ -124,12 +124,12 @@ class Tensor {
   Tensor matmul(const Tensor&) const;
   /// Rows of this [n, ..] by int ids [..i] → [..i, ..].
   Tensor gather(const Tensor& ids) const;
-  /// softmax(q·kᵀ·scale + mask)·v: q [.., T, d], k, v [.., S, d]; mask (optional) broadcasts to [.., T, S] and is added.
-  /// Scale 0: 1/√d.
+  /// softmax(q·kᵀ·scale + mask)·v: q [.., T, d], k, v [.., S, d]; an optional mask broadcasts to [.., T, S]
+  /// and is added. Scale 0: 1/√d.
   static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0);
 
-  /// Writes `value` into this view of a realised tensor; the whole tensor afterwards. `cache.slice(1, pos, pos+T).assign(k)`.
-  /// Reads through the result see the new values.
+  /// Writes `value` into this view of a realised tensor; the whole tensor afterwards:
+  /// `cache.slice(1, pos, pos+T).assign(k)`. Reads through the result see the new values.
   Tensor assign(const Tensor& value) const;
 
   // ---- leaving laziness: realises, throws if Variables are unbound ----
