@@ -190,7 +190,7 @@ class Opener {
   UOp open_result(Nest& n, const Scope& scope) {
     const UOp& value = n.d->value;
     const bool identity = value == n.d->reduce && n.d->bodies.size() == 1 && n.d->store;
-    n.in_output = identity && n.d->bodies[0].dtype() == n.d->store.src(0).dtype() &&
+    n.in_output = identity && n.d->store.src().size() == 2 && n.d->bodies[0].dtype() == n.d->store.src(0).dtype() &&
                   !depends_on(value, n.d->store.src(0).src(0));
     if (n.in_output) return {};
     UOps declared;
@@ -269,7 +269,15 @@ class Opener {
     UOps axes = n.d->ranges;
     axes.insert(axes.end(), n.d->reduce_ranges.begin(), n.d->reduce_ranges.end());
     for (size_t s = 0; s < next.size(); ++s) stores.push_back(store(accumulator(n, s), next[s], scope.gate(axes)));
-    return store_all(stores);
+    return repeated(n, store_all(stores));
+  }
+  /// An update that an unrolled range does not occur in (a sum of a constant) would be expanded once: it stands there for
+  /// each of its trips.
+  UOp repeated(const Nest& n, const UOp& statement) const {
+    UOps copies{statement};
+    for (const UOp& r : n.registers)
+      if (kind_of(r) == Kind::Unroll && reduces(n, r) && !depends_on(statement, r)) copies.resize(copies.size() * *const_int(r.src(0)), statement);
+    return block(copies);
   }
 
   /// What the reduction's node and its projections stand for once the loops are done: widened accumulators merged.

@@ -102,12 +102,14 @@ PrivateTile make_tile(const char* name, int64_t number, DType dtype, const UOps&
     tile.base.push_back(scope.base(c));
   }
   if (extents.empty()) extents.push_back(iconst(1));  // a single value
+  if (extents.empty()) extents.push_back(iconst(1));  // of a scalar
   tile.memory = UOp(Op::Memory, dtype, ParamArg{number, name}, extents);
   return tile;
 }
 UOp PrivateTile::at(const UOps& positions) const {
   UOps indices;
   for (size_t i = 0; i < positions.size(); ++i) indices.push_back(simplify(positions[i] - base[i]));
+  if (indices.empty()) indices.push_back(iconst(0));
   if (indices.empty()) indices.push_back(iconst(0));
   return index(memory, indices);
 }
