@@ -1,5 +1,5 @@
 #pragma once
-// A llama: the forward pass written with Tensor, captured twice — prefill (a chunk of the prompt at a time) and decode (one
+// A llama: the forward pass written with Tensor, captured twice — prefill (a chunk of the prompt) and decode (one token) —
 // token) — and replayed with other positions. All shapes are symbolic in `pos` (and `T`), so every token runs the same
 // kernels.
 #include <cstdint>
