@@ -88,7 +88,7 @@ std::unique_ptr<Peer> usable_or_null(void* handle, int threads, std::string& why
 
 std::unique_ptr<Peer> load_peer(const std::string& name, int threads, std::string& why) {
   if (name == "openblas") {
-    if (const char* core = openblas_core_type()) setenv("OPENBLAS_CORETYPE", core, 0);
+    if (const char* core = openblas_core_type()) setenv("OPENBLAS_CORETYPE", core, 1);  // also over what a login script set
     void* handle = open_first({"libopenblas.so.0", "/usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0", "libopenblas.so"}, why);
     return handle ? usable_or_null<OpenBlas>(handle, threads, why) : nullptr;
   }

@@ -12,6 +12,7 @@
 #include "src/cli/bench_gemm.h"
 #include "src/cli/bench_lower.h"
 #include "src/cli/db.h"
+#include "src/cli/demo.h"
 #include "src/cli/devices.h"
 #include "src/cli/duration.h"
 #include "src/cli/exit_status.h"
@@ -157,6 +158,7 @@ int run(int argc, char** argv) {
   llama.add_to(app, chosen);
   bench.add_to(app, chosen);
   db.add_to(app, chosen);
+  command(app, chosen, "demo", "the main job, in two minutes", [&] { return demo_command(!shared.db.empty(), std::cout); });
   command(app, chosen, "devices", "what can run kernels here", [] {
     print_devices(std::cout);
     return 0;

@@ -1,0 +1,193 @@
+#include "src/cli/demo.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <sstream>
+
+#include "models/generate.h"
+#include "runtime/config.h"
+#include "runtime/process.h"
+#include "search/tune.h"
+#include "src/cli/bench_gemm.h"
+#include "src/cli/duration.h"
+#include "src/cli/exit_status.h"
+#include "src/cli/interrupt.h"
+#include "src/cli/model_file.h"
+#include "src/cli/tune_llama.h"
+
+namespace pg {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kPrompt = "This program is distributed in the hope";
+constexpr int64_t kTokens = 64, kTimedTokens = 192;
+constexpr int kRounds = 9;
+constexpr double kLlamaBudget = 30, kMatmulBudget = 60;   // seconds of search
+constexpr int kLlamaBeam = 2, kMatmulBeam = 4;
+constexpr const char* kShape = "1024x1024x1024";
+
+void set_search(int beam, double budget) {
+  Config c = config();
+  c.beam = beam;
+  c.budget = budget;
+  set_config(c);
+}
+
+/// A database in which nothing was searched before.
+void use_fresh_database() {
+  Config c = config();
+  c.db = (fs::path(c.db).parent_path() / "demo.db").string();
+  for (const char* part : {"", "-wal", "-shm"}) fs::remove(c.db + part);
+  set_config(c);
+}
+
+double median(std::vector<double> v) {
+  std::nth_element(v.begin(), v.begin() + static_cast<long>(v.size() / 2), v.end());
+  return v[v.size() / 2];
+}
+
+class Demo {
+ public:
+  explicit Demo(std::ostream& out) : out_(out), model_(open_model({})), tokenizer_(Tokenizer::from(*model_.file)) {}
+
+  int run() {
+    const Interrupt interrupt;
+    if (text_before_and_after() && matmul() && replay()) {
+      where_next();
+      return 0;
+    }
+    out_ << "\ninterrupted; what was measured is kept in " << config().db << "\n";
+    return kInterrupted;
+  }
+
+ private:
+  void title(const std::string& text) { out_ << "\n== " << text << std::endl; }
+  void shell(const std::string& command) { out_ << "$ picograd " << command << std::endl; }
+
+  Llama load() { return Llama(model_.config, LlamaWeights::from(*model_.file, model_.config)); }
+
+  void write(Llama& llama) {
+    shell(fmt::format("llama -p \"{}\" -n {} --temp 0", kPrompt, kTokens));
+    out_ << "  " << kPrompt;
+    GenerateOptions options{.tokens = kTokens, .sampler = {.temperature = 0}};
+    generate(llama, tokenizer_, kPrompt, options, [&](std::string_view piece) {
+      out_ << piece << std::flush;
+      return true;
+    });
+    out_ << std::endl;
+  }
+  double tokens_per_second(Llama& llama) {
+    llama.reset();
+    const GenerateOptions options{.tokens = kTimedTokens, .sampler = {.temperature = 0}, .ignore_end = true};
+    return generate(llama, tokenizer_, kPrompt, options, [](std::string_view) { return true; }).generated_per_second();
+  }
+
+  bool text_before_and_after() {
+    title("A llama writes, its kernels under default schedules: " + model_.what);
+    set_search(0, 0);
+    Llama before = load();
+    write(before);
+    tokens_per_second(before);   // meets every bucket of the position while there is nothing but defaults
+    out_ << fmt::format("  {:.0f} tok/s\n", tokens_per_second(before));
+
+    title(fmt::format("Beam search over the llama's kernels, {}", duration_text(kLlamaBudget)));
+    shell(fmt::format("tune llama --beam {} --budget {:.0f}s", kLlamaBeam, kLlamaBudget));
+    if (tune_llama_command({.budget_seconds = kLlamaBudget, .beam = kLlamaBeam}, out_) != 0 || Interrupt::requested()) return false;
+
+    title("The same text from the kernels that won");
+    Llama after = load();
+    write(after);
+    tokens_per_second(after);
+    std::vector<double> slow, fast;   // in turns: a busy neighbour slows both
+    for (int i = 0; i < kRounds; ++i) {
+      slow.push_back(tokens_per_second(before));
+      fast.push_back(tokens_per_second(after));
+    }
+    out_ << fmt::format("  {:.0f} tok/s before, {:.0f} tok/s after tuning ({:.2f} x), timed in turns\n", median(slow), median(fast), median(fast) / median(slow));
+    return !Interrupt::requested();
+  }
+
+  json bench(BenchGemmOptions options) {
+    options.shapes = {kShape};
+    options.json = true;
+    std::ostringstream line;
+    bench_gemm_command(options, line);
+    return json::parse(line.str());
+  }
+  void row(const std::string& name, const json& result, const std::string& note) {
+    out_ << fmt::format("  {:<12} {:>10.2f} ms {:>8.1f} GFLOP/s   {}", name, result["median_ms"].get<double>(), result["gflops"].get<double>(), note) << std::endl;
+  }
+
+  bool matmul() {
+    title(fmt::format("A {} matmul: from a plain loop nest to a searched kernel", kShape));
+    shell("--beam 4 bench gemm --vs openblas");
+    set_search(0, 0);
+    row("unscheduled", bench({.fixed = true, .rounds = 1})["ours"], "three loops as written");
+    if (Interrupt::requested()) return false;
+    const json heuristic = bench({});
+    row("heuristic", heuristic["ours"], heuristic["ours"]["schedule"]);
+    set_search(kMatmulBeam, kMatmulBudget);
+    const json beam = bench({.peers = {"openblas"}});
+    set_search(0, 0);
+    row("beam", beam["ours"], beam["ours"]["schedule"]);
+    for (const auto& [name, peer] : beam["peers"].items()) row(name, peer, peer["version"]);
+    if (beam["peers"].empty()) out_ << "  (no OpenBLAS here to compare with: apt-get install libopenblas0-pthread)\n";
+    const json& search = beam["search"];
+    out_ << fmt::format("  the search: {} candidates, {} compiled, {} measured, {}\n", search["candidates"].get<int>(), search["compiled"].get<int>(),
+                        search["measured"].get<int>(), duration_text(search["seconds"]));
+    finished_ = search["seconds"] < kMatmulBudget;
+    return !Interrupt::requested();
+  }
+
+  /// Another process, the same database.
+  bool replay() {
+    title("A second process with the same database replays the winner");
+    // A search that the budget ended would be taken up again by --beam.
+    std::vector<std::string> arguments = {"--db", config().db, "--beam", std::to_string(finished_ ? kMatmulBeam : 0)};
+    if (config().threads > 0) arguments.insert(arguments.end(), {"--threads", std::to_string(config().threads)});
+    arguments.insert(arguments.end(), {"bench", "gemm", "--json"});
+    shell(fmt::format("{}", fmt::join(arguments, " ")));
+    arguments.insert(arguments.begin(), fs::read_symlink("/proc/self/exe").string());
+    const auto result = run_process(arguments);
+    if (!result || result->status != 0) throw InternalError("the second process failed: " + (result ? result->err : "it could not be started"));
+    const json line = json::parse(result->out);
+    row("replayed", line["ours"], line["ours"]["schedule"]);
+    const json& search = line["search"];
+    out_ << fmt::format("  {} candidates, {} measurements\n", search["candidates"].get<int>(), search["measured"].get<int>());
+    return true;
+  }
+
+  void where_next() {
+    title("Where to go next");
+    out_ << "  picograd llama -p \"Everyone is permitted to copy\" -n 100        another text\n"
+            "  picograd llama -m FILE.gguf -p \"..\"                             your own llama (GGUF, F16 or F32)\n"
+            "  picograd tune llama --config tinyllama-1.1b --budget 10m        the kernels of a larger one\n"
+            "  DEBUG=4 picograd bench gemm --shapes 64x64x64                   the C that runs; DEBUG=6 shows every rewrite on the way\n"
+            "  picograd --db "
+         << config().db << " db list      what was found\n"
+         << "  README.md follows one matmul through the code in ten steps\n";
+  }
+
+  std::ostream& out_;
+  ModelSource model_;
+  Tokenizer tokenizer_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+int demo_command(bool keep_database, std::ostream& out) {
+  if (!keep_database) use_fresh_database();
+  out << "picograd demo: takes two minutes; the winners go to " << config().db << std::endl;
+  return Demo(out).run();
+}
+
+}  // namespace pg
