@@ -153,13 +153,13 @@ class TuneRun {
   }
 
   void summary() const {
-    auto line = [&](const char* what, const Sum& s) {
-      if (s.after > 0)
-        out_ << fmt::format("{:<8} {:10.2f} -> {:10.2f} ms of kernel time, {:.2f} x as fast\n", what, s.before, s.after,
-                            s.before / s.after);
+    const auto line = [&](const char* what, const Sum& s, double steps) {
+      if (s.after <= 0) return;
+      out_ << fmt::format("{:<28} {:9.3f} -> {:9.3f} ms, {:.2f} x as fast\n", what, s.before / steps, s.after / steps,
+                          s.before / s.after);
     };
-    line("decode", decode_);
-    line("prefill", prefill_);
+    line("these kernels, a token", decode_, kDecodeSteps);
+    line("these kernels, the prompts", prefill_, 1);
     out_ << fmt::format("{} of {} kernels in {}", done_, jobs_.size(), clock(elapsed()));
     if (done_ < jobs_.size()) out_ << "; the same command goes on with the rest";
     out_ << std::endl;
