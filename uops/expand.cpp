@@ -3,6 +3,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "uops/legalize.h"
 #include "uops/passes.h"
 #include "uops/reducers.h"
 #include "uops/scope.h"
@@ -235,29 +236,34 @@ UOps register_ranges(const UOp& statement) {
   return found;
 }
 
-UOp expand(const UOp& statement) {
+/// `repeats`: ranges whose trips repeat the statement, whether they occur in it or not.
+UOp expand(const UOp& statement, const UOps& repeats, const Target& target) {
   UOps ranges = register_ranges(statement);
+  for (const UOp& r : repeats)
+    if (std::find(ranges.begin(), ranges.end(), r) == ranges.end()) ranges.push_back(r);
   UOp vec;
   std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (vec = r, true); });
   // Reduce ranges outermost (a run of updates of the whole block), then the most numerous output axis: compilers keep our
   // order, and the operands of the inner axes stay live.
-  const UOp& target = (statement.is(Op::StoreAll) ? statement.src(0) : statement).src(0);
+  const UOp& place = (statement.is(Op::StoreAll) ? statement.src(0) : statement).src(0);
   std::map<std::string, int64_t> instances;
   for (const UOp& r : ranges) instances.emplace(axis_of(r), 1).first->second *= *const_int(r.src(0));
   std::stable_sort(ranges.begin(), ranges.end(), [&](const UOp& a, const UOp& b) {
-    const bool out_a = depends_on(target, a), out_b = depends_on(target, b);
+    const bool out_a = depends_on(place, a), out_b = depends_on(place, b);
     if (out_a != out_b) return out_b;
     if (axis_of(a) == axis_of(b)) return a.arg_as<RangeArg>().tile > b.arg_as<RangeArg>().tile;
     const int64_t x = instances.at(axis_of(a)), y = instances.at(axis_of(b));
     return x != y ? x > y : axis_of(a) < axis_of(b);
   });
+  // A merge combines states anew, with ops that are not legal yet (the online softmax: exp).
+  const bool merges = !collect(statement, [](const UOp& u) { return u.is(Op::Reduce); }).empty();
   UOps out;
   Addresses addresses;
   std::vector<int64_t> at(ranges.size(), 0);
   for (bool more = true; more;) {
     Substitution numbers;
     for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-    if (UOp s = Instance(addresses, numbers, vec).statement(statement)) out.push_back(s);
+    if (UOp s = Instance(addresses, numbers, vec).statement(statement)) out.push_back(merges ? ops_legalized(s, target) : s);
     more = false;
     for (size_t i = ranges.size(); i-- > 0 && !more;) {
       more = ++at[i] < *const_int(ranges[i].src(0));
@@ -267,21 +273,27 @@ UOp expand(const UOp& statement) {
   return block(out);
 }
 
-UOp expand_tree(const UOp& u) {
+UOp expand_tree(const UOp& u, UOps repeats, const Target& target) {
   switch (u.op()) {
-    case Op::Store: case Op::StoreAll: return expand(u);
+    case Op::Store: case Op::StoreAll: return expand(u, repeats, target);
     case Op::Block: {
       UOps out;
-      for (const UOp& s : u.src()) out.push_back(expand_tree(s));
+      for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, target));
       return block(out);
     }
-    case Op::For: case Op::If: return u.with_src(UOps{u.src(0), expand_tree(u.src(1))});
+    case Op::For:
+      if (is_register(kind_of(u.src(0)))) {
+        repeats.push_back(u.src(0));
+        return expand_tree(u.src(1), std::move(repeats), target);
+      }
+      [[fallthrough]];
+    case Op::If: return u.with_src(UOps{u.src(0), expand_tree(u.src(1), repeats, target)});
     default: return u;
   }
 }
 
 }  // namespace
 
-UOp registers_expanded(const UOp& tree, const Target&) { return expand_tree(tree); }
+UOp registers_expanded(const UOp& tree, const Target& target) { return expand_tree(tree, {}, target); }
 
 }  // namespace pg

@@ -42,6 +42,9 @@ UOp node_legalized(const UOp& u) {
 }
 }  // namespace
 
-UOp ops_legalized(const UOp& root, const Target&) { return transform(root, node_legalized); }
+UOp ops_legalized(const UOp& root, const Target& target) {
+  // The interpreter knows exp and its like themselves; in double precision that is the better reference.
+  return target.isa == "ref" ? root : transform(root, node_legalized);
+}
 
 }  // namespace pg

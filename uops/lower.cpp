@@ -24,8 +24,6 @@ UOp lower(const UOp& scheduled, const Target& target, const PassObserver& observ
   verify(scheduled, Stage::Scheduled, "scheduled");
   UOp u = scheduled;
   for (const Pass& pass : kPasses) {
-    // The interpreter knows exp and its like themselves; in double precision that is the better reference.
-    if (pass.run == ops_legalized && target.isa == "ref") continue;
     u = with_context("lowering " + name + ", pass " + pass.name, [&] {
       UOp after = pass.run(u, target);
       verify(after, pass.after, pass.name);

@@ -269,15 +269,11 @@ class Opener {
     UOps axes = n.d->ranges;
     axes.insert(axes.end(), n.d->reduce_ranges.begin(), n.d->reduce_ranges.end());
     for (size_t s = 0; s < next.size(); ++s) stores.push_back(store(accumulator(n, s), next[s], scope.gate(axes)));
-    return repeated(n, store_all(stores));
-  }
-  /// An update that an unrolled range does not occur in (a sum of a constant) would be expanded once: it stands there for
-  /// each of its trips.
-  UOp repeated(const Nest& n, const UOp& statement) const {
-    UOps copies{statement};
+    // A range that does not occur in the update (a sum of a constant) repeats it all the same.
+    UOp statement = store_all(stores);
     for (const UOp& r : n.registers)
-      if (kind_of(r) == Kind::Unroll && reduces(n, r) && !depends_on(statement, r)) copies.resize(copies.size() * *const_int(r.src(0)), statement);
-    return block(copies);
+      if (kind_of(r) == Kind::Unroll && reduces(n, r)) statement = UOp(Op::For, dt::kVoid, {}, {r, statement});
+    return statement;
   }
 
   /// What the reduction's node and its projections stand for once the loops are done: widened accumulators merged.
@@ -382,7 +378,7 @@ class Opener {
     if (scope.gates.empty()) return value;
     return transform(value, [&](const UOp& u) -> UOp {
       if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) return {};
-      UOp gate = scope.gate(free_ranges(UOp(Op::Block, dt::kVoid, {}, u.src(0).src().subspan(1))));
+      UOp gate = scope.gate(free_ranges(u));  // ranges of its own gate too: padding may tell lanes apart that the index does not
       if (!gate) return {};
       if (u.src().size() == 2) gate = alu(Op::And, u.src(1), gate);
       return load(u.src(0), gate);

@@ -7,8 +7,8 @@ namespace pg {
 
 /// Scheduled kernel → a tree of Block / For / If / Store / StoreAll / Memory. Loops are opened in schedule order, ragged axes are
 /// peeled, Reduces become accumulators, definitions stand where they are computed.
-/// Post: no Define; Reduce only over register ranges (merges); every Loop and Grid range has a For; unroll, upcast and vec
-/// ranges are still free in the statements.
+/// Post: no Define; Reduce only over register ranges (merges); every Loop and Grid range has a For, and so have the unroll
+/// ranges of reductions; other register ranges (unroll, upcast, vec) are still free in the statements.
 UOp nests_opened(const UOp& scheduled, const Target&);
 
 /// Post: float a*b + c is one Fma. What the source rounds once, every device rounds once.

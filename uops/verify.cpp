@@ -177,7 +177,8 @@ class Verifier {
         if (s.src().size() != 2) fail(s, "the body is missing");
         if (s.is(Op::For)) {
           check_open(s.src(0).src(0), s, open);
-          if (is_register(s.src(0))) fail(s, "a For over a register range");
+          if (is_register(s.src(0)) && !(stage_ == Stage::Nests && s.src(0).arg_as<RangeArg>().kind == Kind::Unroll))
+            fail(s, "a For over a register range");
           return statement(s.src(1), open | bit(s.src(0)));
         }
         check_open(s.src(0), s, open);

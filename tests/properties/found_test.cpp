@@ -17,6 +17,27 @@ TEST_CASE("a sum of a constant adds it in every unrolled trip") {
   CHECK(unscheduled.check("tile(k,4,vec)") == "");
 }
 
+TEST_CASE("an index that folds away leaves its unrolled trips in place") {
+  KernelWriter w;
+  const UOp k = w.axis("k", 4), out = w.param("out", dt::f32, {1});
+  const UOp x = load(at(w.param("x", dt::f32, {4}), {k}), alu(Op::Lt, k + iconst(1), k));  // a gate that is never true
+  const UOp one = alu(Op::Exp, x);
+  const Equivalence unscheduled({w.output("ones", at(out, {iconst(0)}), w.reduce("sum", one, {k}), {})});
+  CHECK(unscheduled.check("tile(k,2,unroll)") == "");
+  CHECK(unscheduled.check("tile(k,4,unroll)") == "");
+}
+
+TEST_CASE("a merge of online softmax states is legal code") {
+  KernelWriter w;
+  const UOp j = w.axis("j", 20), out = w.param("out", dt::f32, {1}), x = read(w.param("x", dt::f32, {20}), {j});
+  const UOp o = w.reduce("online_softmax", UOps{x, constant(dt::f32, 1.0), x}, {j});
+  const UOp kernel = w.output("softmax", at(out, {iconst(0)}), alu(Op::Div, w.project(o, 2), w.project(o, 1)), {});
+  for (const char* opts : {"tile(j,4,upcast)", "tile(j,4,vec)", "tile(j,8,upcast) tile(j,4,vec)"}) {
+    const UOp linear = lower(Schedule(kernel).apply(parse_opts(opts))->scheduled(), Target{});
+    CHECK(collect(linear, [](const UOp& u) { return u.is(Op::Exp); }).empty());
+  }
+}
+
 TEST_CASE("a definition without axes is a scalar") {
   KernelWriter w;
   const UOp i = w.axis("i", 10), out = w.param("out", dt::f32, {10}), x = read(w.param("x", dt::f32, {10}), {i});

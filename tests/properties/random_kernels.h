@@ -73,7 +73,7 @@ class KernelGenerator {
       in_place_ = true;
       value = value + cast(load(place_), value.dtype());
     }
-    return w_.output(name_, place_, cast(value, place_.dtype()), axes_, gate_);
+    return w_.output(name_, place_, RandomValues::converted(value, place_.dtype()), axes_, gate_);
   }
   /// Nothing, a bias, an activation, another input.
   UOp epilogue(UOp value) {
