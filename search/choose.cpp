@@ -29,6 +29,7 @@ Store* default_store() {
     try {
       store = Store::open(config().db, OpenMode::ReadWrite);
     } catch (const UserError& e) {
+      if (config().beam > 0) throw;  // a search has to keep what it finds
       std::cerr << "picograd: " << e.what() << "\n  going on without a schedule database: default schedules only\n";
     }
   });

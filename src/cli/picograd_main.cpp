@@ -85,7 +85,10 @@ struct LlamaCommands {
 
     CLI::App& tune = *app.add_subcommand("tune", "search schedules")->require_subcommand(1);
     CLI::App& t = command(tune, chosen, "llama", "for every kernel of a llama", [this] {
-      if (config().beam > 0) tuning.beam = config().beam;
+      Config c = config();
+      if (c.beam > 0) tuning.beam = c.beam;
+      c.beam = tuning.beam;
+      set_config(c);
       tuning.budget_seconds = config().budget;
       return tune_llama_command(tuning, std::cout);
     });
