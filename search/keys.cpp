@@ -27,24 +27,29 @@ const std::string& cached_id(const UOp& kernel) {
 }
 }  // namespace
 
-std::string bucket(const Bindings64& bindings) {
-  std::map<std::string, int64_t> by_name;
-  for (const VariableBinding& b : bindings) {
-    int64_t up = 1;
-    while (up < b.value) up *= 2;
-    by_name[b.name] = up;
-  }
+UOps sizing_variables(const UOp& kernel) {
+  UOps extents;
+  for (const Axis& a : axes(kernel)) extents.push_back(a.extent);
+  return extents.empty() ? UOps{} : variables_of(UOp(Op::Block, dt::kVoid, {}, extents));
+}
+
+std::string bucket(std::span<const UOp> variables, const Bindings64& bindings) {
   std::string s;
-  for (const auto& [name, value] : by_name) s += (s.empty() ? "" : ",") + name + "=" + std::to_string(value);
+  for (const UOp& v : variables) {
+    const std::string& name = v.arg_as<VariableArg>().name;
+    for (const VariableBinding& b : bindings) {
+      if (b.name != name) continue;
+      int64_t up = 1;
+      while (up < b.value) up *= 2;
+      s += (s.empty() ? "" : ",") + name + "=" + std::to_string(up);
+    }
+  }
   return s;
 }
 
 WinnerKey winner_key(const UOp& kernel, const Bindings64& bindings, const Device& device) {
-  Bindings64 used;  // a kernel's bucket is made of its own Variables
-  for (const UOp& v : variables_of(kernel))
-    for (const VariableBinding& b : bindings)
-      if (b.name == v.arg_as<VariableArg>().name) used.push_back(b);
-  return {cached_id(kernel), device.info().id, device.toolchain().id, device.target().cores, "fp32", bucket(used)};
+  return {cached_id(kernel), device.info().id, device.toolchain().id, device.target().cores, "fp32",
+          bucket(sizing_variables(kernel), bindings)};
 }
 
 std::string template_hash(const UOp& kernel) {

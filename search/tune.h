@@ -59,9 +59,11 @@ struct Chosen {
 /// From the store when there is a winner for the bindings' bucket; else, with config().beam > 0, by `tune`; else the heuristic.
 Chosen best_schedule(const UOp& kernel, const Bindings64&, Device&);
 
-/// The store at config().db, opened on first use; null when it cannot be opened (warned once).
+/// The store at config().db, opened on first use; null when it cannot be opened (warned once; UserError when config().beam > 0).
 Store* default_store();
-/// "pos=512,T=64": each Variable's value rounded up to a power of two, by name.
-std::string bucket(const Bindings64&);
+/// The Variables in the extents of a kernel's axes, by name. One that only moves an address changes no time.
+UOps sizing_variables(const UOp& kernel);
+/// "T=64,pos=512": the values of these Variables, each rounded up to a power of two.
+std::string bucket(std::span<const UOp> variables, const Bindings64&);
 
 }  // namespace pg

@@ -58,7 +58,7 @@ std::vector<Job> jobs(const ModelSource& source) {
   std::set<std::string> seen;
   auto add = [&](const std::vector<LlamaKernel>& kernels, const char* step, double steps) {
     for (const LlamaKernel& k : kernels) {
-      if (!seen.insert(content_id(k.ast) + " " + bucket(k.bindings)).second) continue;
+      if (!seen.insert(content_id(k.ast) + " " + bucket(sizing_variables(k.ast), k.bindings)).second) continue;
       // A kernel without Variables runs in every step, not only in those of the bucket that it is met in first.
       bool always = k.bindings.empty();
       out.push_back({k, step, always && step == std::string("decode") ? kDecodeSteps : steps, work_of(k)});
@@ -118,7 +118,7 @@ class TuneRun {
     const Job& j = jobs_[i];
     Device& device = default_device();
     std::string label = fmt::format("[{:>3}/{}] {:<7} {:<28} {:<14}", i + 1, jobs_.size(), j.step,
-                                    j.kernel.name.substr(0, 28), bucket(j.kernel.bindings));
+                                    j.kernel.name.substr(0, 28), bucket(sizing_variables(j.kernel.ast), j.kernel.bindings));
     if (auto winner = store_.winner(winner_key(j.kernel.ast, j.kernel.bindings, device)); winner && winner->finished) {
       out_ << label
            << fmt::format(" {:9.4f} -> {:9.4f} ms  {}  tuned before\n", winner->default_ms, winner->median_ms,

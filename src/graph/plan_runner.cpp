@@ -34,7 +34,7 @@ PlanRunner::PlanRunner(Plan plan) : plan_(std::move(plan)), device_(&device_of(p
   std::unordered_map<UOp, size_t> numbers;
   for (const PlannedKernel& k : plan_.kernels) {
     auto [it, is_new] = numbers.emplace(k.ast, kernels_.size());
-    if (is_new) kernels_.push_back({.ast = k.ast});
+    if (is_new) kernels_.push_back({.ast = k.ast, .variables = variables_of(k.ast), .sizing = sizing_variables(k.ast)});
     Step step{it->second, {}};
     for (const UOp& b : k.buffers) step.operands.push_back({b});
     steps_.push_back(std::move(step));
@@ -66,8 +66,8 @@ void PlanRunner::prepare(const Bindings64& bindings) {
   std::vector<KernelRequest> missing;
   std::vector<Kernel*> waiting;
   for (Kernel& k : kernels_) {
-    k.bindings = own_bindings(k.ast, bindings);
-    const std::string wanted = bucket(k.bindings);
+    k.bindings = own_bindings(k.variables, bindings);
+    const std::string wanted = bucket(k.sizing, k.bindings);
     if (k.ready && wanted == k.bucket) continue;
     k.bucket = wanted;
     k.ready = nullptr;

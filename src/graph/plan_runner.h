@@ -27,6 +27,7 @@ class PlanRunner {
  private:
   struct Kernel {  // a distinct one
     UOp ast;
+    UOps variables, sizing;  // all of them, and those that its bucket is made of
     std::string bucket;  // what `ready` is for
     ReadyKernelRef ready;
     std::unordered_map<std::string, ReadyKernelRef> by_bucket;

@@ -10,9 +10,9 @@
 
 namespace pg {
 
-Bindings64 own_bindings(const UOp& kernel, const Bindings64& all) {
+Bindings64 own_bindings(std::span<const UOp> variables, const Bindings64& all) {
   Bindings64 own;
-  for (const UOp& variable : variables_of(kernel)) {
+  for (const UOp& variable : variables) {
     const VariableArg& v = variable.arg_as<VariableArg>();
     const VariableBinding* bound = nullptr;
     for (const VariableBinding& b : all)
@@ -68,7 +68,7 @@ class ProgramCache {
       measured_ = measured;
     }
     kernels_.insert(r.ast);
-    const ChoiceKey k{r.ast.id(), &device, bucket(r.bindings), config().db, config().beam};
+    const ChoiceKey k{r.ast.id(), &device, bucket(sizing_variables(r.ast), r.bindings), config().db, config().beam};
     if (auto it = choices_.find(k); it != choices_.end()) return it->second;
     return choices_[k] = best_schedule(r.ast, r.bindings, device);
   }

@@ -19,7 +19,7 @@ using ReadyKernelRef = std::shared_ptr<const ReadyKernel>;
 
 /// The bindings of the Variables that occur in a kernel, by name. UserError naming a Variable without a value or with one
 /// outside its limits.
-Bindings64 own_bindings(const UOp& kernel, const Bindings64& all);
+Bindings64 own_bindings(std::span<const UOp> variables, const Bindings64& all);
 
 /// A kernel and the values of its Variables that its schedule is chosen for.
 struct KernelRequest {
