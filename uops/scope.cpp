@@ -79,8 +79,8 @@ UOp Scope::base(const Chain& c) const {
 UOp Scope::gate(const UOps& axes) const {
   UOp all;
   for (const auto& [axis, condition] : gates)
-    for (const UOp& a : axes)
-      if (axis_of(a) == axis) all = all ? alu(Op::And, all, condition) : condition;
+    if (std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == axis; }))
+      all = all ? alu(Op::And, all, condition) : condition;
   return all;
 }
 

@@ -71,7 +71,7 @@ class KernelGenerator {
   UOp finish(UOp value) {
     if (!place_.dtype().is_bool() && random_.one_in(6)) {
       in_place_ = true;
-      value = value + cast(load(place_), value.dtype());
+      value = value + RandomValues::converted(load(place_), value.dtype());
     }
     return w_.output(name_, place_, RandomValues::converted(value, place_.dtype()), axes_, gate_);
   }

@@ -1,0 +1,75 @@
+#pragma once
+// The kernels that schedules are tried on, by name.
+#include "tests/uops/kernel_writer.h"
+
+namespace pg::test {
+
+/// out[m,n] = sum over k of A·B; a transposed operand is stored [k,m] / [n,k].
+inline UOp gemm(UOp m_extent, UOp n_extent, UOp k_extent, bool transpose_a = false, bool transpose_b = false, DType t = dt::f32) {
+  KernelWriter w;
+  const UOp m = w.axis("m", m_extent), n = w.axis("n", n_extent), k = w.axis("k", k_extent);
+  const UOp out = w.param("out", t, UOps{m_extent, n_extent});
+  const UOp a = w.param("A", t, transpose_a ? UOps{k_extent, m_extent} : UOps{m_extent, k_extent});
+  const UOp b = w.param("B", t, transpose_b ? UOps{n_extent, k_extent} : UOps{k_extent, n_extent});
+  const UOp product = (transpose_a ? read(a, {k, m}) : read(a, {m, k})) * (transpose_b ? read(b, {n, k}) : read(b, {k, n}));
+  return w.output("gemm", at(out, {m, n}), w.reduce("sum", product, {k}), {m, n});
+}
+inline UOp gemm(int64_t m, int64_t n, int64_t k, bool transpose_a = false, bool transpose_b = false, DType t = dt::f32) {
+  return gemm(iconst(m), iconst(n), iconst(k), transpose_a, transpose_b, t);
+}
+
+/// out[i] = max(x[i] + 1, 0)
+inline UOp relu(UOp extent) {
+  KernelWriter w;
+  const UOp i = w.axis("i", extent), out = w.param("out", dt::f32, UOps{extent}), x = read(w.param("x", dt::f32, UOps{extent}), {i});
+  return w.output("relu", at(out, {i}), alu(Op::Max, x + constant(dt::f32, 1.0), constant(dt::f32, 0.0)), {i});
+}
+
+/// out[i,j] = exp(x - M[i]) / L[i]
+inline UOp softmax(UOp rows, UOp columns) {
+  KernelWriter w;
+  const UOp i = w.axis("i", rows), j = w.axis("j", columns);
+  const UOp out = w.param("out", dt::f32, UOps{rows, columns}), x = read(w.param("x", dt::f32, UOps{rows, columns}), {i, j});
+  const UOp m = w.define("M", w.reduce("max", x, {j}), {i});
+  const UOp e = w.define("E", alu(Op::Exp, x - m), {i, j});
+  const UOp l = w.define("L", w.reduce("sum", e, {j}), {i});
+  return w.output("softmax", at(out, {i, j}), alu(Op::Div, e, l), {i, j});
+}
+inline UOp softmax(int64_t rows, int64_t columns) { return softmax(iconst(rows), iconst(columns)); }
+
+/// out[] = sum of x
+inline UOp total(UOp extent, DType t = dt::f32) {
+  KernelWriter w;
+  const UOp i = w.axis("i", extent), out = w.param("out", t, {1});
+  return w.output("total", at(out, {iconst(0)}), w.reduce("sum", read(w.param("x", t, UOps{extent}), {i}), {i}), {});
+}
+
+/// out[i,j] = table[ids[i], j]
+inline UOp gather(int64_t rows, int64_t columns, int64_t table) {
+  KernelWriter w;
+  const UOp i = w.axis("i", rows), j = w.axis("j", columns);
+  const UOp out = w.param("out", dt::f32, {rows, columns}), ids = w.param("ids", dt::i32, {rows}), x = w.param("table", dt::f32, {table, columns});
+  return w.output("gather", at(out, {i, j}), read(x, {cast(read(ids, {i}), dt::index), j}), {i, j});
+}
+
+/// out[i] = place of the first of the largest x[i, ..]
+inline UOp argmax(int64_t rows, int64_t columns) {
+  KernelWriter w;
+  const UOp i = w.axis("i", rows), j = w.axis("j", columns), out = w.param("out", dt::i64, {rows});
+  const UOp best = w.reduce("argmax", UOps{read(w.param("x", dt::f32, {rows, columns}), {i, j}), j}, {j});
+  return w.output("argmax", at(out, {i}), w.project(best, 1), {i});
+}
+
+/// 3×3, padded by 1.
+inline UOp convolution(int64_t channels, int64_t filters, int64_t height, int64_t width) {
+  KernelWriter w;
+  const UOp o = w.axis("o", filters), y = w.axis("y", height), x = w.axis("x", width), c = w.axis("c", channels), ky = w.axis("ky", 3), kx = w.axis("kx", 3);
+  const UOp out = w.param("out", dt::f32, {filters, height, width}), in = w.param("X", dt::f32, {channels, height, width});
+  const auto inside = [](const UOp& i, int64_t n) { return alu(Op::And, alu(Op::Lt, iconst(-1), i), alu(Op::Lt, i, iconst(n))); };
+  const UOp iy = y + ky - iconst(1), ix = x + kx - iconst(1);
+  const UOp pixel = load(at(in, {c, iy, ix}), alu(Op::And, inside(iy, height), inside(ix, width)));
+  const UOp weight = read(w.param("W", dt::f32, {filters, channels, 3, 3}), {o, c, ky, kx});
+  return w.output("convolution", at(out, {o, y, x}), w.reduce("sum", pixel * weight, {c, ky, kx}), {o, y, x});
+}
+
+}  // namespace pg::test
