@@ -23,16 +23,19 @@ bool search_interrupted() { return interrupted.load(std::memory_order_relaxed); 
 void interrupt_search() { interrupted.store(true, std::memory_order_relaxed); }
 
 Store* default_store() {
-  static std::once_flag once;
+  // No call_once: an exception does not pass through it where libgcc is linked statically.
+  static std::mutex mutex;
+  static bool tried = false;
   static std::unique_ptr<Store> store;
-  std::call_once(once, [] {
-    try {
-      store = Store::open(config().db, OpenMode::ReadWrite);
-    } catch (const UserError& e) {
-      if (config().beam > 0) throw;  // a search has to keep what it finds
-      std::cerr << "picograd: " << e.what() << "\n  going on without a schedule database: default schedules only\n";
-    }
-  });
+  std::lock_guard lock(mutex);
+  if (tried) return store.get();
+  try {
+    store = Store::open(config().db, OpenMode::ReadWrite);
+  } catch (const UserError& e) {
+    if (config().beam > 0) throw;  // a search has to keep what it finds
+    std::cerr << "picograd: " << e.what() << "\n  going on without a schedule database: default schedules only\n";
+  }
+  tried = true;
   return store.get();
 }
 

@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kPrompt = "This program is distributed in the hope";
-constexpr int64_t kTokens = 64, kTimedTokens = 192;
+constexpr int64_t kTokens = 64, kTimedTokens = 192, kTimedPrompt = 128;
 constexpr int kRounds = 9;
 constexpr double kLlamaBudget = 30, kMatmulBudget = 60;   // seconds of search
 constexpr int kLlamaBeam = 2, kMatmulBeam = 4;
@@ -84,10 +84,19 @@ class Demo {
     });
     out_ << std::endl;
   }
-  double tokens_per_second(Llama& llama) {
+  struct Rate {
+    double prompt = 0, generation = 0;   // tokens per second
+  };
+  Rate rate(Llama& llama) {
+    std::vector<int32_t> ids = tokenizer_.encode(kPrompt);
+    const GenerateStats text = timed(llama, ids, kTimedTokens);
+    for (size_t i = 0; ids.size() < kTimedPrompt; ++i) ids.push_back(ids[i]);
+    return {timed(llama, ids, 1).prompt_per_second(), text.generated_per_second()};
+  }
+  static GenerateStats timed(Llama& llama, const std::vector<int32_t>& prompt, int64_t tokens) {
     llama.reset();
-    const GenerateOptions options{.tokens = kTimedTokens, .sampler = {.temperature = 0}, .ignore_end = true};
-    return generate(llama, tokenizer_, kPrompt, options, [](std::string_view) { return true; }).generated_per_second();
+    const GenerateOptions options{.tokens = tokens, .sampler = {.temperature = 0}, .ignore_end = true};
+    return generate(llama, prompt, options, [](int32_t) { return false; }, [](int32_t) { return true; });
   }
 
   bool text_before_and_after() {
@@ -95,8 +104,9 @@ class Demo {
     set_search(0, 0);
     Llama before = load();
     write(before);
-    tokens_per_second(before);   // meets every bucket of the position while there is nothing but defaults
-    out_ << fmt::format("  {:.0f} tok/s\n", tokens_per_second(before));
+    rate(before);   // meets every bucket of the position while there is nothing but defaults
+    const Rate r = rate(before);
+    out_ << fmt::format("  {:.0f} tok/s; a prompt of {} tokens is read at {:.0f} tok/s\n", r.generation, kTimedPrompt, r.prompt);
 
     title(fmt::format("Beam search over the llama's kernels, {}", duration_text(kLlamaBudget)));
     shell(fmt::format("tune llama --beam {} --budget {:.0f}s", kLlamaBeam, kLlamaBudget));
@@ -105,13 +115,18 @@ class Demo {
     title("The same text from the kernels that won");
     Llama after = load();
     write(after);
-    tokens_per_second(after);
-    std::vector<double> slow, fast;   // in turns: a busy neighbour slows both
+    rate(after);
+    std::vector<double> slow, fast, slow_prompt, fast_prompt;   // in turns: a busy neighbour slows both
     for (int i = 0; i < kRounds; ++i) {
-      slow.push_back(tokens_per_second(before));
-      fast.push_back(tokens_per_second(after));
+      const Rate x = rate(before), y = rate(after);
+      slow.push_back(x.generation), fast.push_back(y.generation);
+      slow_prompt.push_back(x.prompt), fast_prompt.push_back(y.prompt);
     }
-    out_ << fmt::format("  {:.0f} tok/s before, {:.0f} tok/s after tuning ({:.2f} x), timed in turns\n", median(slow), median(fast), median(fast) / median(slow));
+    const auto line = [&](const char* what, double x, double y) {
+      out_ << fmt::format("  {:<11} {:>7.0f} tok/s before, {:>7.0f} tok/s after tuning: {:.2f} x\n", what, x, y, y / x);
+    };
+    line("generation", median(slow), median(fast));
+    line("prompt", median(slow_prompt), median(fast_prompt));
     return !Interrupt::requested();
   }
 
