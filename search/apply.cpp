@@ -45,8 +45,7 @@ struct Apply {
       s.loops_.insert(at == s.loops_.end() ? s.loops_.begin() : at + 1, {t.axis, t.size});
     }
     if (by_default) s.loops_ = s.default_loops();
-    if (const int64_t i = instances(); i > kMaxInstances) return Illegal{"tile: " + n(i) + " instances > " + n(kMaxInstances)};
-    return checked();
+    return nested();
   }
 
   Expected<Schedule> operator()(const Grid& g) {
@@ -62,7 +61,7 @@ struct Apply {
     s.grid_ = g.axes;
     std::erase_if(s.loops_, [&](const RangeRef& r) { return !r.tile && contains(g.axes, r.axis); });
     if (by_default) s.loops_ = s.default_loops();
-    return checked();
+    return nested();
   }
 
   Expected<Schedule> operator()(const Order& o) {
@@ -73,7 +72,15 @@ struct Apply {
     }
     std::erase_if(s.loops_, [&](const RangeRef& r) { return std::find(o.ranges.begin(), o.ranges.end(), r) != o.ranges.end(); });
     s.loops_.insert(s.loops_.end(), o.ranges.begin(), o.ranges.end());
-    return checked();
+    return nested();
+  }
+
+  /// Limits of a whole schedule: on the way there it may be beyond them (an upcast tile that the next opt vectorises).
+  Expected<Schedule> within_limits() const {
+    if (const int64_t i = instances(); i > kMaxInstances) return Illegal{"tile: " + n(i) + " instances > " + n(kMaxInstances)};
+    if (const int64_t bytes = private_bytes(); bytes > kMaxPrivateBytes)
+      return Illegal{"order: private tile of " + n(bytes >> 10) + " KB > " + n(kMaxPrivateBytes >> 10) + " KB"};
+    return s;
   }
 
  private:
@@ -106,13 +113,11 @@ struct Apply {
     return most;
   }
 
-  Expected<Schedule> checked() const {
+  Expected<Schedule> nested() const {
     for (size_t i = 0; i < s.loops_.size(); ++i)
       for (size_t j = i + 1; j < s.loops_.size(); ++j)
         if (s.loops_[i].axis == s.loops_[j].axis && s.loops_[i].tile && (!s.loops_[j].tile || s.loops_[j].tile > s.loops_[i].tile))
           return Illegal{"order: " + text(s.loops_[i]) + " outside " + text(s.loops_[j])};
-    if (const int64_t bytes = private_bytes(); bytes > kMaxPrivateBytes)
-      return Illegal{"order: private tile of " + n(bytes >> 10) + " KB > " + n(kMaxPrivateBytes >> 10) + " KB"};
     return s;
   }
 
@@ -122,6 +127,7 @@ struct Apply {
     const std::vector<RangeRef> order = s.order();
     const std::vector<Definition> all = definitions(s.kernel_);
     for (const Definition& d : all) {
+      if (!d.store && !d.reduce) continue;  // inlined
       const auto is_output = [&](const RangeRef& r) { return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& u) { return axis_of(u) == r.axis; }); };
       const auto is_reduce = [&](const RangeRef& r) { return std::any_of(d.reduce_ranges.begin(), d.reduce_ranges.end(), [&](const UOp& u) { return axis_of(u) == r.axis; }); };
       std::vector<RangeRef> open;
@@ -130,7 +136,7 @@ struct Apply {
         size_t p = 0;
         while (p < order.size() && !(is_reduce(order[p]) && !is_register(s.kind(order[p])))) ++p;
         for (size_t i = p; i < order.size(); ++i) crossing |= is_output(order[i]) && !is_register(s.kind(order[i]));
-        if (!crossing || (d.value == d.reduce && d.bodies.size() == 1)) continue;
+        if (!crossing || merges_in_output(d)) continue;
         open.assign(order.begin(), order.begin() + p);
       } else {
         // At most what stands at the innermost root loop all of whose enclosing ranges index it.
@@ -139,7 +145,9 @@ struct Apply {
           open.push_back(r);
         }
       }
-      int64_t elements = static_cast<int64_t>(d.bodies.size());
+      int64_t element_bytes = 0;
+      for (const UOp& b : d.store ? d.bodies : UOps{d.value}) element_bytes += b.dtype().bytes();
+      int64_t elements = 1;
       for (const UOp& axis : d.ranges) {
         RangeRef outermost{axis_of(axis), 0};
         int64_t extent = bounds(axis.src(0)).hi;
@@ -151,23 +159,23 @@ struct Apply {
         if (std::find(open.begin(), open.end(), outermost) != open.end()) extent = 1;
         if (__builtin_mul_overflow(elements, std::max<int64_t>(extent, 1), &elements)) elements = int64_t{1} << 50;
       }
-      bytes += std::min<int64_t>(elements, int64_t{1} << 50) * 4;
+      bytes += std::min<int64_t>(elements, int64_t{1} << 50) * element_bytes;
     }
     return bytes;
   }
 };
 
 Expected<Schedule> Schedule::apply(const Opt& opt) const {
-  return std::visit([&](const auto& o) { return Apply{*this}(o); }, opt);
+  return apply(Opts{opt});
 }
 Expected<Schedule> Schedule::apply(const Opts& opts) const {
-  Schedule s = *this;
-  for (const Opt& o : opts) {
-    Expected<Schedule> next = s.apply(o);
+  Apply apply{*this};
+  for (const Opt& opt : opts) {
+    Expected<Schedule> next = std::visit([&](const auto& o) { return Apply(apply)(o); }, opt);
     if (!next) return next;
-    s = *next;
+    apply.s = *next;
   }
-  return s;
+  return opts.empty() ? Expected<Schedule>(apply.s) : apply.within_limits();
 }
 
 }  // namespace pg

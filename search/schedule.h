@@ -61,7 +61,7 @@ class Schedule {
   std::vector<RangeRef> order() const;
   Kind kind(const RangeRef&) const;
 
-  /// The schedule after `opt`, or why it is not allowed.
+  /// The schedule after `opt`, or why it is not allowed. Limits on code and private memory hold for the state after the last opt.
   Expected<Schedule> apply(const Opt&) const;
   Expected<Schedule> apply(const Opts&) const;
   /// The shortest opts that give this state from nothing, in canonical order: the identity used to deduplicate.

@@ -55,6 +55,11 @@ std::vector<Definition> definitions(const UOp& kernel) {
   return all;
 }
 
+bool merges_in_output(const Definition& d) {
+  return d.store && d.value == d.reduce && d.bodies.size() == 1 && d.store.src().size() == 2 &&
+         d.value.dtype() == d.store.src(0).dtype() && !depends_on(d.value, d.store.src(0).src(0));
+}
+
 UOps free_ranges(const UOp& expression) {
   UOps found;
   for (UOp& u : expression_nodes(expression))

@@ -30,6 +30,10 @@ struct Definition {
 };
 std::vector<Definition> definitions(const UOp& kernel);
 
+/// Whether partial results of its reduction may be kept in the output itself: nothing follows the reduction, nobody reads the
+/// buffer, and every element is stored.
+bool merges_in_output(const Definition&);
+
 /// The ranges (nodes of Op::Range) that occur in an expression without looking into other definitions.
 UOps free_ranges(const UOp& expression);
 

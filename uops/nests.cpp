@@ -188,10 +188,7 @@ class Opener {
   }
   /// Where a crossing nest merges its partial results.
   UOp open_result(Nest& n, const Scope& scope) {
-    const UOp& value = n.d->value;
-    const bool identity = value == n.d->reduce && n.d->bodies.size() == 1 && n.d->store;
-    n.in_output = identity && n.d->store.src().size() == 2 && n.d->bodies[0].dtype() == n.d->store.src(0).dtype() &&
-                  !depends_on(value, n.d->store.src(0).src(0));
+    n.in_output = merges_in_output(*n.d);
     if (n.in_output) return {};
     UOps declared;
     n.partial.assign(n.d->bodies.size(), {});

@@ -1,0 +1,90 @@
+// What is not allowed, and in which words.
+#include <doctest/doctest.h>
+
+#include "search/schedule.h"
+#include "tests/uops/sample_kernels.h"
+
+using namespace pg;
+using namespace pg::test;
+
+namespace {
+std::string reason(const UOp& kernel, const char* opts) {
+  const Expected<Schedule> s = Schedule(kernel).apply(parse_opts(opts));
+  return s ? "" : s.reason();
+}
+std::string reason(const char* opts) { return reason(gemm(1000, 1000, 1000), opts); }
+}  // namespace
+
+TEST_CASE("tile: what it refuses") {
+  CHECK(reason("tile(z,4)") == "tile: no axis z");
+  CHECK(reason("tile(n,4,local)") == "tile: local needs a GPU");
+  CHECK(reason("tile(n,4,tc)") == "tile: tc needs a GPU");
+  CHECK(reason("tile(n,0)") == "tile: size 0 is not in 1..1048576");
+  CHECK(reason("tile(n,-4)") == "tile: size -4 is not in 1..1048576");
+  CHECK(reason("tile(n,1048577)") == "tile: size 1048577 is not in 1..1048576");
+  CHECK(reason("tile(n,32) tile(n,12)") == "tile: 12 does not divide enclosing 32");
+  CHECK(reason("tile(n,32) tile(n,32)") == "tile: 32 does not divide enclosing 32");
+  CHECK(reason("tile(n,32) tile(n,64)") == "tile: 64 does not divide enclosing 32");
+  CHECK(reason("tile(n,8,vec) tile(n,4,upcast)") == "tile: the vec range n:8 stays innermost");
+  CHECK(reason("tile(n,16,upcast) tile(n,4)") == "tile: a loop below register tile 16 of n");
+  CHECK(reason("tile(n,16,upcast) tile(n,4,unroll)") == "");
+  CHECK(reason("tile(n,12)") == "");      // never for not dividing the axis
+  CHECK(reason("tile(n,2000)") == "");
+}
+
+TEST_CASE("vec: what it refuses") {
+  CHECK(reason("tile(n,1,vec)") == "vec: 1 lanes; a power of two in 2..64");
+  CHECK(reason("tile(n,12,vec)") == "vec: 12 lanes; a power of two in 2..64");
+  CHECK(reason("tile(n,128,vec)") == "vec: 128 lanes; a power of two in 2..64");
+  CHECK(reason("tile(n,8,vec) tile(m,8,vec)") == "vec: second vec range");
+  CHECK(reason("tile(n,8,vec) tile(k,8,vec)") == "vec: second vec range");
+  CHECK(reason(softmax(8, 8), "tile(i,8,vec) tile(j,8,vec)") == "vec: second vec range");
+}
+
+TEST_CASE("tile: a register block has at most 512 instances") {
+  CHECK(reason("tile(n,32,upcast) tile(m,16,upcast)") == "");
+  CHECK(reason("tile(n,32,upcast) tile(m,17,upcast)") == "tile: 544 instances > 512");
+  CHECK(reason("tile(m,8,upcast) tile(n,128,upcast)") == "tile: 1024 instances > 512");
+  CHECK(reason("tile(m,8,upcast) tile(n,128,upcast) tile(n,16,vec)") == "");  // the whole schedule counts: these are 64
+}
+
+TEST_CASE("grid: what it refuses") {
+  CHECK(reason("grid(z)") == "grid: no axis z");
+  CHECK(reason("grid(k)") == "grid: k is a reduce axis");
+  CHECK(reason("grid(m m)") == "grid: m named twice");
+  CHECK(reason(softmax(8, 8), "grid(j)") == "");  // reduced in a definition, an output axis of the kernel
+}
+
+TEST_CASE("order: what it refuses") {
+  CHECK(reason("order(m:96)") == "order: m:96 is no loop range");
+  CHECK(reason("order(z)") == "order: z is no loop range");
+  CHECK(reason("grid(m) order(m)") == "order: m is no loop range");
+  CHECK(reason("tile(m,4,upcast) order(m:4)") == "order: m:4 is no loop range");
+  CHECK(reason("order(m n m)") == "order: m named twice");
+  CHECK(reason("tile(m,96) order(m:96 m)") == "order: m:96 outside m");
+  CHECK(reason("tile(m,96) tile(m,32) order(m:32 m:96)") == "order: m:32 outside m:96");
+  CHECK(reason("tile(m,96) order(m)") == "order: m:96 outside m");
+}
+
+TEST_CASE("order: partial results fit the stack, or may not cross") {
+  KernelWriter w;
+  const UOp i = w.axis("i", 100'000), k = w.axis("k", 8), out = w.param("out", dt::f32, {100'000}), x = read(w.param("x", dt::f32, {100'000, 8}), {i, k});
+  const UOp relu = w.output("relu", at(out, {i}), alu(Op::Max, w.reduce("sum", x, {k}), constant(dt::f32, 0.0)), {i});
+  CHECK(reason(relu, "order(k i)") == "order: private tile of 390 KB > 256 KB");
+  CHECK(reason(relu, "tile(i,1000) order(i k i:1000)") == "");
+  CHECK(reason("order(k m n)") == "");  // merged in the output
+  const UOp half = cast(w.reduce("sum", x, {k}), dt::f16), narrow = w.param("narrow", dt::f16, {100'000});
+  CHECK(reason(KernelWriter().output("half", at(narrow, {i}), half, {i}), "order(k i)") == "order: private tile of 390 KB > 256 KB");
+  const UOp add = w.reduce("sum", x + read(out, {i}), {k});  // it reads what it would merge in
+  CHECK(reason(KernelWriter().output("add", at(out, {i}), add, {i}), "order(k i)") == "order: private tile of 390 KB > 256 KB");
+  const UOp wide = w.reduce("sum", cast(x, dt::i64), {k}), big = w.param("big", dt::i64, {100'000});
+  const UOp gate = alu(Op::Lt, i, iconst(5));
+  CHECK(reason(KernelWriter().output("wide", at(big, {i}), wide, {i}, gate), "order(k i)") == "order: private tile of 781 KB > 256 KB");
+}
+
+TEST_CASE("apply: the first opt that is refused gives its reason, the schedule is as it was") {
+  const Schedule s(gemm(8, 8, 8));
+  CHECK(!s.apply(parse_opts("tile(m,4) tile(z,1) grid(z)")));
+  CHECK(s.apply(parse_opts("tile(m,4) tile(z,1) grid(z)")).reason() == "tile: no axis z");
+  CHECK(s.opts().empty());
+}

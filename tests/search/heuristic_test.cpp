@@ -1,0 +1,88 @@
+// The default schedule: always legal, and sensible on the kernels that matter.
+#include <doctest/doctest.h>
+
+#include "search/tune.h"
+#include "tests/properties/random_kernels.h"
+#include "tests/uops/sample_kernels.h"
+#include "uops/lower.h"
+#include "uops/text.h"
+
+using namespace pg;
+using namespace pg::test;
+
+namespace {
+const Target kAvx512{.vector_bytes = 64, .registers = 32, .cores = 8};
+const Target kAvx2{.vector_bytes = 32, .registers = 16, .cores = 1};
+
+/// Legal, canonical, and it lowers.
+void check_legal(const UOp& kernel) {
+  for (const Target& t : {kAvx512, kAvx2}) {
+    const Opts opts = heuristic(kernel, t);
+    CAPTURE(pretty(kernel));
+    CAPTURE(text(opts));
+    const Expected<Schedule> s = Schedule(kernel).apply(opts);
+    REQUIRE_MESSAGE(s, s.reason());
+    CHECK(text(s->opts()) == text(opts));
+    CHECK_NOTHROW(lower(s->scheduled(), t));
+  }
+}
+std::string chosen(const UOp& kernel, const Target& t = kAvx512) { return text(heuristic(kernel, t)); }
+std::string vec_axis(const UOp& kernel) {
+  for (const Opt& o : heuristic(kernel, kAvx512))
+    if (const auto* tile = std::get_if<Tile>(&o); tile && tile->kind == Kind::Vec) return tile->axis;
+  return "";
+}
+}  // namespace
+
+TEST_CASE("heuristic: legal for matmuls of every shape and layout") {
+  for (int64_t m : {1, 2, 7, 64, 1023})
+    for (int64_t n : {1, 3, 31, 1024})
+      for (int64_t k : {1, 2, 100, 4099})
+        for (bool transpose_b : {false, true})
+          if (m * n * k > 1) check_legal(gemm(m, n, k, k % 2 == 1, transpose_b, n % 2 ? dt::f32 : dt::i32));
+}
+TEST_CASE("heuristic: legal for symbolic sizes") {
+  const UOp n = variable("n", 1, 4096), m = variable("m", 1, 1);
+  check_legal(gemm(n, iconst(512), iconst(64)));
+  check_legal(gemm(iconst(64), iconst(512), n, false, true));
+  check_legal(gemm(m, n, n + iconst(1)));
+  check_legal(softmax(iconst(32), n));
+  check_legal(softmax(n, n));
+  check_legal(relu(n * iconst(16)));
+  check_legal(total(n));
+}
+TEST_CASE("heuristic: legal for rows, scalars, gathers, windows, tuples") {
+  for (int64_t rows : {1, 5, 512})
+    for (int64_t columns : {2, 17, 1000}) check_legal(softmax(rows, columns));
+  for (DType t : {dt::f32, dt::i64, dt::f16, dt::u8}) check_legal(total(iconst(100'003), t));
+  check_legal(gather(100, 768, 30'000));
+  check_legal(gather(1, 3, 5));
+  check_legal(argmax(17, 33'000));
+  check_legal(convolution(16, 32, 56, 57));
+  check_legal(relu(iconst(3)));
+}
+TEST_CASE("heuristic: legal for random kernels") {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    CAPTURE(seed);
+    RandomSource random(seed);
+    check_legal(KernelGenerator::make(random).kernel);
+  }
+}
+
+TEST_CASE("heuristic: a matmul's columns are the lanes, its rows the registers, both the grid") {
+  CHECK(chosen(gemm(1024, 1024, 1024)) == "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) grid(n m)");
+  const Schedule s = *Schedule(gemm(1024, 1024, 1024)).apply(heuristic(gemm(1024, 1024, 1024), kAvx512));
+  CHECK(register_pressure(s, kAvx512) <= kAvx512.registers);
+}
+TEST_CASE("heuristic: the lanes lie along what is contiguous") {
+  CHECK(vec_axis(gemm(1, 4096, 4096)) == "n");               // a row times a matrix: its columns
+  CHECK(vec_axis(gemm(1, 4096, 4096, false, true)) == "k");  // its transpose: both are contiguous along the sum
+  CHECK(vec_axis(softmax(64, 512)) == "j");
+  CHECK(vec_axis(gather(64, 512, 1000)) == "j");
+  CHECK(vec_axis(convolution(16, 32, 56, 56)) == "x");
+  CHECK(vec_axis(total(iconst(4096))) == "i");
+}
+TEST_CASE("heuristic: what is small stays on one core") {
+  CHECK(chosen(relu(iconst(64))).find("grid") == std::string::npos);
+  CHECK(chosen(relu(iconst(1 << 20))).find("grid(i)") != std::string::npos);
+}
