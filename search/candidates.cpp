@@ -47,12 +47,12 @@ Candidates::Candidates(const UOp& kernel, const Bindings64& bindings, Device& de
     }
 }
 
-std::vector<Opts> Candidates::remembered() const {
+std::vector<std::string> Candidates::remembered() const {
   std::vector<std::pair<double, std::string>> by_time;
   for (const auto& [schedule, ms] : remembered_) by_time.emplace_back(ms, schedule);
   std::sort(by_time.begin(), by_time.end());
-  std::vector<Opts> best;
-  for (const auto& [ms, schedule] : by_time) best.push_back(parse_opts(schedule));
+  std::vector<std::string> best;
+  for (const auto& [ms, schedule] : by_time) best.push_back(schedule);
   return best;
 }
 

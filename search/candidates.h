@@ -37,7 +37,7 @@ class Candidates {
   /// Challengers interleaved with the incumbent.
   Final final_round(const Timed& incumbent, const std::vector<Timed>& challengers, int rounds);
   /// Best schedules that earlier runs measured for this key, fastest first.
-  std::vector<Opts> remembered() const;
+  std::vector<std::string> remembered() const;
 
   int64_t compiled = 0, measured = 0;
 

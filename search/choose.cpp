@@ -49,11 +49,10 @@ Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& devi
     return {fallback, ScheduleSource::Heuristic};
   }
   if (const auto winner = store->winner(winner_key(kernel, bindings, device)); winner && (winner->finished || beam == 0)) {
-    const Opts opts = parse_opts(winner->schedule);
     // A row that does not apply any more (a hand-edited database) must not stop a run.
-    if (Schedule(kernel).apply(opts)) {
+    if (const Expected<Schedule> s = read_schedule(kernel, winner->schedule)) {
       ++search_counters().cache_hits;
-      return {opts, ScheduleSource::Cache};
+      return {s->opts(), ScheduleSource::Cache};
     }
   }
   if (beam <= 0) return {fallback, ScheduleSource::Heuristic};

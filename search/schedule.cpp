@@ -104,6 +104,14 @@ UOp Schedule::scheduled() const {
   return UOp(Op::Scheduled, dt::kVoid, {}, src);
 }
 
+Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts) {
+  try {
+    return Schedule(kernel).apply(parse_opts(opts));
+  } catch (const UserError& e) {
+    return Illegal{e.what()};
+  }
+}
+
 int64_t register_pressure(const Schedule& schedule, const Target& target) {
   int64_t most = 0;
   for (const Definition& d : definitions(schedule.kernel())) {

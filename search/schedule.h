@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -80,6 +81,9 @@ class Schedule {
   std::vector<std::string> grid_;
   std::vector<RangeRef> loops_;            // explicit order of Loop ranges, all of them
 };
+
+/// The kernel under opts that come from a database: text that is no opt is as illegal as an opt that does not apply.
+Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts);
 
 /// SIMD registers the register block needs (accumulators + inner operands + 1); above Target::registers it is legal but pruned.
 int64_t register_pressure(const Schedule&, const Target&);

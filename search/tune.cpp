@@ -73,17 +73,17 @@ class Beam {
   /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes, templates.
   std::vector<Schedule> seeds() {
     std::vector<Schedule> all;
-    const auto add = [&](const Opts& opts) {
-      if (Expected<Schedule> s = Schedule(kernel_).apply(opts)) all.push_back(*s);
+    const auto add = [&](const std::string& opts) {
+      if (Expected<Schedule> s = read_schedule(kernel_, opts)) all.push_back(*s);
     };
-    std::vector<Opts> earlier = candidates_.remembered();
+    std::vector<std::string> earlier = candidates_.remembered();
     if (earlier.size() > static_cast<size_t>(2 * options_.beam)) earlier.resize(static_cast<size_t>(2 * options_.beam));
-    for (const Opts& o : earlier) add(o);
-    for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(parse_opts(w.schedule));
+    for (const std::string& o : earlier) add(o);
+    for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule);
     const std::string shape = kernel_row(kernel_, bindings_).shape;
     auto near = store_.winners_of_template(template_hash(kernel_), key_);
     std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) { return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape); });
-    for (size_t i = 0; i < near.size() && i < 4; ++i) add(parse_opts(near[i].first.schedule));
+    for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule);
     must_measure_ = all.size();
     for (Schedule& s : templates(kernel_, device_.target())) all.push_back(std::move(s));
     return all;

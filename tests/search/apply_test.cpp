@@ -82,6 +82,12 @@ TEST_CASE("order: partial results fit the stack, or may not cross") {
   CHECK(reason(KernelWriter().output("wide", at(big, {i}), wide, {i}, gate), "order(k i)") == "order: private tile of 781 KB > 256 KB");
 }
 
+TEST_CASE("opts of a database that do not parse are illegal, not an error") {
+  CHECK(read_schedule(gemm(8, 8, 8), "nonsense").reason() == "schedule: 'nonsense' is no opt: the form is name(arguments)");
+  CHECK(read_schedule(gemm(8, 8, 8), "grid(k)").reason() == "grid: k is a reduce axis");
+  CHECK(read_schedule(gemm(8, 8, 8), "grid(m)"));
+}
+
 TEST_CASE("apply: the first opt that is refused gives its reason, the schedule is as it was") {
   const Schedule s(gemm(8, 8, 8));
   CHECK(!s.apply(parse_opts("tile(m,4) tile(z,1) grid(z)")));

@@ -43,11 +43,12 @@ class KernelWriter {
     definitions_.emplace_back(Op::Define, value.dtype(), name, src);
     return load(index(definitions_.back(), only_ranges(axes)));
   }
+  /// The kernel of the definitions so far.
   UOp output(const std::string& name, const UOp& place, const UOp& value, const UOps& axes, const UOp& gate = {}) {
     UOps src{store(place, value, gate)};
     for (const UOp& r : only_ranges(axes)) src.push_back(r);
     definitions_.emplace_back(Op::Output, dt::kVoid, Arg(), src);
-    return UOp(Op::Kernel, dt::kVoid, name, definitions_);
+    return UOp(Op::Kernel, dt::kVoid, name, std::exchange(definitions_, {}));
   }
 
   static UOps only_ranges(const UOps& axes) {

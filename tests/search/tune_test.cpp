@@ -1,0 +1,148 @@
+// The beam on a small matmul, with a store of its own.
+#include "search/tune.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "search/keys.h"
+#include "search/moves.h"
+#include "search/schedule.h"
+#include "tests/cache/temporary.h"
+#include "tests/renderers/linear_builder.h"
+#include "tests/uops/sample_kernels.h"
+
+using namespace pg;
+using namespace pg::test;
+
+namespace {
+
+struct Fixture {
+  Fixture() {
+    Config c = pg::config();
+    if (c.runner.empty()) c.runner = std::string(PICOGRAD_BINARY_DIR) + "/picograd-runner";
+    set_config(c);
+    store = Store::open(folder / "tune.db");
+  }
+  TuneResult tuned(double seconds = 3, int beam = 1) {
+    TuneOptions options;
+    options.beam = beam;
+    options.budget_seconds = seconds;
+    return tune(kernel, {}, *cpu.device, *store, options);
+  }
+  WinnerKey key() { return winner_key(kernel, {}, *cpu.device); }
+  std::vector<MeasurementRow> rows() { return store->measurements(key().kernel); }
+  /// Schedules that ran, of all runs.
+  std::set<std::string> measured() {
+    std::set<std::string> all;
+    for (const MeasurementRow& r : rows()) all.insert(r.schedule);
+    return all;
+  }
+
+  TemporaryFolder folder;
+  TestCpu cpu;
+  std::unique_ptr<Store> store;
+  UOp kernel = gemm(48, 64, 48);
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "tune: the winner is found again, and no slower than the default") {
+  const TuneResult r = tuned();
+  CHECK(r.candidates > 10);
+  CHECK(r.measured > 1);
+  CHECK(r.best_ms > 0);
+  CHECK(r.best_ms <= r.default_ms);
+  CHECK(Schedule(kernel).apply(r.opts));
+  const auto winner = store->winner(key());
+  REQUIRE(winner);
+  CHECK(winner->schedule == text(r.opts));
+  CHECK(winner->median_ms == r.best_ms);
+  CHECK(winner->default_ms == r.default_ms);
+  CHECK(winner->candidates == r.candidates);
+  CHECK(store->kernel(key().kernel)->shape == "m=48 n=64 k=48");
+  CHECK(store->check().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: every measurement is kept, with its schedule in canonical form") {
+  tuned();
+  const std::string standard = text(heuristic(kernel, cpu.device->target()));
+  CHECK(measured().contains(standard));
+  CHECK(rows().size() > 1);
+  for (const MeasurementRow& row : rows()) {
+    CAPTURE(row.schedule);
+    CAPTURE(row.reason);
+    CHECK((row.status == "ok" || row.status == "slow"));
+    if (row.status == "ok") {
+      CHECK(row.verified);
+      CHECK(row.median_ms > 0);
+      CHECK(row.samples > 0);
+    }
+    const Expected<Schedule> s = Schedule(kernel).apply(parse_opts(row.schedule));
+    REQUIRE(s);
+    CHECK(text(s->opts()) == row.schedule);
+    CHECK(row.run == rows()[0].run);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: a search that its budget ended is unfinished, and a later one goes on from its best") {
+  CHECK(!tuned(0.001).finished);
+  CHECK(!store->winner(key())->finished);
+  CHECK(measured().size() >= 1);  // the default at least
+  MeasurementRow fast;  // something the beam would not come to by itself
+  fast.key = key();
+  fast.schedule = "tile(m,3,upcast) tile(n,48,upcast) tile(n,16,vec) order(k n m)";
+  fast.bindings = "{}", fast.median_ms = 1e-6, fast.samples = 5, fast.status = "ok", fast.verified = true, fast.run = "earlier";
+  REQUIRE(Schedule(kernel).apply(parse_opts(fast.schedule)));
+  fast.schedule = text(Schedule(kernel).apply(parse_opts(fast.schedule))->opts());
+  store->put_measurements({fast});
+  const auto before = rows().size();
+  tuned(4);
+  const auto all = rows();
+  CHECK(std::count_if(all.begin(), all.end(), [&](const MeasurementRow& r) { return r.schedule == fast.schedule && r.run != "earlier"; }) >= 1);
+  CHECK(all.size() > before);
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: quarantined schedules are not tried") {
+  tuned();
+  std::vector<MeasurementRow> planted;
+  const std::string standard = text(heuristic(kernel, cpu.device->target()));
+  const std::set<std::string> tried = measured();
+  for (const Schedule& s : templates(kernel, cpu.device->target())) {  // the seeds: the same in every run
+    if (!tried.contains(text(s.opts())) || text(s.opts()) == standard) continue;
+    MeasurementRow row;
+    row.key = key(), row.schedule = text(s.opts()), row.bindings = "{}", row.status = "crash", row.reason = "SIGSEGV", row.run = "earlier";
+    planted.push_back(row);
+  }
+  REQUIRE(planted.size() > 1);
+  store = Store::open(folder / "other.db");
+  store->put_device(cpu.device->info().id, cpu.device->info().json);
+  store->put_toolchain(cpu.device->toolchain().id, cpu.device->toolchain().json);
+  store->put_kernel(kernel_row(kernel, {}));
+  store->put_measurements(planted);
+  REQUIRE(store->quarantined(key()).size() == planted.size());
+  tuned();
+  for (const MeasurementRow& row : rows())
+    if (row.run != "earlier") CHECK(std::none_of(planted.begin(), planted.end(), [&](const MeasurementRow& p) { return p.schedule == row.schedule; }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: a store that cannot be written is refused before anything is measured") {
+  store = nullptr;
+  store = Store::open(folder / "tune.db", OpenMode::ReadOnly);
+  const std::string path = folder / "tune.db";
+  CHECK_THROWS_WITH_AS(tuned(), ("tuning needs a database that can be written: " + path + " is read-only (set PICOGRAD_DB or --db to another place)").c_str(),
+                       UserError);
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: the same opts on the same seed score the same candidates") {
+  // Which of them are timed depends on the clock; what the first round chooses from does not.
+  const Schedule base = *Schedule(kernel).apply(heuristic(kernel, cpu.device->target()));
+  const auto texts = [](const std::vector<Schedule>& all) {
+    std::vector<std::string> t;
+    for (const Schedule& s : all) t.push_back(text(s.opts()));
+    return t;
+  };
+  CHECK(texts(moves(base, cpu.device->target())) == texts(moves(base, cpu.device->target())));
+  CHECK(texts(templates(kernel, cpu.device->target())) == texts(templates(kernel, cpu.device->target())));
+}
