@@ -13,7 +13,8 @@ namespace {
 
 constexpr double kLoadsPerCycle = 2, kMathPerCycle = 2, kMathLatency = 4;   // Zen 4/5, Golden Cove: two FMA and two load ports
 constexpr double kSpillPenalty = 0.15;       // per register above the file
-constexpr double kBytesPerCycle[] = {64, 32, 12};   // sustained from L2, L3, DRAM by one core, roughly
+constexpr double kBytesPerCycle[] = {56, 24, 8};   // sustained from L2, L3, DRAM by one core of a Zen 5
+constexpr double kLine = 64;                // bytes of a cache line
 constexpr double kItemCycles = 20;           // finding a grid item's indices
 
 struct AxisShape {
@@ -43,6 +44,67 @@ UOp flat(const UOp& at) {
   return simplify(sum);
 }
 
+/// Elements of an axis that the ranges inside the `depth` outermost loops walk over.
+double covered(const Schedule& s, const std::vector<RangeRef>& loops, size_t depth, const UOp& axis) {
+  RangeRef r{axis_of(axis), 0};
+  double extent = static_cast<double>(std::max<int64_t>(1, bounds(axis.src(0)).hi));
+  const auto is_open = [&] { return std::find(loops.begin(), loops.begin() + static_cast<long>(depth), r) != loops.begin() + static_cast<long>(depth); };
+  const auto& chain = s.chain(r.axis);
+  for (size_t i = 0; is_open(); ++i) {
+    if (i == chain.size()) return 1;
+    r.tile = chain[i].size;
+    extent = std::min(extent, static_cast<double>(r.tile));
+  }
+  return extent;
+}
+
+/// How often the part of a buffer that the loops inside `depth` touch is fetched: once per trip of the loops outside, but for the
+/// innermost of those that do not move it.
+double fetches(const Schedule& s, const std::vector<RangeRef>& loops, size_t depth, const UOps& axes, const UOp& address) {
+  double times = 1;
+  bool stays = true;
+  for (size_t i = depth; i-- > 0;)
+    for (const UOp& a : axes) {
+      if (axis_of(a) != loops[i].axis) continue;
+      stays &= !depends_on(address, a);
+      if (!stays) times *= covered(s, loops, i, a) / covered(s, loops, i + 1, a);
+    }
+  return times;
+}
+
+/// Time to fetch what a nest reads and writes: at each cache level, the largest inner part of the nest whose data fit into the
+/// level is loaded once for each trip of the loops round it.
+double memory_cycles(const Schedule& s, const Target& target, const Definition& d, const UOps& addresses) {
+  std::vector<RangeRef> loops;
+  UOps axes = d.ranges;
+  axes.insert(axes.end(), d.reduce_ranges.begin(), d.reduce_ranges.end());
+  for (const RangeRef& r : s.order())
+    if (!is_register(s.kind(r)) && std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == r.axis; })) loops.push_back(r);
+  const double sizes[] = {static_cast<double>(target.l1_bytes), static_cast<double>(target.l2_bytes), static_cast<double>(target.l3_bytes)};
+  double cycles = 0;
+  for (int level = 0; level < 3; ++level)
+    for (size_t depth = 0; depth <= loops.size(); ++depth) {
+      double footprint = 0, traffic = 0;
+      for (const UOp& address : addresses) {
+        double elements = 1, run = 1, line = kLine;   // run: contiguous elements
+        for (const UOp& a : axes) {
+          if (!depends_on(address, a)) continue;
+          elements *= covered(s, loops, depth, a);
+          if (coefficient(address, a) != 1) continue;
+          run = std::max(run, covered(s, loops, depth, a));
+          if (depth > 0 && loops[depth - 1].axis == axis_of(a)) line = 0;   // the next trip goes on in the same line
+        }
+        const double bytes = elements / run * std::max(run * 4, line);
+        footprint += bytes;
+        traffic += bytes * fetches(s, loops, depth, axes, address);
+      }
+      if (footprint > sizes[level] * 0.75 && depth < loops.size()) continue;
+      cycles += traffic / kBytesPerCycle[level];
+      break;
+    }
+  return cycles;
+}
+
 }  // namespace
 
 double estimate(const Schedule& s, const Target& target) {
@@ -67,12 +129,14 @@ double estimate(const Schedule& s, const Target& target) {
 
     UOps roots = d.bodies;
     if (!d.reduce) roots.push_back(d.store ? d.store : d.value);
-    double math = d.reduce ? instances * width : 0, loads = 0, traffic = 0;
+    double math = d.reduce ? instances * width : 0, loads = 0;
+    UOps streams;
     for (const UOp& u : toposort(roots)) {
       if (info(u.op()).has(op_flag::Elementwise) && u.dtype().is_float()) math += instances * width * (u.is(Op::Exp) || u.is(Op::Sin) || u.is(Op::Cos) || u.is(Op::Erf) || u.is(Op::Tanh) ? 12 : 0.5);
       if ((!u.is(Op::Load) && !u.is(Op::Store)) || !u.src(0).src(0).is(Op::Param)) continue;
       const UOp address = flat(u.src(0));
-      double copies = 1, streams = 1;
+      streams.push_back(address);
+      double copies = 1;
       bool gather = false, vector = false;
       for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
         for (const UOp& r : *ranges) {
@@ -83,24 +147,12 @@ double estimate(const Schedule& s, const Target& target) {
               if (shape.lanes > 1) (coefficient(address, r) == 1 ? vector : gather) = true;
             }
         }
-      // What the innermost loop walks with a stride misses the L1 line by line.
-      for (size_t i = order.size(); i-- > 0;)
-        if (s.kind(order[i]) == Kind::Loop) {
-          for (const UOp& r : d.reduce_ranges)
-            if (axis_of(r) == order[i].axis) {
-              const auto c = coefficient(address, r);
-              streams = depends_on(address, r) ? (c && std::abs(*c) * 4 < 64 ? 1 : 1.5) : 0;
-            }
-          break;
-        }
-      const double cost = gather ? lanes * 1.5 : vector ? width : 1;
-      loads += copies * cost;
-      traffic += copies * (gather ? lanes * 16 : vector ? lanes * 4 : 4) * streams;
+      loads += copies * (gather ? lanes * 1.5 : vector ? width : 1);
     }
     const double latency = d.reduce ? kMathLatency * instances / std::max(1.0, accumulators) * width : 0;
-    double block = std::max({math / kMathPerCycle, loads / kLoadsPerCycle, latency, traffic / kBytesPerCycle[0] * 0.6});
+    double block = std::max({math / kMathPerCycle, loads / kLoadsPerCycle, latency});
     if (const double over = static_cast<double>(register_pressure(s, target) - target.registers); over > 0) block *= 1 + kSpillPenalty * over;
-    cycles += blocks * block;
+    cycles += blocks * block + memory_cycles(s, target, d, streams);
   }
   double items = 1;
   for (const std::string& axis : s.grid()) {
