@@ -16,7 +16,7 @@ void trace_kernel(const UOp& kernel, const Opts& opts, const Device& device, int
   out << "kernel " << kernel.arg_as<std::string>() << ": " << (opts.empty() ? "unscheduled" : text(opts)) << "\n";
   if (level < 4) return;
   const Expected<Schedule> schedule = Schedule(kernel).apply(opts);
-  if (!schedule) return;   // building it says why
+  if (!schedule) return;  // building it says why
   const UOp scheduled = schedule->scheduled();
   if (level >= 5) out << "--- scheduled\n" << text(scheduled) << "\n";
   std::vector<std::string> steps;
@@ -35,7 +35,7 @@ void trace_kernel(const UOp& kernel, const Opts& opts, const Device& device, int
 
 void trace_kernel(const UOp& kernel, const Opts& opts, const Device& device) {
   if (config().debug < 3) return;
-  std::ostringstream all;   // in one piece: kernels may be built on several threads
+  std::ostringstream all;  // in one piece: kernels may be built on several threads
   trace_kernel(kernel, opts, device, config().debug, all);
   std::cerr << all.str() << std::flush;
 }

@@ -204,7 +204,8 @@ void bench_gemm_command(const BenchGemmOptions& options, std::ostream& out) {
     else std::cerr << "bench: " << name << " left out: " << why << "\n";
   }
   for (const std::string& shape : options.shapes)
-    for (const std::string& layout : options.layouts) bench_one(options, shape, layout, peers, out);
+    for (const std::string& layout : options.layouts)
+      if (!search_interrupted()) bench_one(options, shape, layout, peers, out);
 }
 
 }  // namespace pg

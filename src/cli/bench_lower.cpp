@@ -48,15 +48,23 @@ void bench_lower_command(const BenchLowerOptions& options, std::ostream& out) {
   for (const LlamaKernel& k : subjects(options)) {
     const Opts opts = heuristic(k.ast, device.target());
     // Nothing is kept from one round to the next: with the last handle its nodes go, and all is interned anew.
-    const double lower_ms = median_ms(options.rounds, [&] { lower(Schedule(k.ast).apply(opts)->scheduled(), device.target()); });
+    const double lower_ms =
+        median_ms(options.rounds, [&] { lower(Schedule(k.ast).apply(opts)->scheduled(), device.target()); });
     const UOp linear = lower(Schedule(k.ast).apply(opts)->scheduled(), device.target());
     const double render_ms = median_ms(options.rounds, [&] { device.render(linear); });
     slowest = std::max(slowest, lower_ms);
     if (options.json) {
-      out << nlohmann::ordered_json{{"kernel", k.name}, {"schedule", text(opts)}, {"uops", linear.src().size()}, {"lower_ms", lower_ms}, {"render_ms", render_ms}}.dump() << "\n";
+      out << nlohmann::ordered_json{{"kernel", k.name},
+                                    {"schedule", text(opts)},
+                                    {"uops", linear.src().size()},
+                                    {"lower_ms", lower_ms},
+                                    {"render_ms", render_ms}}
+                 .dump()
+          << "\n";
     } else {
       char line[160];
-      std::snprintf(line, sizeof line, "%-48s %6zu uops  lower %7.3f ms  render %7.3f ms  ", k.name.c_str(), linear.src().size(), lower_ms, render_ms);
+      std::snprintf(line, sizeof line, "%-48s %6zu uops  lower %7.3f ms  render %7.3f ms  ", k.name.c_str(),
+                    linear.src().size(), lower_ms, render_ms);
       out << line << text(opts) << "\n";
     }
   }

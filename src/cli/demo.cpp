@@ -31,7 +31,7 @@ using nlohmann::json;
 constexpr const char* kPrompt = "This program is distributed in the hope";
 constexpr int64_t kTokens = 64, kTimedTokens = 192, kTimedPrompt = 128;
 constexpr int kRounds = 25;
-constexpr double kLlamaBudget = 30, kMatmulBudget = 60;   // seconds of search
+constexpr double kLlamaBudget = 30, kMatmulBudget = 60;  // seconds of search
 constexpr int kLlamaBeam = 2, kMatmulBeam = 4;
 constexpr int64_t kSide = 1024;
 constexpr double kFlop = 2.0 * kSide * kSide * kSide;
@@ -82,7 +82,7 @@ class Demo {
     out_ << std::endl;
   }
   struct Rate {
-    double prompt = 0, generation = 0;   // tokens per second
+    double prompt = 0, generation = 0;  // tokens per second
     void improve(const Rate& r) { prompt = std::max(prompt, r.prompt), generation = std::max(generation, r.generation); }
   };
   Rate rate(Llama& llama) {
@@ -94,7 +94,8 @@ class Demo {
   static GenerateStats timed(Llama& llama, const std::vector<int32_t>& prompt, int64_t tokens) {
     llama.reset();
     const GenerateOptions options{.tokens = tokens, .sampler = {.temperature = 0}, .ignore_end = true};
-    return generate(llama, prompt, options, [](int32_t) { return false; }, [](int32_t) { return true; });
+    return generate(
+        llama, prompt, options, [](int32_t) { return false; }, [](int32_t) { return true; });
   }
 
   bool text_before_and_after() {
@@ -102,13 +103,15 @@ class Demo {
     set_search(0, 0);
     Llama before = load();
     write(before);
-    rate(before);   // meets every bucket of the position while there is nothing but defaults
+    rate(before);  // meets every bucket of the position while there is nothing but defaults
     const Rate r = rate(before);
-    out_ << fmt::format("  {:.0f} tok/s; a prompt of {} tokens is read at {:.0f} tok/s\n", r.generation, kTimedPrompt, r.prompt);
+    out_ << fmt::format("  {:.0f} tok/s; a prompt of {} tokens is read at {:.0f} tok/s\n", r.generation, kTimedPrompt,
+                        r.prompt);
 
     title(fmt::format("Beam search over the llama's kernels, {}", duration_text(kLlamaBudget)));
     shell(fmt::format("tune llama --beam {} --budget {:.0f}s", kLlamaBeam, kLlamaBudget));
-    if (tune_llama_command({.budget_seconds = kLlamaBudget, .beam = kLlamaBeam}, out_) != 0 || Interrupt::requested()) return false;
+    if (tune_llama_command({.budget_seconds = kLlamaBudget, .beam = kLlamaBeam}, out_) != 0 || Interrupt::requested())
+      return false;
 
     title("The same text from the kernels that won");
     Llama after = load();
@@ -156,12 +159,15 @@ class Demo {
     finished_ = winner->finished;
     const std::string heuristic_opts = text(heuristic(kernel, default_device().target()));
     row("heuristic", winner->default_ms, heuristic_opts);
-    row("beam", winner->median_ms, winner->schedule == heuristic_opts ? "the heuristic's schedule stays: no candidate beat it by 1 %" : winner->schedule);
+    row("beam", winner->median_ms,
+        winner->schedule == heuristic_opts ? "the heuristic's schedule stays: no candidate beat it by 1 %"
+                                           : winner->schedule);
     const json& search = beam["search"];
-    out_ << fmt::format("  the search: {} candidates, {} compiled, {} measured, {}\n", search["candidates"].get<int>(), search["compiled"].get<int>(),
-                        search["measured"].get<int>(), duration_text(search["seconds"]));
+    out_ << fmt::format("  the search: {} candidates, {} compiled, {} measured, {}\n", search["candidates"].get<int>(),
+                        search["compiled"].get<int>(), search["measured"].get<int>(), duration_text(search["seconds"]));
     for (const auto& [name, peer] : beam["peers"].items())
-      row(name, peer["median_ms"], fmt::format("picograd has {:.2f} of its speed, timed in turns", peer["ratio"].get<double>()));
+      row(name, peer["median_ms"],
+          fmt::format("picograd has {:.2f} of its speed, timed in turns", peer["ratio"].get<double>()));
     if (beam["peers"].empty()) out_ << "  (no OpenBLAS here to compare with: apt-get install libopenblas0-pthread)\n";
     return true;
   }
@@ -176,11 +182,13 @@ class Demo {
     shell(fmt::format("{}", fmt::join(arguments, " ")));
     arguments.insert(arguments.begin(), fs::read_symlink("/proc/self/exe").string());
     const auto result = run_process(arguments);
-    if (!result || result->status != 0) throw InternalError("the second process failed: " + (result ? result->err : "it could not be started"));
+    if (!result || result->status != 0)
+      throw InternalError("the second process failed: " + (result ? result->err : "it could not be started"));
     const json line = json::parse(result->out);
     row("replayed", line["ours"]["median_ms"], line["ours"]["schedule"]);
     const json& search = line["search"];
-    out_ << fmt::format("  {} candidates, {} measurements\n", search["candidates"].get<int>(), search["measured"].get<int>());
+    out_ << fmt::format("  {} candidates, {} measurements\n", search["candidates"].get<int>(),
+                        search["measured"].get<int>());
     return true;
   }
 
@@ -189,7 +197,8 @@ class Demo {
     out_ << "  picograd llama -p \"Everyone is permitted to copy\" -n 100        another text\n"
             "  picograd llama -m FILE.gguf -p \"..\"                             your own llama (GGUF, F16 or F32)\n"
             "  picograd tune llama --config tinyllama-1.1b --budget 10m        the kernels of a larger one\n"
-            "  DEBUG=4 picograd bench gemm --shapes 64x64x64                   the C that runs; DEBUG=6 shows every rewrite on the way\n"
+            "  DEBUG=4 picograd bench gemm --shapes 64x64x64                   the C that runs; DEBUG=6 shows every rewrite "
+            "on the way\n"
             "  picograd --db "
          << config().db << " db list      what was found\n"
          << "  README.md follows one matmul through the code in ten steps\n";

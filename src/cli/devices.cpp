@@ -8,7 +8,8 @@ namespace pg {
 
 void print_devices(std::ostream& out) {
   for (const DeviceReport& d : device_reports()) {
-    out << d.name << std::string(d.name.size() < 6 ? 6 - d.name.size() : 1, ' ') << (d.found ? "found    " : "missing  ") << d.what << "\n";
+    out << d.name << std::string(d.name.size() < 6 ? 6 - d.name.size() : 1, ' ') << (d.found ? "found    " : "missing  ")
+        << d.what << "\n";
     if (!d.found) out << "               " << d.remedy << "\n";
   }
 }

@@ -23,13 +23,14 @@ int exit_status(const std::function<int()>& command) {
     const int status = command();
     errno = 0;
     std::cout.flush();
-    if (!std::cout && errno != 0 && errno != EPIPE) return fault(kUserFault, "cannot write the output: ", std::strerror(errno));
+    if (!std::cout && errno != 0 && errno != EPIPE)
+      return fault(kUserFault, "cannot write the output: ", std::strerror(errno));
     return status;
   } catch (const UserError& e) {
     return fault(kUserFault, e.what());
   } catch (const std::bad_alloc&) {
     return fault(kUserFault, "out of memory");
-  } catch (const std::exception& e) {   // InternalError, and what nobody should have let through
+  } catch (const std::exception& e) {  // InternalError, and what nobody should have let through
     return fault(kDefect, e.what(), kPleaseReport);
   }
 }

@@ -45,7 +45,8 @@ void print(std::ostream& out, const char* title, const std::vector<Line>& lines)
 }  // namespace
 
 std::string version_text() {
-  return std::string("picograd ") + kVersion + " (codegen " + std::to_string(kCodegenVersion) + ", database schema " + std::to_string(kSchemaVersion) + ")";
+  return std::string("picograd ") + kVersion + " (codegen " + std::to_string(kCodegenVersion) + ", database schema " +
+         std::to_string(kSchemaVersion) + ")";
 }
 
 void print_help(std::ostream& out) {
@@ -55,8 +56,10 @@ void print_help(std::ostream& out) {
   print(out, "Commands", kCommands);
   print(out, "Options of every command; they override the environment", kShared);
   print(out, "Environment (default in parentheses)", variables);
-  out << "\nResults go to stdout, progress to stderr. Exit status: 0, 1 a mistake that the message explains, 2 wrong usage, 70 a defect in picograd,\n"
-         "130 interrupted (Ctrl-C ends a search at its next candidate and keeps what was measured; the second one ends the program).\n";
+  out << "\nResults go to stdout, progress to stderr. Exit status: 0, 1 a mistake that the message explains, 2 wrong usage, "
+         "70 a defect in picograd,\n"
+         "130 interrupted (Ctrl-C ends a search at its next candidate and keeps what was measured; the second one ends the "
+         "program).\n";
 }
 
 }  // namespace pg

@@ -62,8 +62,10 @@ CLI::App& command(CLI::App& parent, Command& chosen, const char* name, const cha
 
 void add_model(CLI::App& app, ModelOptions& model) {
   app.add_option("-m,--model", model.model, "GGUF file; without it the llama that lies in models/data");
-  app.add_option("--config", model.config, "the shapes of a known model with random weights, instead of a file: tinyllama-1.1b, ..");
-  app.add_option("-c,--context", model.context, "positions of the cache; 0: the model's own, at most " + std::to_string(kDefaultContext));
+  app.add_option("--config", model.config,
+                 "the shapes of a known model with random weights, instead of a file: tinyllama-1.1b, ..");
+  app.add_option("-c,--context", model.context,
+                 "positions of the cache; 0: the model's own, at most " + std::to_string(kDefaultContext));
 }
 
 struct LlamaCommands {
@@ -71,7 +73,8 @@ struct LlamaCommands {
   TuneLlamaOptions tuning;
 
   void add_to(CLI::App& app, Command& chosen) {
-    CLI::App& l = command(app, chosen, "llama", "continue a text", [this] { return llama_command(llama, std::cout, std::cerr); });
+    CLI::App& l =
+        command(app, chosen, "llama", "continue a text", [this] { return llama_command(llama, std::cout, std::cerr); });
     add_model(l, llama.model);
     l.add_option("-p,--prompt", llama.prompt, "the text to continue");
     l.add_option("-f,--file", llama.prompt_file, "a file with the text to continue");
@@ -109,7 +112,8 @@ struct BenchCommands {
       return Interrupt::requested() ? kInterrupted : 0;
     });
     g.add_option("--shapes", gemm.shapes, "MxNxK, separated by commas")->delimiter(',');
-    g.add_option("--layout", gemm.layouts, "nn, nt, tn, tt (t: the operand is stored transposed), separated by commas")->delimiter(',');
+    g.add_option("--layout", gemm.layouts, "nn, nt, tn, tt (t: the operand is stored transposed), separated by commas")
+        ->delimiter(',');
     g.add_option("--vs", gemm.peers, "openblas, onednn: timed in the same run, where they are installed")->delimiter(',');
     g.add_option("--opts", gemm.opts, "a schedule instead of the searched one; '' is the unscheduled kernel")
         ->each([this](const std::string&) { gemm.fixed = true; });
@@ -152,6 +156,7 @@ struct DbCommands {
 int run(int argc, char** argv) {
   CLI::App app("picograd turns tensor programs into kernels whose schedules were searched.", "picograd");
   app.fallthrough()->require_subcommand(1)->set_version_flag("--version", version_text());
+  app.footer("--db, --beam, --budget, --threads and --device belong to every command; `picograd help` tells more.");
   Command chosen;
   SharedOptions shared;
   LlamaCommands llama;
@@ -172,7 +177,7 @@ int run(int argc, char** argv) {
   });
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& e) {   // --help, --version
+  } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
     std::cerr << "picograd: " << e.what() << "\n  `picograd help` lists the commands\n";
@@ -188,6 +193,6 @@ int run(int argc, char** argv) {
 }  // namespace pg
 
 int main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);   // `picograd .. | head` ends quietly
+  signal(SIGPIPE, SIG_IGN);  // `picograd .. | head` ends quietly
   return pg::exit_status([&] { return pg::run(argc, argv); });
 }

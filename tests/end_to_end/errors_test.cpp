@@ -19,7 +19,8 @@ void tuned(Program& picograd) { picograd.ok(with(kSmall, {"--beam", "1"})); }
 TEST_CASE("shapes, layouts and schedules that make no sense") {
   Program picograd;
   const auto shape = [&](const std::string& s) { return picograd.run({"bench", "gemm", "--shapes", s}); };
-  for (const char* s : {"0x4x4", "axbxc", "4x4", "4x4x4x4", "-1x4x4", "4x4x", "99999999x4x4", "1000000x1000000x1000000"}) check_error(shape(s), 1, {s, "bench gemm"});
+  for (const char* s : {"0x4x4", "axbxc", "4x4", "4x4x4x4", "-1x4x4", "4x4x", "99999999x4x4", "1000000x1000000x1000000"})
+    check_error(shape(s), 1, {s, "bench gemm"});
   check_error(picograd.run({"bench", "gemm", "--layout", "xy"}), 1, {"'xy' is no layout", "nn, nt, tn or tt"});
   check_error(picograd.run({"bench", "gemm", "--vs", "cublas"}), 1, {"cublas"});
   check_error(picograd.run(with({"--opts", "tile(q,4)"}, kSmall)), 1, {"no axis q", "while building"});
@@ -107,11 +108,11 @@ TEST_CASE("a read-only database replays; tuning into it is an error") {
   const std::string artifacts = picograd.folder / "kernels";
   fs::create_directory(artifacts);
   chmod(artifacts.c_str(), 0777);
-  picograd.environment["PICOGRAD_CACHE"] = artifacts + "/mine";   // the cache wants a folder of its own
+  picograd.environment["PICOGRAD_CACHE"] = artifacts + "/mine";  // the cache wants a folder of its own
   chmod(picograd.database().c_str(), 0444);
   const std::string folder = fs::path(picograd.database()).parent_path();
   chmod(folder.c_str(), 0555);
-  const uid_t user = geteuid() == 0 ? kNobody : 0;   // root may write everywhere
+  const uid_t user = geteuid() == 0 ? kNobody : 0;  // root may write everywhere
   if (picograd.run({"help"}, user).status == 127) {
     MESSAGE("another user cannot start " << kProgram << ": not checked");
     return;

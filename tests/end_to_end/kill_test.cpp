@@ -14,13 +14,14 @@ std::vector<std::string> processes_with(const std::string& database) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != pid.npos) continue;
-    if (contains(file_text(entry.path() / "environ"), database)) found.push_back(pid + " " + file_text(entry.path() / "comm"));
+    if (contains(file_text(entry.path() / "environ"), database))
+      found.push_back(pid + " " + file_text(entry.path() / "comm"));
   }
   return found;
 }
 void check_no_orphans(const std::string& database) {
   std::vector<std::string> left;
-  for (int i = 0; i < 100; ++i) {   // a compiler may finish its kernel
+  for (int i = 0; i < 100; ++i) {  // a compiler may finish its kernel
     left = processes_with(database);
     if (left.empty()) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -54,8 +55,8 @@ void kill_and_resume(int times) {
     INFO(killed.err);
     CHECK(killed.status == 128 + SIGKILL);
     check_no_orphans(picograd.database());
-    if (!fs::exists(picograd.database())) continue;   // it had not come that far
-    picograd.ok({"db", "verify"});                    // begins with SQLite's integrity_check
+    if (!fs::exists(picograd.database())) continue;  // it had not come that far
+    picograd.ok({"db", "verify"});                   // begins with SQLite's integrity_check
     const json stats = json::parse(picograd.ok({"db", "stats", "--json"}).out);
     CHECK(stats["winners"] >= winners);
     CHECK(stats["winners"] >= winners_told(killed.out));
@@ -74,7 +75,9 @@ void kill_and_resume(int times) {
 
 }  // namespace
 
-TEST_CASE("SIGKILL while tuning: nothing committed is lost, nothing is left running, the next run resumes") { kill_and_resume(6); }
+TEST_CASE("SIGKILL while tuning: nothing committed is lost, nothing is left running, the next run resumes") {
+  kill_and_resume(6);
+}
 
 // test_end_to_end --no-skip --test-case='*twenty*'
 TEST_CASE("SIGKILL at twenty moments" * doctest::skip()) { kill_and_resume(20); }
@@ -82,7 +85,8 @@ TEST_CASE("SIGKILL at twenty moments" * doctest::skip()) { kill_and_resume(20); 
 TEST_CASE("Ctrl-C while tuning keeps what was measured and says how to go on") {
   Program picograd;
   const pid_t pid = picograd.start({"--beam", "1", "tune", "llama", "--config", "tiny"});
-  for (int i = 0; i < 400 && winners_told(file_text(picograd.folder / "out")) == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < 400 && winners_told(file_text(picograd.folder / "out")) == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   kill(pid, SIGINT);
   const Outcome o = picograd.finish(pid);
   INFO(o.err);

@@ -6,7 +6,8 @@ using namespace pg;
 
 namespace {
 const nlohmann::json& goldens() {
-  static const nlohmann::json all = nlohmann::json::parse(file_text(PICOGRAD_SOURCE_DIR "/models/data/picollama_goldens.json"));
+  static const nlohmann::json all =
+      nlohmann::json::parse(file_text(PICOGRAD_SOURCE_DIR "/models/data/picollama_goldens.json"));
   return all;
 }
 }  // namespace
@@ -19,8 +20,9 @@ TEST_CASE("llama writes on stdout what an independent implementation writes, and
     ++prompts;
     const std::string prompt = golden["prompt"];
     std::string text = golden["continuation_text"];
-    if (prompt.empty()) text.erase(0, 1);   // the space that encoding put in front of the whole text
-    const Outcome o = picograd.ok({"llama", "-m", kModel, "-p", prompt, "-n", std::to_string(golden["continuation_ids"].size()), "--temp", "0"});
+    if (prompt.empty()) text.erase(0, 1);  // the space that encoding put in front of the whole text
+    const Outcome o = picograd.ok(
+        {"llama", "-m", kModel, "-p", prompt, "-n", std::to_string(golden["continuation_ids"].size()), "--temp", "0"});
     CHECK(o.out == prompt + text + "\n");
     CHECK(contains(o.err, "prompt"));
     CHECK(contains(o.err, "tok/s"));
@@ -30,7 +32,9 @@ TEST_CASE("llama writes on stdout what an independent implementation writes, and
 
 TEST_CASE("llama finds the shipped model by itself; the same seed writes the same text") {
   Program picograd;
-  const auto text = [&](const char* seed) { return picograd.ok({"llama", "-p", "Everyone", "-n", "24", "--seed", seed, "--temp", "1.5"}).out; };
+  const auto text = [&](const char* seed) {
+    return picograd.ok({"llama", "-p", "Everyone", "-n", "24", "--seed", seed, "--temp", "1.5"}).out;
+  };
   const std::string first = text("1");
   CHECK(text("1") == first);
   CHECK(text("2") != first);
@@ -52,7 +56,7 @@ TEST_CASE("llama: a reader that goes away ends nothing with a signal") {
   Program picograd;
   int ends[2];
   REQUIRE(pipe(ends) == 0);
-  close(ends[0]);   // nobody reads
+  close(ends[0]);  // nobody reads
   const pid_t pid = fork();
   if (pid == 0) {
     dup2(ends[1], 1);

@@ -34,7 +34,7 @@ inline std::string file_text(const std::string& path) {
 inline void write_file(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 struct Outcome {
-  int status = 0;        // exit status; 128 + n: killed by signal n
+  int status = 0;  // exit status; 128 + n: killed by signal n
   std::string out, err;
 };
 
@@ -45,7 +45,7 @@ class Program {
     environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
     environment["HOME"] = folder / "home";
     environment["PICOGRAD_DB"] = database();
-    static const TemporaryFolder artifacts;   // compiled once for all tests
+    static const TemporaryFolder artifacts;  // compiled once for all tests
     environment["PICOGRAD_CACHE"] = artifacts / "kernels";
   }
   std::string database() const { return folder / "schedules.db"; }
@@ -75,7 +75,8 @@ class Program {
   Outcome finish(pid_t pid) {
     int status = 0;
     waitpid(pid, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), file_text(folder / "out"), file_text(folder / "err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), file_text(folder / "out"),
+            file_text(folder / "err")};
   }
   Outcome run(std::vector<std::string> arguments, uid_t uid = 0) {
     std::string line = "picograd";
@@ -83,7 +84,7 @@ class Program {
     Outcome o = finish(start(std::move(arguments), uid));
     INFO(line);
     INFO(o.err);
-    CHECK(o.status < 128);   // no command dies of a signal
+    CHECK(o.status < 128);  // no command dies of a signal
     return o;
   }
   /// A run that should succeed.
@@ -112,8 +113,10 @@ inline void check_error(const Outcome& o, int status, const std::vector<std::str
   int messages = 0;
   std::istringstream lines(o.err);
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("picograd: ")) ++messages;
-    else if (messages > 0) CHECK(line.starts_with("  "));
+    if (line.starts_with("picograd: "))
+      ++messages;
+    else if (messages > 0)
+      CHECK(line.starts_with("  "));
   }
   CHECK(messages == 1);
   for (const std::string& part : says) {

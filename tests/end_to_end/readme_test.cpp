@@ -48,12 +48,14 @@ TEST_CASE("README: the ten steps name files and functions that exist") {
 }
 
 TEST_CASE("documents: files that are linked or named exist") {
-  for (const std::string document : {"README.md", "CONTRIBUTING.md", "bench/README.md", "docs/architecture.md", "docs/schedule.md", "docs/search.md"}) {
+  for (const std::string document :
+       {"README.md", "CONTRIBUTING.md", "bench/README.md", "docs/architecture.md", "docs/schedule.md", "docs/search.md"}) {
     CAPTURE(document);
     const std::string text = file_text(kRoot + document);
     CHECK(text.size() > 1000);
     for (const std::string& name : in_backquotes(text)) {
-      const bool path = contains(name, "/") && (name.ends_with(".cpp") || name.ends_with(".h") || name.ends_with(".md") || name.ends_with(".def"));
+      const bool path = contains(name, "/") &&
+                        (name.ends_with(".cpp") || name.ends_with(".h") || name.ends_with(".md") || name.ends_with(".def"));
       if (!path || name.find_first_of("<* ") != name.npos) continue;
       CAPTURE(name);
       CHECK(fs::exists(kRoot + name));
@@ -65,8 +67,13 @@ TEST_CASE("help lists every variable of the environment; every command has its o
   Program picograd;
   const std::string help = picograd.ok({"help"}).out;
   for (const ConfigVariable& v : config_variables()) CHECK(contains(help, v.name));
-  for (const std::vector<std::string>& command :
-       {std::vector<std::string>{"demo"}, {"llama"}, {"tune", "llama"}, {"bench", "gemm"}, {"bench", "lower"}, {"db", "stats"}, {"devices"}}) {
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"demo"},
+                                                  {"llama"},
+                                                  {"tune", "llama"},
+                                                  {"bench", "gemm"},
+                                                  {"bench", "lower"},
+                                                  {"db", "stats"},
+                                                  {"devices"}}) {
     CHECK(contains(help, command[0]));
     std::vector<std::string> asked = command;
     asked.push_back("--help");

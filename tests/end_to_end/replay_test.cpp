@@ -7,11 +7,13 @@ using nlohmann::json;
 
 TEST_CASE("a second run replays the winner without a candidate or a measurement") {
   Program picograd;
-  const std::vector<std::string> command = {"--beam", "2", "bench", "gemm", "--shapes", "64x64x64", "--rounds", "3", "--json"};
+  const std::vector<std::string> command = {"--beam",   "2",        "bench", "gemm",  "--shapes",
+                                            "64x64x64", "--rounds", "3",     "--json"};
   const json first = json::parse(picograd.ok(command).out);
   CHECK(first["search"]["candidates"] > 20);
   CHECK(first["search"]["measured"] > 1);
-  for (const char* key : {"kernel", "shape", "layout", "device", "threads", "precision", "peers", "ratio_to_best_peer"}) CHECK(first.contains(key));
+  for (const char* key : {"kernel", "shape", "layout", "device", "threads", "precision", "peers", "ratio_to_best_peer"})
+    CHECK(first.contains(key));
   CHECK(first["ours"]["gflops"] > 0);
 
   const json second = json::parse(picograd.ok(command).out);
@@ -41,7 +43,10 @@ TEST_CASE("command-line options override the environment") {
   picograd.environment["BEAM"] = "3";
   picograd.environment["THREADS"] = "2";
   const std::string other = picograd.folder / "other.db";
-  const json line = json::parse(picograd.ok({"bench", "gemm", "--shapes", "16x16x16", "--rounds", "1", "--json", "--beam", "0", "--threads", "1", "--db", other}).out);
+  const json line = json::parse(picograd
+                                    .ok({"bench", "gemm", "--shapes", "16x16x16", "--rounds", "1", "--json", "--beam", "0",
+                                         "--threads", "1", "--db", other})
+                                    .out);
   CHECK(line["search"]["candidates"] == 0);
   CHECK(line["threads"] == 1);
   CHECK(fs::exists(other));
@@ -50,7 +55,8 @@ TEST_CASE("command-line options override the environment") {
 
 TEST_CASE("DEBUG shows more with each level, on stderr only") {
   Program picograd;
-  const std::vector<std::string> command = {"bench", "gemm", "--shapes", "8x8x8", "--rounds", "1", "--opts", "tile(m,2,upcast)", "--json"};
+  const std::vector<std::string> command = {"bench", "gemm",   "--shapes",         "8x8x8", "--rounds",
+                                            "1",     "--opts", "tile(m,2,upcast)", "--json"};
   const auto err = [&](const char* level) {
     picograd.environment["DEBUG"] = level;
     const Outcome o = picograd.ok(command);
@@ -62,7 +68,8 @@ TEST_CASE("DEBUG shows more with each level, on stderr only") {
   CHECK(contains(err("3"), "tile(m,2,upcast)"));
   CHECK(contains(err("4"), "void matmul_8x8x8("));
   const std::string uops = err("5");
-  for (const char* pass : {"--- scheduled", "--- nests_opened", "--- registers_expanded", "--- linearized"}) CHECK(contains(uops, pass));
+  for (const char* pass : {"--- scheduled", "--- nests_opened", "--- registers_expanded", "--- linearized"})
+    CHECK(contains(uops, pass));
   CHECK(contains(err("6"), " -> "));
 }
 
