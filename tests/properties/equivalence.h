@@ -9,7 +9,8 @@ namespace pg::test {
 
 class Equivalence {
  public:
-  explicit Equivalence(RandomKernel kernel, uint64_t seed = 1) : kernel_(std::move(kernel)), seed_(seed), want_(result(Schedule(kernel_.kernel))) {}
+  explicit Equivalence(RandomKernel kernel, uint64_t seed = 1)
+      : kernel_(std::move(kernel)), seed_(seed), want_(result(Schedule(kernel_.kernel))) {}
 
   /// "" or where the result first differs. Throws what lowering and the interpreter throw (races among grid items too).
   std::string check(const Schedule& s) const {

@@ -29,19 +29,27 @@ inline std::vector<Bytes> random_buffers(const UOp& kernel, const Bindings64& bi
     Bytes& bytes = all.emplace_back(static_cast<size_t>(n * t.element_bytes()));
     const bool ids = p.arg_as<ParamArg>().name.starts_with("ids");
     for (int64_t i = 0; i < n; ++i) {
-      const int64_t x = t.is_bool() ? random.below(2) : ids ? random.below(5) : t.is_unsigned() ? random.below(4) : random.between(-3, 3);
+      const int64_t x = t.is_bool()       ? random.below(2)
+                        : ids             ? random.below(5)
+                        : t.is_unsigned() ? random.below(4)
+                                          : random.between(-3, 3);
       unsigned char* at = bytes.data() + i * t.element_bytes();
       const auto put = [&](auto v) { std::memcpy(at, &v, sizeof v); };
-      if (t == dt::f32) put(static_cast<float>(x));
-      else if (t == dt::f16) put(to_f16(static_cast<float>(x)));
-      else if (t == dt::bf16) put(to_bf16(static_cast<float>(x)));
-      else std::memcpy(at, &x, static_cast<size_t>(t.element_bytes()));  // little-endian
+      if (t == dt::f32)
+        put(static_cast<float>(x));
+      else if (t == dt::f16)
+        put(to_f16(static_cast<float>(x)));
+      else if (t == dt::bf16)
+        put(to_bf16(static_cast<float>(x)));
+      else
+        std::memcpy(at, &x, static_cast<size_t>(t.element_bytes()));  // little-endian
     }
   }
   return all;
 }
 
-inline void run(const UOp& linear, const Bindings64& bindings, std::vector<Bytes>& buffers, const InterpretOptions& options = {}) {
+inline void run(const UOp& linear, const Bindings64& bindings, std::vector<Bytes>& buffers,
+                const InterpretOptions& options = {}) {
   const LaunchInfo launch = launch_info(linear);
   std::vector<HostBuffer> host;
   for (const UOp& p : launch.params) {

@@ -24,7 +24,8 @@ class KernelGenerator {
     while (true) {
       RandomKernel k = KernelGenerator(random).next();
       int64_t points = 1;
-      for (const Axis& a : pg::axes(k.kernel)) points *= std::max<int64_t>(1, evaluate(a.extent, values_of(k.kernel, k.bindings)));
+      for (const Axis& a : pg::axes(k.kernel))
+        points *= std::max<int64_t>(1, evaluate(a.extent, values_of(k.kernel, k.bindings)));
       if (points <= most) return k;
     }
   }
@@ -47,7 +48,8 @@ class KernelGenerator {
     // Not every value that was made is used; slots are without gaps.
     Substitution renumbered;
     for (const UOp& p : params_of(kernel))
-      renumbered.emplace_back(p, UOp(Op::Param, p.dtype(), ParamArg{static_cast<int64_t>(renumbered.size()), p.arg_as<ParamArg>().name}, p.src()));
+      renumbered.emplace_back(p, UOp(Op::Param, p.dtype(),
+                                     ParamArg{static_cast<int64_t>(renumbered.size()), p.arg_as<ParamArg>().name}, p.src()));
     return {substitute(kernel, renumbered), v_.bindings_, in_place_};
   }
 
@@ -88,7 +90,8 @@ class KernelGenerator {
   static DType summed(DType t) { return t.is_bool() ? dt::i32 : t == dt::f16 || t == dt::bf16 ? dt::f32 : t; }
 
   UOp gemm() {
-    const UOp m = v_.axis("m", 20), n = v_.axis("n", 40), k = v_.axis("k", 20), b = random_.one_in(4) ? v_.axis("b", 3) : iconst(0);
+    const UOp m = v_.axis("m", 20), n = v_.axis("n", 40), k = v_.axis("k", 20),
+              b = random_.one_in(4) ? v_.axis("b", 3) : iconst(0);
     const DType t = v_.dtype(), sum = summed(t);
     output("gemm", result_of(sum), {b, m, n});
     const auto operand = [&](const char* name, const UOp& rows, const UOp& columns) {
@@ -101,7 +104,8 @@ class KernelGenerator {
 
   UOps axes(const std::string& prefix, int64_t least, int64_t most, int64_t extent) {
     UOps all;
-    for (int64_t n = random_.between(least, most), i = 0; i < n; ++i) all.push_back(v_.axis(prefix + std::to_string(i), extent));
+    for (int64_t n = random_.between(least, most), i = 0; i < n; ++i)
+      all.push_back(v_.axis(prefix + std::to_string(i), extent));
     return all;
   }
 
@@ -167,9 +171,13 @@ class KernelGenerator {
     const auto side = [&](const UOp& a) { return (v_.extent_of(a) - iconst(1)) * iconst(stride) + iconst(size - 2 * pad); };
     const UOp h = alu(Op::Max, side(y), iconst(1)), w = alu(Op::Max, side(x), iconst(1));
     const UOp iy = y * iconst(stride) + ky - iconst(pad), ix = x * iconst(stride) + kx - iconst(pad);
-    const auto inside = [](const UOp& i, const UOp& n) { return alu(Op::And, alu(Op::Lt, iconst(-1), i), alu(Op::Lt, i, n)); };
-    const UOp input = load(at(w_.param("X", dt::f32, UOps{v_.extent_of(c), h, w}), {c, iy, ix}), alu(Op::And, inside(iy, h), inside(ix, w)));
-    const UOp weight = read(w_.param("W", dt::f32, UOps{v_.extent_of(o), v_.extent_of(c), iconst(size), iconst(size)}), {o, c, ky, kx});
+    const auto inside = [](const UOp& i, const UOp& n) {
+      return alu(Op::And, alu(Op::Lt, iconst(-1), i), alu(Op::Lt, i, n));
+    };
+    const UOp input = load(at(w_.param("X", dt::f32, UOps{v_.extent_of(c), h, w}), {c, iy, ix}),
+                           alu(Op::And, inside(iy, h), inside(ix, w)));
+    const UOp weight =
+        read(w_.param("W", dt::f32, UOps{v_.extent_of(o), v_.extent_of(c), iconst(size), iconst(size)}), {o, c, ky, kx});
     return finish(epilogue(w_.reduce("sum", input * weight, {c, ky, kx})));
   }
 
@@ -177,8 +185,10 @@ class KernelGenerator {
   UOp attention() {
     const UOp i = v_.axis("i", 7), j = w_.axis("j", random_.between(2, 12)), e = v_.axis("e", 6), d = v_.axis("d", 10);
     output("attention", dt::f32, {i, d});
-    const UOp q = w_.param("Q", dt::f32, UOps{v_.extent_of(i), v_.extent_of(e)}), k = w_.param("K", dt::f32, UOps{v_.extent_of(j), v_.extent_of(e)});
-    const UOp s = w_.define("S", w_.reduce("sum", read(q, {i, e}) * read(k, {j, e}) * constant(dt::f32, 0.125), {e}), {i, j});
+    const UOp q = w_.param("Q", dt::f32, UOps{v_.extent_of(i), v_.extent_of(e)}),
+              k = w_.param("K", dt::f32, UOps{v_.extent_of(j), v_.extent_of(e)});
+    const UOp s =
+        w_.define("S", w_.reduce("sum", read(q, {i, e}) * read(k, {j, e}) * constant(dt::f32, 0.125), {e}), {i, j});
     const UOp v = read(w_.param("V", dt::f32, UOps{v_.extent_of(j), v_.extent_of(d)}), {j, d});
     if (random_.one_in(2)) {
       const UOp o = w_.reduce("online_softmax", UOps{s, constant(dt::f32, 1.0), v}, {j});

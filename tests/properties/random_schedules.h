@@ -68,7 +68,8 @@ class ScheduleGenerator {
     if (random_.one_in(3)) loops.resize(static_cast<size_t>(random_.below(static_cast<int64_t>(loops.size()) + 1)));
     for (size_t i = 0; i < loops.size(); ++i)
       for (size_t j = i + 1; j < loops.size(); ++j)
-        if (loops[i].axis == loops[j].axis && loops[i].tile && (!loops[j].tile || loops[j].tile > loops[i].tile)) std::swap(loops[i], loops[j]);
+        if (loops[i].axis == loops[j].axis && loops[i].tile && (!loops[j].tile || loops[j].tile > loops[i].tile))
+          std::swap(loops[i], loops[j]);
     return Order{loops};
   }
 

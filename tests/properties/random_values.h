@@ -48,7 +48,9 @@ class RandomValues {
   }
 
   /// Negative floats have no u64: machines and lanes differ.
-  static UOp converted(const UOp& x, DType t) { return cast(t == dt::u64 && x.dtype().is_float() ? cast(x, dt::i64) : x, t); }
+  static UOp converted(const UOp& x, DType t) {
+    return cast(t == dt::u64 && x.dtype().is_float() ? cast(x, dt::i64) : x, t);
+  }
 
   UOp leaf(DType t, const UOps& axes) {
     const int64_t what = random_.below(12);
@@ -74,7 +76,9 @@ class RandomValues {
       case 3: return alu(random_.pick({Op::Max, Op::Min}), a, sub(t));
       case 4: return alu(Op::Where, condition(axes), a, sub(t));
       case 5: return alu(Op::Where, sub(dt::kBool), a, sub(t));
-      case 6: return t.is_float() ? alu(random_.pick({Op::Exp, Op::Tanh, Op::Floor, Op::Neg}), alu(Op::Min, a, constant(t, 4.0))) : alu(Op::Neg, a);
+      case 6:
+        return t.is_float() ? alu(random_.pick({Op::Exp, Op::Tanh, Op::Floor, Op::Neg}), alu(Op::Min, a, constant(t, 4.0)))
+                            : alu(Op::Neg, a);
       default: return converted(sub(random_.pick({dt::f32, dt::i32, dt::f16, dt::u8, dt::i64})), t);
     }
   }
@@ -83,7 +87,8 @@ class RandomValues {
   UOp loaded(DType t, const UOps& axes) {
     UOps left = axes, extents, indices;
     random_.shuffle(left);
-    if (!left.empty() && random_.one_in(4)) left.resize(static_cast<size_t>(random_.below(static_cast<int64_t>(left.size()) + 1)));
+    if (!left.empty() && random_.one_in(4))
+      left.resize(static_cast<size_t>(random_.below(static_cast<int64_t>(left.size()) + 1)));
     UOp gate;
     while (!left.empty()) {
       const UOp i = left.back(), n = extent_of(i);
@@ -95,9 +100,9 @@ class RandomValues {
       };
       const auto dimension = [&](const UOp& e, const UOp& at) { extents.push_back(e), indices.push_back(at); };
       switch (random_.below(left.empty() ? 7 : 9)) {
-        case 0: dimension(n, n - iconst(1) - i); break;                                         // reversed
-        case 1: dimension(n * iconst(2), i * iconst(2) + iconst(random_.below(2))); break;      // strided
-        case 2: {                                                                               // padded
+        case 0: dimension(n, n - iconst(1) - i); break;                                     // reversed
+        case 1: dimension(n * iconst(2), i * iconst(2) + iconst(random_.below(2))); break;  // strided
+        case 2: {                                                                           // padded
           const int64_t size = random_.between(1, 9);
           const UOp place = i - iconst(random_.between(0, 3));
           gate = both(gate, within(place, size));
@@ -136,7 +141,8 @@ class RandomValues {
 
   DType dtype() {
     if (random_.one_in(2)) return dt::f32;
-    return random_.pick({dt::f16, dt::bf16, dt::i32, dt::i64, dt::u8, dt::i8, dt::u16, dt::i16, dt::u32, dt::u64, dt::kBool});
+    return random_.pick(
+        {dt::f16, dt::bf16, dt::i32, dt::i64, dt::u8, dt::i8, dt::u16, dt::i16, dt::u32, dt::u64, dt::kBool});
   }
   DType other(DType t) {
     const DType o = dtype();
@@ -151,7 +157,8 @@ class RandomValues {
  private:
   /// Ids of [0, 5): integer inputs are below that in absolute value.
   UOp gathered(const UOp& i) {
-    const UOp ids = writer_.param("ids" + std::to_string(inputs_++), random_.pick({dt::i32, dt::i64, dt::u8}), UOps{extent_of(i)});
+    const UOp ids =
+        writer_.param("ids" + std::to_string(inputs_++), random_.pick({dt::i32, dt::i64, dt::u8}), UOps{extent_of(i)});
     return cast(load(index(ids, UOps{i})), dt::index);
   }
   int64_t inputs_ = 0;

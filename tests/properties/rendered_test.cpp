@@ -40,7 +40,8 @@ std::string check(const Case& c, Program& program) {
   for (const UOp& v : launch.variables) variables.push_back(evaluate(v, values));
   program.launch(pointers, variables, evaluate(launch.items, values));
   for (size_t slot = 0; slot < got.size(); ++slot)
-    if (const std::string wrong = test::difference(params_of(c.kernel.kernel)[slot].dtype(), got[slot], want[slot], 0); !wrong.empty())
+    if (const std::string wrong = test::difference(params_of(c.kernel.kernel)[slot].dtype(), got[slot], want[slot], 0);
+        !wrong.empty())
       return c.what() + "\n" + wrong;
   return "";
 }
@@ -55,7 +56,8 @@ std::string check(CpuDevice& device, uint64_t from, uint64_t count) {
   }
   const std::vector<Artifact> artifacts = device.compile_all(sources);
   for (size_t i = 0; i < cases.size(); ++i)
-    if (const std::string wrong = check(cases[i], *device.load(artifacts[i], sources[i].launch)); !wrong.empty()) return wrong;
+    if (const std::string wrong = check(cases[i], *device.load(artifacts[i], sources[i].launch)); !wrong.empty())
+      return wrong;
   return "";
 }
 

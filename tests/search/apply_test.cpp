@@ -28,7 +28,7 @@ TEST_CASE("tile: what it refuses") {
   CHECK(reason("tile(n,8,vec) tile(n,4,upcast)") == "tile: the vec range n:8 stays innermost");
   CHECK(reason("tile(n,16,upcast) tile(n,4)") == "tile: a loop below register tile 16 of n");
   CHECK(reason("tile(n,16,upcast) tile(n,4,unroll)") == "");
-  CHECK(reason("tile(n,12)") == "");      // never for not dividing the axis
+  CHECK(reason("tile(n,12)") == "");  // never for not dividing the axis
   CHECK(reason("tile(n,2000)") == "");
 }
 
@@ -68,18 +68,22 @@ TEST_CASE("order: what it refuses") {
 
 TEST_CASE("order: partial results fit the stack, or may not cross") {
   KernelWriter w;
-  const UOp i = w.axis("i", 100'000), k = w.axis("k", 8), out = w.param("out", dt::f32, {100'000}), x = read(w.param("x", dt::f32, {100'000, 8}), {i, k});
+  const UOp i = w.axis("i", 100'000), k = w.axis("k", 8), out = w.param("out", dt::f32, {100'000}),
+            x = read(w.param("x", dt::f32, {100'000, 8}), {i, k});
   const UOp relu = w.output("relu", at(out, {i}), alu(Op::Max, w.reduce("sum", x, {k}), constant(dt::f32, 0.0)), {i});
   CHECK(reason(relu, "order(k i)") == "order: private tile of 390 KB > 256 KB");
   CHECK(reason(relu, "tile(i,1000) order(i k i:1000)") == "");
   CHECK(reason("order(k m n)") == "");  // merged in the output
   const UOp half = cast(w.reduce("sum", x, {k}), dt::f16), narrow = w.param("narrow", dt::f16, {100'000});
-  CHECK(reason(KernelWriter().output("half", at(narrow, {i}), half, {i}), "order(k i)") == "order: private tile of 390 KB > 256 KB");
+  CHECK(reason(KernelWriter().output("half", at(narrow, {i}), half, {i}), "order(k i)") ==
+        "order: private tile of 390 KB > 256 KB");
   const UOp add = w.reduce("sum", x + read(out, {i}), {k});  // it reads what it would merge in
-  CHECK(reason(KernelWriter().output("add", at(out, {i}), add, {i}), "order(k i)") == "order: private tile of 390 KB > 256 KB");
+  CHECK(reason(KernelWriter().output("add", at(out, {i}), add, {i}), "order(k i)") ==
+        "order: private tile of 390 KB > 256 KB");
   const UOp wide = w.reduce("sum", cast(x, dt::i64), {k}), big = w.param("big", dt::i64, {100'000});
   const UOp gate = alu(Op::Lt, i, iconst(5));
-  CHECK(reason(KernelWriter().output("wide", at(big, {i}), wide, {i}, gate), "order(k i)") == "order: private tile of 781 KB > 256 KB");
+  CHECK(reason(KernelWriter().output("wide", at(big, {i}), wide, {i}, gate), "order(k i)") ==
+        "order: private tile of 781 KB > 256 KB");
 }
 
 TEST_CASE("opts of a database that do not parse are illegal, not an error") {

@@ -27,9 +27,10 @@ TEST_CASE("estimate: lanes, register blocks and cores pay") {
 }
 TEST_CASE("estimate: gathers, spills and tails cost") {
   CHECK(cost(kMatmul, "tile(n,16,vec)") < cost(kMatmul, "tile(m,16,vec)"));
-  CHECK(cost(kMatmul, "tile(m,8,upcast) tile(n,32,upcast) tile(n,16,vec)") < cost(kMatmul, "tile(m,32,upcast) tile(n,64,upcast) tile(n,16,vec)"));
-  const UOp odd = gemm(512, 17, 512);
-  CHECK(cost(odd, "tile(n,32,upcast) tile(n,16,vec)") > cost(gemm(512, 16, 512), "tile(n,16,vec)") * 1.2);
+  CHECK(cost(kMatmul, "tile(m,8,upcast) tile(n,32,upcast) tile(n,16,vec)") <
+        cost(kMatmul, "tile(m,32,upcast) tile(n,64,upcast) tile(n,16,vec)"));
+  const char* two_vectors = "tile(n,32,upcast) tile(n,16,vec)";  // 17 columns take them both
+  CHECK(cost(gemm(512, 17, 512), two_vectors) > 0.75 * cost(gemm(512, 32, 512), two_vectors));
 }
 TEST_CASE("estimate: one more item than cores is as long as twice as many") {
   const UOp rows = gemm(9, 512, 512), more = gemm(16, 512, 512);

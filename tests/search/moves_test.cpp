@@ -38,7 +38,8 @@ bool leads_to(const Schedule& s, const char* opts) {
 }  // namespace
 
 TEST_CASE("moves: legal, different, and away from the start") {
-  for (const UOp& k : {gemm(64, 100, 33), softmax(8, 100), total(iconst(1000)), gather(8, 64, 100), convolution(3, 4, 10, 10), gemm(iconst(8), variable("n", 1, 64), iconst(32))}) {
+  for (const UOp& k : {gemm(64, 100, 33), softmax(8, 100), total(iconst(1000)), gather(8, 64, 100),
+                       convolution(3, 4, 10, 10), gemm(iconst(8), variable("n", 1, 64), iconst(32))}) {
     CAPTURE(pretty(k));
     check_moves(Schedule(k), moves(Schedule(k), kTarget));
     const Schedule s = *Schedule(k).apply(heuristic(k, kTarget));
@@ -57,16 +58,16 @@ TEST_CASE("moves: from random schedules of random kernels") {
 TEST_CASE("moves: each kind of step is there") {
   const UOp k = gemm(64, 256, 256);
   const Schedule s = with(k, "tile(m,4,upcast) tile(n,32,upcast) tile(n,16,vec) grid(n m)");
-  CHECK(leads_to(s, "tile(m,6,upcast) tile(n,32,upcast) tile(n,16,vec) grid(n m)"));            // another row count
-  CHECK(leads_to(s, "tile(n,32,upcast) tile(n,16,vec) grid(n m)"));                             // none
-  CHECK(leads_to(s, "tile(m,4,upcast) tile(n,48,upcast) tile(n,16,vec) grid(n m)"));            // more vectors
-  CHECK(leads_to(s, "tile(m,4,upcast) tile(n,8,vec) grid(n m)"));                               // narrower ones
-  CHECK(leads_to(s, "tile(m,4,upcast) tile(k,16,vec) grid(n m)"));                              // along another axis
+  CHECK(leads_to(s, "tile(m,6,upcast) tile(n,32,upcast) tile(n,16,vec) grid(n m)"));  // another row count
+  CHECK(leads_to(s, "tile(n,32,upcast) tile(n,16,vec) grid(n m)"));                   // none
+  CHECK(leads_to(s, "tile(m,4,upcast) tile(n,48,upcast) tile(n,16,vec) grid(n m)"));  // more vectors
+  CHECK(leads_to(s, "tile(m,4,upcast) tile(n,8,vec) grid(n m)"));                     // narrower ones
+  CHECK(leads_to(s, "tile(m,4,upcast) tile(k,16,vec) grid(n m)"));                    // along another axis
   CHECK(leads_to(s, "tile(m,4,upcast) tile(n,32,upcast) tile(n,16,vec) tile(k,4,unroll) grid(n m)"));
   CHECK(leads_to(s, "tile(m,4,upcast) tile(n,128) tile(n,32,upcast) tile(n,16,vec) grid(n m)"));  // a cache tile
   CHECK(leads_to(s, "tile(m,4,upcast) tile(n,32,upcast) tile(n,16,vec) grid(m)"));
   const Schedule tiled = with(k, "tile(m,4,upcast) tile(n,128) tile(n,16,vec) tile(k,64) grid(m)");
-  CHECK(leads_to(tiled, "tile(m,4,upcast) tile(n,16,vec) tile(k,64) grid(m)"));                 // the tile gone
+  CHECK(leads_to(tiled, "tile(m,4,upcast) tile(n,16,vec) tile(k,64) grid(m)"));  // the tile gone
   CHECK(leads_to(tiled, "tile(m,4,upcast) tile(n,128) tile(n,16,vec) tile(k,64) grid(m) order(n k n:128 k:64)"));
 }
 TEST_CASE("templates: legal, different, within the register file, none the heuristic's own") {

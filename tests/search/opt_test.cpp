@@ -24,7 +24,9 @@ std::string random_axis(RandomSource& random) {
 }
 Opt random_opt(RandomSource& random) {
   switch (random.below(3)) {
-    case 0: return Tile{random_axis(random), random.between(-3, 1 << 20), random.pick({Kind::Loop, Kind::Unroll, Kind::Upcast, Kind::Vec, Kind::Local, Kind::Tc})};
+    case 0:
+      return Tile{random_axis(random), random.between(-3, 1 << 20),
+                  random.pick({Kind::Loop, Kind::Unroll, Kind::Upcast, Kind::Vec, Kind::Local, Kind::Tc})};
     case 1: {
       Grid g;
       for (int64_t n = random.below(4); n > 0; --n) g.axes.push_back(random_axis(random));
@@ -32,7 +34,8 @@ Opt random_opt(RandomSource& random) {
     }
     default: {
       Order o;
-      for (int64_t n = random.below(6); n > 0; --n) o.ranges.push_back({random_axis(random), random.one_in(2) ? 0 : random.between(1, 4096)});
+      for (int64_t n = random.below(6); n > 0; --n)
+        o.ranges.push_back({random_axis(random), random.one_in(2) ? 0 : random.between(1, 4096)});
       return o;
     }
   }
@@ -68,7 +71,8 @@ TEST_CASE("what is no opt is named, with what was expected") {
   CHECK(refused("tile(n)") == "schedule: 'tile(n)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,x)") == "schedule: 'tile(n,x)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,4x)") == "schedule: 'tile(n,4x)' is no opt: tile(axis,size[,kind])");
-  CHECK(refused("tile(n,99999999999999999999)") == "schedule: 'tile(n,99999999999999999999)' is no opt: tile(axis,size[,kind])");
+  CHECK(refused("tile(n,99999999999999999999)") ==
+        "schedule: 'tile(n,99999999999999999999)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(4,4)") == "schedule: 'tile(4,4)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(,4)") == "schedule: 'tile(,4)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,4,vec,8)") == "schedule: 'tile(n,4,vec,8)' is no opt: tile(axis,size[,kind])");

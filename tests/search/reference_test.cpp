@@ -64,7 +64,8 @@ Source modified(Source s, const std::string& what, const std::string& by) {
 
 TEST_CASE("reference: right kernels pass under every schedule") {
   Bench matmul(gemm(30, 50, 70));
-  for (const char* opts : {"", "tile(m,4,upcast) tile(n,16,vec)", "tile(k,8,vec)", "order(k m n)", "tile(n,32,upcast) tile(n,16,vec) grid(n m)"})
+  for (const char* opts : {"", "tile(m,4,upcast) tile(n,16,vec)", "tile(k,8,vec)", "order(k m n)",
+                           "tile(n,32,upcast) tile(n,16,vec) grid(n m)"})
     CHECK(matmul.verdict(matmul.kernel, opts) == "");
   Bench rows(softmax(9, 100));
   CHECK(rows.verdict(rows.kernel, "tile(j,16,vec)") == "");
@@ -90,11 +91,15 @@ TEST_CASE("reference: kernels that leave a term, a row or a column out are wrong
   Bench b(gemm(30, 50, 70));
   KernelWriter w;
   const UOp m = w.axis("m", 30), n = w.axis("n", 50), k = w.axis("k", 69);  // one term short
-  const UOp out = w.param("out", dt::f32, {30, 50}), a = read(w.param("A", dt::f32, {30, 70}), {m, k}), x = read(w.param("B", dt::f32, {70, 50}), {k, n});
+  const UOp out = w.param("out", dt::f32, {30, 50}), a = read(w.param("A", dt::f32, {30, 70}), {m, k}),
+            x = read(w.param("B", dt::f32, {70, 50}), {k, n});
   CHECK(b.verdict(w.output("short", at(out, {m, n}), w.reduce("sum", a * x, {k}), {m, n}), "").find("element ") == 0);
-  CHECK(b.verdict(w.output("shifted", at(out, {m, n}), w.reduce("sum", a * x + constant(dt::f32, 0.001), {k}), {m, n}), "").find("element ") == 0);
+  CHECK(b.verdict(w.output("shifted", at(out, {m, n}), w.reduce("sum", a * x + constant(dt::f32, 0.001), {k}), {m, n}), "")
+            .find("element ") == 0);
   const UOp whole = b.kernel.src(0).src(0).src(1);
-  const auto without = [&](const UOp& axis, int64_t last) { return alu(Op::Where, alu(Op::Lt, axis, iconst(last)), whole, constant(dt::f32, 0.0)); };
+  const auto without = [&](const UOp& axis, int64_t last) {
+    return alu(Op::Where, alu(Op::Lt, axis, iconst(last)), whole, constant(dt::f32, 0.0));
+  };
   CHECK(b.verdict(w.output("column", at(out, {m, n}), without(n, 49), {m, n}), "").find("element ") == 0);
   CHECK(b.verdict(w.output("row", at(out, {m, n}), without(m, 29), {m, n}), "").find("element ") == 0);
 }
@@ -125,14 +130,17 @@ TEST_CASE("buffer specs: what each buffer is filled with") {
   CHECK(specs[1] == BufferSpec{20, dt::i32, BufferUse::Ids, 40});
   CHECK(specs[2] == BufferSpec{1200, dt::f32, BufferUse::Input, 0});
   CHECK(buffer_specs(gemm(iconst(4), variable("n", 1, 64), iconst(8)), {{"n", 10}})[2].elements == 80);
-  CHECK_THROWS_WITH_AS(buffer_specs(gemm(iconst(4), variable("n", 1, 64), iconst(8)), {}), "Variable n has no value", UserError);
+  CHECK_THROWS_WITH_AS(buffer_specs(gemm(iconst(4), variable("n", 1, 64), iconst(8)), {}), "Variable n has no value",
+                       UserError);
   KernelWriter w;
   const UOp i = w.axis("i", 5), out = w.param("out", dt::f32, {8}), x = read(w.param("x", dt::f32, {5}), {i});
-  CHECK(buffer_specs(w.output("part", at(out, {i}), x, {i}), {})[0].use == BufferUse::InOut);  // elements 5..7 keep their values
+  CHECK(buffer_specs(w.output("part", at(out, {i}), x, {i}), {})[0].use ==
+        BufferUse::InOut);  // elements 5..7 keep their values
   KernelWriter v;
   const UOp sum = v.param("sum", dt::f32, {5}), term = v.param("x", dt::f32, {5});
   CHECK(buffer_specs(v.output("add", at(sum, {i}), read(sum, {i}) + read(term, {i}), {i}), {})[0].use == BufferUse::InOut);
   KernelWriter g;
   const UOp gated = g.param("out", dt::f32, {5}), in = g.param("x", dt::f32, {5});
-  CHECK(buffer_specs(g.output("gated", at(gated, {i}), read(in, {i}), {i}, alu(Op::Lt, i, iconst(3))), {})[0].use == BufferUse::InOut);
+  CHECK(buffer_specs(g.output("gated", at(gated, {i}), read(in, {i}), {i}, alu(Op::Lt, i, iconst(3))), {})[0].use ==
+        BufferUse::InOut);
 }

@@ -44,7 +44,8 @@ TEST_CASE("an unscheduled kernel: one loop an axis, reductions innermost, no opt
 }
 
 TEST_CASE("the order is grid, loops, registers") {
-  const Schedule s = *Schedule(gemm(64, 64, 64)).apply(parse_opts("tile(m,32) tile(m,4,upcast) tile(n,16,vec) tile(k,8) grid(n)"));
+  const Schedule s =
+      *Schedule(gemm(64, 64, 64)).apply(parse_opts("tile(m,32) tile(m,4,upcast) tile(n,16,vec) tile(k,8) grid(n)"));
   CHECK(names(s.order()) == "n m m:32 k k:8 m:4 n:16");
   CHECK(s.kind({"n", 0}) == Kind::Grid);
   CHECK(s.kind({"m", 32}) == Kind::Loop);
@@ -62,8 +63,8 @@ TEST_CASE("different ways to the same schedule have the same opts") {
   CHECK(canonical(k, "grid(n) grid()") == "");
   CHECK(canonical(k, "order(k m) order(m n k)") == "");
   CHECK(canonical(k, "order(m n k)") == "");
-  CHECK(canonical(k, "order(k)") == "");              // it is innermost already
-  CHECK(canonical(k, "order(n)") == "order(k n)");    // unnamed ones stay outermost
+  CHECK(canonical(k, "order(k)") == "");            // it is innermost already
+  CHECK(canonical(k, "order(n)") == "order(k n)");  // unnamed ones stay outermost
   CHECK(canonical(k, "order(m k n)") == "order(k n)");
 }
 
@@ -94,7 +95,9 @@ TEST_CASE("opts() give the state back, and are the same for it") {
 
 TEST_CASE("register pressure: accumulators, the operands of the inner axis, one broadcast") {
   const Target t{.vector_bytes = 64, .registers = 32};
-  const auto pressure = [&](const char* opts) { return register_pressure(*Schedule(gemm(64, 64, 64)).apply(parse_opts(opts)), t); };
+  const auto pressure = [&](const char* opts) {
+    return register_pressure(*Schedule(gemm(64, 64, 64)).apply(parse_opts(opts)), t);
+  };
   CHECK(pressure("tile(m,8,upcast) tile(n,32,upcast) tile(n,16,vec)") == 16 + 2 + 1);
   CHECK(pressure("tile(m,14,upcast) tile(n,32,upcast) tile(n,16,vec)") == 28 + 2 + 1);
   CHECK(pressure("tile(m,8,upcast) tile(n,32,vec)") == (8 + 1 + 1) * 2);  // a vector of 32 floats is two registers

@@ -90,17 +90,19 @@ TEST_CASE_FIXTURE(Fixture, "tune: a search that its budget ended is unfinished, 
   CHECK(!tuned(0.001).finished);
   CHECK(!store->winner(key())->finished);
   CHECK(measured().size() >= 1);  // the default at least
-  MeasurementRow fast;  // something the beam would not come to by itself
+  MeasurementRow fast;            // something the beam would not come to by itself
   fast.key = key();
   fast.schedule = "tile(m,3,upcast) tile(n,48,upcast) tile(n,16,vec) order(k n m)";
-  fast.bindings = "{}", fast.median_ms = 1e-6, fast.samples = 5, fast.status = "ok", fast.verified = true, fast.run = "earlier";
+  fast.bindings = "{}", fast.median_ms = 1e-6, fast.samples = 5, fast.status = "ok", fast.verified = true,
+  fast.run = "earlier";
   REQUIRE(Schedule(kernel).apply(parse_opts(fast.schedule)));
   fast.schedule = text(Schedule(kernel).apply(parse_opts(fast.schedule))->opts());
   store->put_measurements({fast});
   const auto before = rows().size();
   tuned(4);
   const auto all = rows();
-  CHECK(std::count_if(all.begin(), all.end(), [&](const MeasurementRow& r) { return r.schedule == fast.schedule && r.run != "earlier"; }) >= 1);
+  CHECK(std::count_if(all.begin(), all.end(),
+                      [&](const MeasurementRow& r) { return r.schedule == fast.schedule && r.run != "earlier"; }) >= 1);
   CHECK(all.size() > before);
 }
 
@@ -112,7 +114,8 @@ TEST_CASE_FIXTURE(Fixture, "tune: quarantined schedules are not tried") {
   for (const Schedule& s : templates(kernel, cpu.device->target())) {  // the seeds: the same in every run
     if (!tried.contains(text(s.opts())) || text(s.opts()) == standard) continue;
     MeasurementRow row;
-    row.key = key(), row.schedule = text(s.opts()), row.bindings = "{}", row.status = "crash", row.reason = "SIGSEGV", row.run = "earlier";
+    row.key = key(), row.schedule = text(s.opts()), row.bindings = "{}", row.status = "crash", row.reason = "SIGSEGV",
+    row.run = "earlier";
     planted.push_back(row);
   }
   REQUIRE(planted.size() > 1);
@@ -124,15 +127,20 @@ TEST_CASE_FIXTURE(Fixture, "tune: quarantined schedules are not tried") {
   REQUIRE(store->quarantined(key()).size() == planted.size());
   tuned();
   for (const MeasurementRow& row : rows())
-    if (row.run != "earlier") CHECK(std::none_of(planted.begin(), planted.end(), [&](const MeasurementRow& p) { return p.schedule == row.schedule; }));
+    if (row.run != "earlier")
+      CHECK(
+          std::none_of(planted.begin(), planted.end(), [&](const MeasurementRow& p) { return p.schedule == row.schedule; }));
 }
 
 TEST_CASE_FIXTURE(Fixture, "tune: a store that cannot be written is refused before anything is measured") {
   store = nullptr;
   store = Store::open(folder / "tune.db", OpenMode::ReadOnly);
   const std::string path = folder / "tune.db";
-  CHECK_THROWS_WITH_AS(tuned(), ("tuning needs a database that can be written: " + path + " is read-only (set PICOGRAD_DB or --db to another place)").c_str(),
-                       UserError);
+  CHECK_THROWS_WITH_AS(
+      tuned(),
+      ("tuning needs a database that can be written: " + path + " is read-only (set PICOGRAD_DB or --db to another place)")
+          .c_str(),
+      UserError);
 }
 
 TEST_CASE_FIXTURE(Fixture, "tune: the same opts on the same seed score the same candidates") {

@@ -8,7 +8,9 @@ using namespace pg;
 using namespace pg::test;
 
 namespace {
-std::string expanded(const UOp& kernel, std::initializer_list<const char*> ranges) { return pretty(after("registers_expanded", scheduled(kernel, ranges))); }
+std::string expanded(const UOp& kernel, std::initializer_list<const char*> ranges) {
+  return pretty(after("registers_expanded", scheduled(kernel, ranges)));
+}
 UOps stores_of(const UOp& tree) {
   return collect(tree, [](const UOp& u) { return u.is(Op::Store) && u.src(0).src(0).is(Op::Param); });
 }
@@ -57,7 +59,8 @@ TEST_CASE("expand: a strided operand is gathered, one that does not move is load
 
 TEST_CASE("expand: lanes of a reduction are merged half with half") {
   const std::string tree = expanded(total(iconst(8)), {"i", "i:4 vec"});
-  CHECK(tree.find("out[0] = Shuffle(Shuffle(acc[0]) + Shuffle(acc[0])) + Shuffle(Shuffle(acc[0]) + Shuffle(acc[0]))") != tree.npos);
+  CHECK(tree.find("out[0] = Shuffle(Shuffle(acc[0]) + Shuffle(acc[0])) + Shuffle(Shuffle(acc[0]) + Shuffle(acc[0]))") !=
+        tree.npos);
   const UOp merged = stores_of(after("registers_expanded", scheduled(total(iconst(8)), {"i", "i:4 vec"})))[0].src(1);
   CHECK(merged.src(0).arg_as<Ints>() == Ints{0});
   CHECK(merged.src(1).arg_as<Ints>() == Ints{1});
@@ -93,7 +96,8 @@ TEST_CASE("expand: the most numerous axis runs outermost in the register block")
 
 TEST_CASE("expand: no more addresses than the block has") {
   // One instance's address is the other's plus a constant: nothing is computed twice.
-  const UOp tree = after("registers_expanded", scheduled(gemm(8, 64, 8), {"m", "n", "k", "m:4 upcast", "n:32 upcast", "n:16 vec"}));
+  const UOp tree =
+      after("registers_expanded", scheduled(gemm(8, 64, 8), {"m", "n", "k", "m:4 upcast", "n:32 upcast", "n:16 vec"}));
   const UOps loads = collect(tree, [](const UOp& u) { return u.is(Op::Load) && u.src(0).src(0).is(Op::Param); });
   CHECK(loads.size() == 4 + 2);
 }

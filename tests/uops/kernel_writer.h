@@ -31,7 +31,9 @@ class KernelWriter {
     for (const UOp& r : only_ranges(axes)) bodies.push_back(r);
     return UOp(Op::Reduce, t, ReduceArg{reducer, {}}, bodies);
   }
-  static UOp reduce(const std::string& reducer, const UOp& body, const UOps& axes) { return reduce(reducer, UOps{body}, axes); }
+  static UOp reduce(const std::string& reducer, const UOp& body, const UOps& axes) {
+    return reduce(reducer, UOps{body}, axes);
+  }
   static UOp project(const UOp& reduction, int64_t state) {
     return UOp(Op::Project, reduction.src(static_cast<size_t>(state)).dtype(), state, {reduction});
   }

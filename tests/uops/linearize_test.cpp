@@ -10,9 +10,7 @@ using namespace pg::test;
 
 namespace {
 UOp element(const UOp& buffer, int64_t i) { return UOp(Op::Index, buffer.dtype(), {}, {buffer, iconst(i)}); }
-int64_t entries(const UOp& linear, const UOp& entry) {
-  return std::count(linear.src().begin(), linear.src().end(), entry);
-}
+int64_t entries(const UOp& linear, const UOp& entry) { return std::count(linear.src().begin(), linear.src().end(), entry); }
 struct Buffers {
   KernelWriter w;
   UOp out = w.param("out", dt::f32, {8}), x = w.param("x", dt::f32, {8}), y = w.param("y", dt::f32, {8});
@@ -64,7 +62,8 @@ TEST_CASE("linearize: a gathered address that reads memory is read again once th
   KernelWriter k;
   const UOp ids = k.param("ids", dt::i64, {8}), x = k.param("x", dt::f32, {8});
   const UOp id = load(element(ids, 0)), v = load(UOp(Op::Index, dt::f32, {}, {x, id}));
-  const UOp linear = linearized(block(UOps{store(element(x, 1), v), store(element(ids, 0), iconst(3)), store(element(x, 2), v)}), {});
+  const UOp linear =
+      linearized(block(UOps{store(element(x, 1), v), store(element(ids, 0), iconst(3)), store(element(x, 2), v)}), {});
   CHECK(entries(linear, id) == 2);
   CHECK(entries(linear, v) == 2);
 }

@@ -16,7 +16,8 @@ TEST_CASE("lower: the passes run in their order, each seen by the observer") {
     names.push_back(p.name);
     CHECK(u);
   });
-  CHECK(names == std::vector<std::string>{"nests_opened", "products_fused", "ops_legalized", "indices_flattened", "registers_expanded", "linearized"});
+  CHECK(names == std::vector<std::string>{"nests_opened", "products_fused", "ops_legalized", "indices_flattened",
+                                          "registers_expanded", "linearized"});
 }
 
 TEST_CASE("lower: a multiply-add is one Fma, also on the other side of the sum") {
@@ -24,7 +25,8 @@ TEST_CASE("lower: a multiply-add is one Fma, also on the other side of the sum")
   CHECK(count(linear, Op::Fma) == 1);
   CHECK(collect(linear, [](const UOp& u) { return u.is(Op::Mul) && u.dtype().is_float(); }).empty());
   KernelWriter w;
-  const UOp i = w.axis("i", 4), out = w.param("out", dt::f32, {4}), x = read(w.param("x", dt::f32, {4}), {i}), y = read(w.param("y", dt::f32, {4}), {i});
+  const UOp i = w.axis("i", 4), out = w.param("out", dt::f32, {4}), x = read(w.param("x", dt::f32, {4}), {i}),
+            y = read(w.param("y", dt::f32, {4}), {i});
   CHECK(count(lower(scheduled(w.output("axpy", at(out, {i}), x * y + x, {i}), {"i"}), {}), Op::Fma) == 1);
 }
 
@@ -42,7 +44,8 @@ TEST_CASE("lower: exp has become arithmetic for the compiler and stays itself fo
 
 TEST_CASE("lower: the name is an identifier, and launch info is read off the program") {
   const UOp n = variable("n", 1, 64);
-  const LaunchInfo launch = launch_info(lower(scheduled(gemm(iconst(4), n, iconst(8)), {"n grid", "m", "k", "n:8 vec"}), {}));
+  const LaunchInfo launch =
+      launch_info(lower(scheduled(gemm(iconst(4), n, iconst(8)), {"n grid", "m", "k", "n:8 vec"}), {}));
   CHECK(launch.name == "gemm");
   CHECK(launch.params.size() == 3);
   CHECK(launch.variables == UOps{n});

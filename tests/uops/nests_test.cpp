@@ -8,7 +8,9 @@ using namespace pg;
 using namespace pg::test;
 
 namespace {
-std::string nests(const UOp& kernel, std::initializer_list<const char*> ranges) { return pretty(after("nests_opened", scheduled(kernel, ranges))); }
+std::string nests(const UOp& kernel, std::initializer_list<const char*> ranges) {
+  return pretty(after("nests_opened", scheduled(kernel, ranges)));
+}
 }  // namespace
 
 TEST_CASE("nests: accumulators live outside the reduce loop, the store comes after it") {
@@ -17,7 +19,8 @@ TEST_CASE("nests: accumulators live outside the reduce loop, the store comes aft
 }
 
 TEST_CASE("nests: an accumulator for each element of the register block") {
-  const UOp tree = after("nests_opened", scheduled(gemm(8, 64, 8), {"m", "n", "k", "m:4 upcast", "n:32 upcast", "n:16 vec"}));
+  const UOp tree =
+      after("nests_opened", scheduled(gemm(8, 64, 8), {"m", "n", "k", "m:4 upcast", "n:32 upcast", "n:16 vec"}));
   const UOps memories = collect(tree, [](const UOp& u) { return u.is(Op::Memory); });
   REQUIRE(memories.size() == 1);
   CHECK(memories[0].dtype() == dt::f32.vec(16));
@@ -47,7 +50,8 @@ TEST_CASE("nests: an axis that its register tile divides has no tail, one shorte
 }
 
 TEST_CASE("nests: loop tiles without a register tile are clipped, not peeled") {
-  CHECK(nests(relu(iconst(10)), {"i", "i:4"}) == "for i < 3: for i:4 < min(i*-4 + 10, 4): out[i*4 + i:4] = max(x[i*4 + i:4] + 1.0, 0.0)");
+  CHECK(nests(relu(iconst(10)), {"i", "i:4"}) ==
+        "for i < 3: for i:4 < min(i*-4 + 10, 4): out[i*4 + i:4] = max(x[i*4 + i:4] + 1.0, 0.0)");
 }
 
 TEST_CASE("nests: the tail stands in the innermost loop of its axis") {
@@ -56,7 +60,9 @@ TEST_CASE("nests: the tail stands in the innermost loop of its axis") {
 
 TEST_CASE("nests: tails nest: two ragged axes have four bodies, three have eight") {
   const auto stores = [](const UOp& kernel, std::initializer_list<const char*> ranges) {
-    return collect(after("nests_opened", scheduled(kernel, ranges)), [](const UOp& u) { return u.is(Op::Store) && u.src(0).src(0).is(Op::Param); }).size();
+    return collect(after("nests_opened", scheduled(kernel, ranges)),
+                   [](const UOp& u) { return u.is(Op::Store) && u.src(0).src(0).is(Op::Param); })
+        .size();
   };
   CHECK(stores(gemm(8, 8, 8), {"m", "n", "k", "m:4 upcast", "n:4 upcast"}) == 1);
   CHECK(stores(gemm(9, 8, 8), {"m", "n", "k", "m:4 upcast", "n:4 upcast"}) == 2);
@@ -91,7 +97,8 @@ TEST_CASE("nests: a reduce loop outside an output loop merges in the output when
 
 TEST_CASE("nests: with an epilogue it merges in private memory, and the last part stores") {
   KernelWriter w;
-  const UOp i = w.axis("i", 4), k = w.axis("k", 8), out = w.param("out", dt::f32, {4}), x = read(w.param("x", dt::f32, {4, 8}), {i, k});
+  const UOp i = w.axis("i", 4), k = w.axis("k", 8), out = w.param("out", dt::f32, {4}),
+            x = read(w.param("x", dt::f32, {4, 8}), {i, k});
   const UOp kernel = w.output("relu", at(out, {i}), alu(Op::Max, w.reduce("sum", x, {k}), constant(dt::f32, 0.0)), {i});
   CHECK(nests(kernel, {"k", "i"}) ==
         "{ partial; for k < 8: for i < 4: { acc; acc[0] = 0.0; acc[0] = acc[0] + x[i, k]; "
@@ -115,5 +122,6 @@ TEST_CASE("nests: a symbolic axis tests at run time whether there is a tail") {
 
 TEST_CASE("nests: a symbolic extent's private memory has room for its bound") {
   const UOp tree = after("nests_opened", scheduled(softmax(variable("n", 1, 10), iconst(4)), {"j", "i", "i:4 upcast"}));
-  for (const UOp& m : collect(tree, [](const UOp& u) { return u.is(Op::Memory) && u.arg_as<ParamArg>().name == "tile"; })) CHECK(pretty(m.src(0)) == "12");
+  for (const UOp& m : collect(tree, [](const UOp& u) { return u.is(Op::Memory) && u.arg_as<ParamArg>().name == "tile"; }))
+    CHECK(pretty(m.src(0)) == "12");
 }

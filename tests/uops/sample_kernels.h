@@ -5,7 +5,8 @@
 namespace pg::test {
 
 /// out[m,n] = sum over k of A·B; a transposed operand is stored [k,m] / [n,k].
-inline UOp gemm(UOp m_extent, UOp n_extent, UOp k_extent, bool transpose_a = false, bool transpose_b = false, DType t = dt::f32) {
+inline UOp gemm(UOp m_extent, UOp n_extent, UOp k_extent, bool transpose_a = false, bool transpose_b = false,
+                DType t = dt::f32) {
   KernelWriter w;
   const UOp m = w.axis("m", m_extent), n = w.axis("n", n_extent), k = w.axis("k", k_extent);
   const UOp out = w.param("out", t, UOps{m_extent, n_extent});
@@ -21,7 +22,8 @@ inline UOp gemm(int64_t m, int64_t n, int64_t k, bool transpose_a = false, bool 
 /// out[i] = max(x[i] + 1, 0)
 inline UOp relu(UOp extent) {
   KernelWriter w;
-  const UOp i = w.axis("i", extent), out = w.param("out", dt::f32, UOps{extent}), x = read(w.param("x", dt::f32, UOps{extent}), {i});
+  const UOp i = w.axis("i", extent), out = w.param("out", dt::f32, UOps{extent}),
+            x = read(w.param("x", dt::f32, UOps{extent}), {i});
   return w.output("relu", at(out, {i}), alu(Op::Max, x + constant(dt::f32, 1.0), constant(dt::f32, 0.0)), {i});
 }
 
@@ -48,7 +50,8 @@ inline UOp total(UOp extent, DType t = dt::f32) {
 inline UOp gather(int64_t rows, int64_t columns, int64_t table) {
   KernelWriter w;
   const UOp i = w.axis("i", rows), j = w.axis("j", columns);
-  const UOp out = w.param("out", dt::f32, {rows, columns}), ids = w.param("ids", dt::i32, {rows}), x = w.param("table", dt::f32, {table, columns});
+  const UOp out = w.param("out", dt::f32, {rows, columns}), ids = w.param("ids", dt::i32, {rows}),
+            x = w.param("table", dt::f32, {table, columns});
   return w.output("gather", at(out, {i, j}), read(x, {cast(read(ids, {i}), dt::index), j}), {i, j});
 }
 
@@ -63,9 +66,12 @@ inline UOp argmax(int64_t rows, int64_t columns) {
 /// 3×3, padded by 1.
 inline UOp convolution(int64_t channels, int64_t filters, int64_t height, int64_t width) {
   KernelWriter w;
-  const UOp o = w.axis("o", filters), y = w.axis("y", height), x = w.axis("x", width), c = w.axis("c", channels), ky = w.axis("ky", 3), kx = w.axis("kx", 3);
+  const UOp o = w.axis("o", filters), y = w.axis("y", height), x = w.axis("x", width), c = w.axis("c", channels),
+            ky = w.axis("ky", 3), kx = w.axis("kx", 3);
   const UOp out = w.param("out", dt::f32, {filters, height, width}), in = w.param("X", dt::f32, {channels, height, width});
-  const auto inside = [](const UOp& i, int64_t n) { return alu(Op::And, alu(Op::Lt, iconst(-1), i), alu(Op::Lt, i, iconst(n))); };
+  const auto inside = [](const UOp& i, int64_t n) {
+    return alu(Op::And, alu(Op::Lt, iconst(-1), i), alu(Op::Lt, i, iconst(n)));
+  };
   const UOp iy = y + ky - iconst(1), ix = x + kx - iconst(1);
   const UOp pixel = load(at(in, {c, iy, ix}), alu(Op::And, inside(iy, height), inside(ix, width)));
   const UOp weight = read(w.param("W", dt::f32, {filters, channels, 3, 3}), {o, c, ky, kx});

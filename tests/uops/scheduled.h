@@ -25,7 +25,9 @@ inline UOp scheduled(const UOp& kernel, std::initializer_list<const char*> range
     for (const RangeArg& o : args)
       if (o.axis == r.axis && o.tile && (!r.tile || o.tile < r.tile)) step = std::max(step, o.tile);
     UOp extent;
-    for (const UOp& u : collect(kernel, [&](const UOp& x) { return x.is(Op::Range) && x.arg_as<RangeArg>().axis == r.axis; })) extent = u.src(0);
+    for (const UOp& u :
+         collect(kernel, [&](const UOp& x) { return x.is(Op::Range) && x.arg_as<RangeArg>().axis == r.axis; }))
+      extent = u.src(0);
     src.push_back(range(r.axis, r.tile ? iconst(r.tile / step) : simplify(ceildiv(extent, step)), r.tile, r.kind));
   }
   return UOp(Op::Scheduled, dt::kVoid, {}, src);
