@@ -167,7 +167,7 @@ int verify(Store& store, const DbOptions& o, std::ostream& out, const Reverify& 
   } else {
     for (const std::string& p : problems) out << "problem: " << p << "\n";
     out << store.path() << ": " << (problems.empty() ? "sound" : std::to_string(problems.size()) + " problems") << ", "
-        << winners.size() << " winners" << (reverify ? ", each run again" : "") << "\n";
+        << winners.size() << " winners" << (reverify ? ", each run again where it is of this machine" : "") << "\n";
   }
   return problems.empty() ? 0 : 1;
 }

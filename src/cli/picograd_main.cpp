@@ -9,6 +9,7 @@
 #include <string>
 
 #include "runtime/config.h"
+#include "search/recheck.h"
 #include "src/cli/bench_gemm.h"
 #include "src/cli/bench_lower.h"
 #include "src/cli/db.h"
@@ -139,7 +140,7 @@ struct DbCommands {
       CLI::App& sub = command(db, chosen, name, description, [this, action] {
         options.action = action;
         options.path = config().db;
-        return db_command(options, std::cout);
+        return db_command(options, std::cout, [](const WinnerRow& w, const KernelRow& k) { return recheck(w, k, default_device()); });
       });
       sub.add_flag("--json", options.json, "as JSON");
       return sub;
