@@ -70,6 +70,10 @@ inline double element(const Bytes& bytes, size_t i, DType t) {
   if (t == dt::f32) return as(float());
   if (t == dt::f16) return from_f16(as(uint16_t()));
   if (t == dt::bf16) return from_bf16(as(uint16_t()));
+  if (t == dt::i32) return as(int32_t());
+  if (t == dt::i16) return as(int16_t());
+  if (t == dt::i8) return as(int8_t());
+  if (t == dt::i64) return static_cast<double>(as(int64_t()));
   uint64_t bits = 0;
   std::memcpy(&bits, at, static_cast<size_t>(t.element_bytes()));
   return static_cast<double>(bits);
