@@ -145,6 +145,17 @@ class Heuristic {
     return best;
   }
 
+  /// Whether items of this axis would each compute a row's reduction again.
+  bool recomputes(const Grid& outer, const UOp& axis) const {
+    for (const Definition& d : definitions(kernel_)) {
+      const auto has = [&](const std::string& name) {
+        return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& r) { return axis_of(r) == name; });
+      };
+      if (d.reduce && !has(axis_of(axis)) && std::any_of(outer.axes.begin(), outer.axes.end(), has)) return true;
+    }
+    return false;
+  }
+
   void parallelise() {
     UOps rest;
     double elements = 1, inner = 1;
@@ -155,6 +166,7 @@ class Heuristic {
     Grid grid;
     int64_t items = 1;
     for (const UOp& r : root_.ranges) {
+      if (recomputes(grid, r)) break;
       const int64_t tile = schedule_.chain(axis_of(r)).empty() ? 1 : schedule_.chain(axis_of(r))[0].size;
       grid.axes.push_back(axis_of(r));
       items *= (extent(r) + tile - 1) / tile;

@@ -82,6 +82,10 @@ TEST_CASE("heuristic: the lanes lie along what is contiguous") {
   CHECK(vec_axis(convolution(16, 32, 56, 56)) == "x");
   CHECK(vec_axis(total(iconst(4096))) == "i");
 }
+TEST_CASE("heuristic: a few long rows are shared by rows, not recomputed item by item") {
+  CHECK(chosen(softmax(8, 100'000)).find("grid(i)") != std::string::npos);
+  CHECK(chosen(softmax(1000, 1000)).find("grid(i)") != std::string::npos);
+}
 TEST_CASE("heuristic: what is small stays on one core") {
   CHECK(chosen(relu(iconst(64))).find("grid") == std::string::npos);
   CHECK(chosen(relu(iconst(1 << 20))).find("grid(i)") != std::string::npos);
