@@ -90,7 +90,9 @@ ToolchainInfo CpuDevice::toolchain() const {
 }
 
 const ClangCompiler* CpuDevice::compiler() const {
-  std::call_once(looked_, [&] { compiler_ = ClangCompiler::find(configured_clang_); });
+  std::lock_guard lock(setup_);
+  if (!looked_) compiler_ = ClangCompiler::find(configured_clang_);
+  looked_ = true;
   return compiler_ ? &*compiler_ : nullptr;
 }
 
@@ -101,7 +103,8 @@ std::string CpuDevice::compiler_version() const {
 }
 
 ArtifactCache& CpuDevice::cache() {
-  std::call_once(opened_, [&] { cache_.emplace(cache_dir_); });
+  std::lock_guard lock(setup_);
+  if (!cache_) cache_.emplace(cache_dir_);
   return *cache_;
 }
 

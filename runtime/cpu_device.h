@@ -43,9 +43,9 @@ class CpuDevice final : public HostMemoryDevice {
   const Target target_;
   const std::string configured_clang_, cache_dir_;
   std::shared_ptr<ThreadPool> pool_;
-  mutable std::once_flag looked_;
+  mutable std::mutex setup_;   // of the two below (no call_once: nothing may be thrown through it)
+  mutable bool looked_ = false;
   mutable std::optional<ClangCompiler> compiler_;
-  std::once_flag opened_;
   std::optional<ArtifactCache> cache_;
 };
 

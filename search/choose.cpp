@@ -58,10 +58,14 @@ Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& devi
   if (beam <= 0) return {fallback, ScheduleSource::Heuristic};
   TuneOptions options;
   options.beam = beam;
-  options.budget_seconds = config().budget;
+  // BUDGET is for all searches of the process together.
+  static double spent = 0;
+  if (config().budget > 0 && (options.budget_seconds = config().budget - spent) <= 0) return {fallback, ScheduleSource::Heuristic};
   if (config().debug >= 2) options.progress = [](const std::string& line) { std::cerr << line << "\n"; };
   if (config().debug >= 1) std::cerr << "tuning " << kernel.arg_as<std::string>() << "\n";
-  return {tune(kernel, bindings, device, *store, options).opts, ScheduleSource::Beam};
+  const TuneResult result = tune(kernel, bindings, device, *store, options);
+  spent += result.seconds;
+  return {result.opts, ScheduleSource::Beam};
 }
 
 }  // namespace pg

@@ -161,7 +161,7 @@ class Heuristic {
     double elements = 1, inner = 1;
     for (const UOp& r : root_.ranges) elements *= static_cast<double>(extent(r));
     for (const UOp& r : root_.reduce_ranges) inner *= static_cast<double>(extent(r));
-    constexpr double kWorthSharing = 32 << 10;  // operations: below, waking the pool costs more than it saves
+    constexpr double kWorthSharing = 256 << 10;  // operations: below, waking the pool costs more than it saves
     if (elements * inner < kWorthSharing) return;
     Grid grid;
     int64_t items = 1;
@@ -170,7 +170,7 @@ class Heuristic {
       const int64_t tile = schedule_.chain(axis_of(r)).empty() ? 1 : schedule_.chain(axis_of(r))[0].size;
       grid.axes.push_back(axis_of(r));
       items *= (extent(r) + tile - 1) / tile;
-      if (items >= 16 * target_.cores && elements * inner / static_cast<double>(items) < kWorthSharing * 4) break;
+      if (items >= 16 * target_.cores && elements * inner / static_cast<double>(items) < kWorthSharing) break;
     }
     // Columns before rows: a block of columns of the second operand stays in the L2 while rows pass.
     if (root_.reduce && !rows_ && grid.axes.size() == 2) std::swap(grid.axes[0], grid.axes[1]);
