@@ -170,8 +170,9 @@ class Instance {
     for (UOp& s : src) s = broadcast_to(s, lanes);  // scalars beside a vector
     return UOp(u.op(), u.dtype().vec(lanes), u.arg(), src);
   }
+  /// Index expressions are small trees: no table of seen nodes.
   static bool depends_on_load(const UOp& u) {
-    return !collect(u, [](const UOp& l) { return l.is(Op::Load); }).empty();
+    return u.is(Op::Load) || std::any_of(u.src().begin(), u.src().end(), depends_on_load);
   }
 
   /// A Reduce over register ranges: the states of all its instances combined, then the lanes among themselves.
