@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "search/chains.h"
 #include "search/tune.h"
 #include "search/schedule.h"
 #include "uops/kernel.h"
@@ -60,7 +61,7 @@ class Heuristic {
     const UOp vec = vector_axis();
     if (vec) widen(vec);
     if (root_.reduce) block(vec);
-    parallelise();
+    if (!cache_tile(vec)) parallelise();
     return schedule_.opts();
   }
 
@@ -126,7 +127,16 @@ class Heuristic {
     const bool across = vec && is_reduce(vec);
     const int64_t vectors = across ? 1 : std::max<int64_t>(vectors_, 1);
     const int64_t most_rows = std::max<int64_t>(1, std::min<int64_t>(14, (target_.registers - 1) / vectors - 1));
-    take(Tile{axis_of(row), balanced(most, across ? std::min<int64_t>(4, most_rows) : most_rows), Kind::Upcast});
+    row_ = axis_of(row);
+    take(Tile{row_, balanced(most, across ? std::min<int64_t>(4, most_rows) : most_rows), Kind::Upcast});
+  }
+  /// Large products: what is read again and again stays in the L2.
+  bool cache_tile(const UOp& vec) {
+    constexpr int64_t kColumns = 256, kDepth = 256;   // 256 KB of the second operand
+    if (!vec || row_.empty() || rows_ || !const_int(schedule_.axis(row_)->extent)) return false;  // how to share unknown rows is unknown
+    const std::optional<Schedule> tiled = cache_tiled(schedule_, axis_of(vec), row_, kColumns, kDepth, target_);
+    if (tiled) schedule_ = *tiled;
+    return tiled.has_value();
   }
   /// Whether some load of the body does not move with this axis.
   bool reuses(const UOp& axis) const { return movement(kernel_, axis).fixed > 0; }
@@ -182,6 +192,7 @@ class Heuristic {
   Schedule schedule_;
   Definition root_;
   bool rows_ = false;       // row definitions beside the output (softmax, norms)
+  std::string row_;         // the axis that register rows are taken from
   int64_t vectors_ = 1;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "search/chains.h"
 #include "search/tune.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -10,33 +11,6 @@
 namespace pg {
 
 namespace {
-
-using Splits = std::vector<Schedule::Split>;
-
-/// `s` with another chain for one axis (and for a second one, when the vec range moves); null when that is illegal.
-std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pair<std::string, Splits>>& changed) {
-  Opts opts;
-  for (const Axis& a : s.axes()) {
-    const Splits* chain = &s.chain(a.name);
-    for (const auto& [axis, c] : changed)
-      if (axis == a.name) chain = &c;
-    for (const auto& split : *chain) opts.push_back(Tile{a.name, split.size, split.kind});
-  }
-  if (!s.grid().empty()) opts.push_back(Grid{s.grid()});
-  Expected<Schedule> next = Schedule(s.kernel()).apply(opts);
-  if (!next) return std::nullopt;
-  // An explicit order is kept for the ranges that are still there.
-  for (const Opt& o : s.opts())
-    if (const auto* order = std::get_if<Order>(&o)) {
-      Order kept;
-      const std::vector<RangeRef> loops = next->order();
-      for (const RangeRef& r : order->ranges)
-        if (std::find(loops.begin(), loops.end(), r) != loops.end() && next->kind(r) == Kind::Loop) kept.ranges.push_back(r);
-      if (kept.ranges.empty()) break;
-      if (Expected<Schedule> ordered = next->apply(Opt(kept))) return *ordered;
-    }
-  return *next;
-}
 
 class Neighbours {
  public:
@@ -163,41 +137,6 @@ class Neighbours {
 
 std::vector<Schedule> moves(const Schedule& s, const Target& target) { return Neighbours(s, target).run(); }
 
-namespace {
-
-/// A block of columns and of the reduction stays in the L2 while all rows pass; partial results are merged in the output.
-/// One core takes it all, several share the rows.
-std::vector<Schedule> cache_tiled(const Schedule& s, const std::string& vec_axis, const std::string& row_axis, const Target& target) {
-  std::vector<Schedule> found;
-  const Axis* reduce = nullptr;
-  for (const Axis& a : s.axes())
-    if (a.reduce && !a.output && (!reduce || bounds(a.extent).hi > bounds(reduce->extent).hi)) reduce = &a;
-  if (!reduce || row_axis.empty() || vec_axis == reduce->name) return found;
-  const auto up = [](int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; };
-  for (int64_t columns : {256, 512})
-    for (int64_t depth : {256, 512}) {
-      if (bounds(reduce->extent).hi < 2 * depth || bounds(s.axis(vec_axis)->extent).hi < columns) continue;
-      Splits vec = s.chain(vec_axis), row = s.chain(row_axis), deep = s.chain(reduce->name);
-      const int64_t n = up(columns, s.register_tile(vec_axis)), k = up(depth, s.register_tile(reduce->name));
-      vec.insert(vec.begin(), {n, Kind::Loop});
-      deep.insert(deep.begin(), {k, Kind::Loop});
-      std::vector<std::pair<std::string, Splits>> changed = {{vec_axis, vec}, {reduce->name, deep}};
-      const int64_t share = up((bounds(s.axis(row_axis)->extent).hi + target.cores - 1) / target.cores, s.register_tile(row_axis));
-      if (target.cores > 1) {
-        row.insert(row.begin(), {share, Kind::Loop});
-        changed.emplace_back(row_axis, row);
-      }
-      const std::optional<Schedule> tiled = with_chains(s, changed);
-      if (!tiled) continue;
-      const Grid grid{target.cores > 1 ? std::vector<std::string>{row_axis} : std::vector<std::string>{}};
-      const Order order{{{vec_axis, 0}, {reduce->name, 0}, {vec_axis, n}, {row_axis, target.cores > 1 ? share : 0}, {reduce->name, k}}};
-      if (Expected<Schedule> ordered = tiled->apply(Opts{grid, order})) found.push_back(*ordered);
-    }
-  return found;
-}
-
-}  // namespace
-
 std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
   // Variations of the heuristic's choice that change several things at once: row counts with one, two and three vectors, with
   // the grid by columns and by rows.
@@ -228,8 +167,10 @@ std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
       std::reverse(swapped.begin(), swapped.end());
       if (seen.insert(text(s->opts())).second) found.push_back(*s);
       if (Expected<Schedule> other = s->apply(Opt(Grid{swapped})); other && seen.insert(text(other->opts())).second) found.push_back(*other);
-      for (Schedule& tiled : cache_tiled(*s, vec_axis, row_axis, target))
-        if (seen.insert(text(tiled.opts())).second) found.push_back(std::move(tiled));
+      for (int64_t columns : {256, 512})
+        for (int64_t depth : {128, 256, 512})
+          if (auto tiled = cache_tiled(*s, vec_axis, row_axis, columns, depth, target); tiled && seen.insert(text(tiled->opts())).second)
+            found.push_back(std::move(*tiled));
     }
   return found;
 }

@@ -70,9 +70,17 @@ TEST_CASE("heuristic: legal for random kernels") {
 }
 
 TEST_CASE("heuristic: a matmul's columns are the lanes, its rows the registers, both the grid") {
-  CHECK(chosen(gemm(1024, 1024, 1024)) == "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) grid(n m)");
+  CHECK(chosen(gemm(240, 240, 240)) == "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) grid(n m)");
   const Schedule s = *Schedule(gemm(1024, 1024, 1024)).apply(heuristic(gemm(1024, 1024, 1024), kAvx512));
   CHECK(register_pressure(s, kAvx512) <= kAvx512.registers);
+}
+TEST_CASE("heuristic: of a large matmul a block of columns by a part of the sum stays in the L2, the rows are shared out") {
+  Target one = kAvx512;
+  one.cores = 1;
+  CHECK(chosen(gemm(1024, 1024, 1024), one) ==
+        "tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,256) order(n k n:256 m k:256)");
+  CHECK(chosen(gemm(1024, 1024, 1024)) ==
+        "tile(m,132) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,256) grid(m) order(k n:256 m:132 k:256)");
 }
 TEST_CASE("heuristic: the lanes lie along what is contiguous") {
   CHECK(vec_axis(gemm(1, 4096, 4096)) == "n");               // a row times a matrix: its columns
