@@ -9,12 +9,14 @@
 namespace pg {
 
 namespace {
-constexpr int64_t kMaxTile = 1 << 20;          // elements of a loop tile
-constexpr int64_t kMaxLanes = 64;              // of a vec range: four 64-byte registers of floats
-constexpr int64_t kMaxInstances = 512;         // statements of a register block; beyond, code no longer fits the L1i
+constexpr int64_t kMaxTile = 1 << 20;            // elements of a loop tile
+constexpr int64_t kMaxLanes = 64;                // of a vec range: four 64-byte registers of floats
+constexpr int64_t kMaxInstances = 512;           // statements of a register block; beyond, code no longer fits the L1i
 constexpr int64_t kMaxPrivateBytes = 256 << 10;  // private memory lives on the stack of a pool thread
 
-bool contains(const std::vector<std::string>& list, const std::string& s) { return std::find(list.begin(), list.end(), s) != list.end(); }
+bool contains(const std::vector<std::string>& list, const std::string& s) {
+  return std::find(list.begin(), list.end(), s) != list.end();
+}
 std::string n(int64_t v) { return std::to_string(v); }
 }  // namespace
 
@@ -29,12 +31,16 @@ struct Apply {
     if (t.size < 1 || t.size > kMaxTile) return Illegal{"tile: size " + n(t.size) + " is not in 1.." + n(kMaxTile)};
     if (!chain.empty()) {
       const auto& inner = chain.back();
-      if (t.size >= inner.size || inner.size % t.size != 0) return Illegal{"tile: " + n(t.size) + " does not divide enclosing " + n(inner.size)};
-      if (inner.kind == Kind::Vec) return Illegal{"tile: the vec range " + t.axis + ":" + n(inner.size) + " stays innermost"};
-      if (is_register(inner.kind) && !is_register(t.kind)) return Illegal{"tile: a loop below register tile " + n(inner.size) + " of " + t.axis};
+      if (t.size >= inner.size || inner.size % t.size != 0)
+        return Illegal{"tile: " + n(t.size) + " does not divide enclosing " + n(inner.size)};
+      if (inner.kind == Kind::Vec)
+        return Illegal{"tile: the vec range " + t.axis + ":" + n(inner.size) + " stays innermost"};
+      if (is_register(inner.kind) && !is_register(t.kind))
+        return Illegal{"tile: a loop below register tile " + n(inner.size) + " of " + t.axis};
     }
     if (t.kind == Kind::Vec) {
-      if (t.size < 2 || t.size > kMaxLanes || (t.size & (t.size - 1))) return Illegal{"vec: " + n(t.size) + " lanes; a power of two in 2.." + n(kMaxLanes)};
+      if (t.size < 2 || t.size > kMaxLanes || (t.size & (t.size - 1)))
+        return Illegal{"vec: " + n(t.size) + " lanes; a power of two in 2.." + n(kMaxLanes)};
       if (second_vec(t.axis)) return Illegal{"vec: second vec range"};
     }
     const bool by_default = s.loops_ == s.default_loops();
@@ -54,7 +60,8 @@ struct Apply {
       const Axis* a = s.axis(g.axes[i]);
       if (!a) return Illegal{"grid: no axis " + g.axes[i]};
       if (!a->output) return Illegal{"grid: " + g.axes[i] + " is a reduce axis"};
-      if (std::find(g.axes.begin(), g.axes.begin() + i, g.axes[i]) != g.axes.begin() + i) return Illegal{"grid: " + g.axes[i] + " named twice"};
+      if (std::find(g.axes.begin(), g.axes.begin() + i, g.axes[i]) != g.axes.begin() + i)
+        return Illegal{"grid: " + g.axes[i] + " named twice"};
     }
     for (const std::string& a : s.grid_)  // a later grid replaces an earlier one
       if (!contains(g.axes, a)) s.loops_.insert(s.loops_.begin(), RangeRef{a, 0});
@@ -67,17 +74,21 @@ struct Apply {
   Expected<Schedule> operator()(const Order& o) {
     for (size_t i = 0; i < o.ranges.size(); ++i) {
       const RangeRef& r = o.ranges[i];
-      if (std::find(s.loops_.begin(), s.loops_.end(), r) == s.loops_.end()) return Illegal{"order: " + text(r) + " is no loop range"};
-      if (std::find(o.ranges.begin(), o.ranges.begin() + i, r) != o.ranges.begin() + i) return Illegal{"order: " + text(r) + " named twice"};
+      if (std::find(s.loops_.begin(), s.loops_.end(), r) == s.loops_.end())
+        return Illegal{"order: " + text(r) + " is no loop range"};
+      if (std::find(o.ranges.begin(), o.ranges.begin() + i, r) != o.ranges.begin() + i)
+        return Illegal{"order: " + text(r) + " named twice"};
     }
-    std::erase_if(s.loops_, [&](const RangeRef& r) { return std::find(o.ranges.begin(), o.ranges.end(), r) != o.ranges.end(); });
+    std::erase_if(s.loops_,
+                  [&](const RangeRef& r) { return std::find(o.ranges.begin(), o.ranges.end(), r) != o.ranges.end(); });
     s.loops_.insert(s.loops_.end(), o.ranges.begin(), o.ranges.end());
     return nested();
   }
 
   /// Limits of a whole schedule: on the way there it may be beyond them (an upcast tile that the next opt vectorises).
   Expected<Schedule> within_limits() const {
-    if (const int64_t i = instances(); i > kMaxInstances) return Illegal{"tile: " + n(i) + " instances > " + n(kMaxInstances)};
+    if (const int64_t i = instances(); i > kMaxInstances)
+      return Illegal{"tile: " + n(i) + " instances > " + n(kMaxInstances)};
     if (const int64_t bytes = private_bytes(); bytes > kMaxPrivateBytes)
       return Illegal{"order: private tile of " + n(bytes >> 10) + " KB > " + n(kMaxPrivateBytes >> 10) + " KB"};
     return s;
@@ -116,7 +127,8 @@ struct Apply {
   Expected<Schedule> nested() const {
     for (size_t i = 0; i < s.loops_.size(); ++i)
       for (size_t j = i + 1; j < s.loops_.size(); ++j)
-        if (s.loops_[i].axis == s.loops_[j].axis && s.loops_[i].tile && (!s.loops_[j].tile || s.loops_[j].tile > s.loops_[i].tile))
+        if (s.loops_[i].axis == s.loops_[j].axis && s.loops_[i].tile &&
+            (!s.loops_[j].tile || s.loops_[j].tile > s.loops_[i].tile))
           return Illegal{"order: " + text(s.loops_[i]) + " outside " + text(s.loops_[j])};
     return s;
   }
@@ -128,8 +140,13 @@ struct Apply {
     const std::vector<Definition> all = definitions(s.kernel_);
     for (const Definition& d : all) {
       if (!d.store && !d.reduce) continue;  // inlined
-      const auto is_output = [&](const RangeRef& r) { return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& u) { return axis_of(u) == r.axis; }); };
-      const auto is_reduce = [&](const RangeRef& r) { return std::any_of(d.reduce_ranges.begin(), d.reduce_ranges.end(), [&](const UOp& u) { return axis_of(u) == r.axis; }); };
+      const auto is_output = [&](const RangeRef& r) {
+        return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& u) { return axis_of(u) == r.axis; });
+      };
+      const auto is_reduce = [&](const RangeRef& r) {
+        return std::any_of(d.reduce_ranges.begin(), d.reduce_ranges.end(),
+                           [&](const UOp& u) { return axis_of(u) == r.axis; });
+      };
       std::vector<RangeRef> open;
       if (d.store) {
         bool crossing = false;
@@ -165,9 +182,7 @@ struct Apply {
   }
 };
 
-Expected<Schedule> Schedule::apply(const Opt& opt) const {
-  return apply(Opts{opt});
-}
+Expected<Schedule> Schedule::apply(const Opt& opt) const { return apply(Opts{opt}); }
 Expected<Schedule> Schedule::apply(const Opts& opts) const {
   Apply apply{*this};
   for (const Opt& opt : opts) {

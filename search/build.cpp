@@ -51,7 +51,8 @@ Work work(const UOp& kernel, std::span<const UOp> variables, std::span<const int
         for (const UOp& e : buffer.src()) elements *= static_cast<double>(evaluate(e, variables, values));
         w.bytes += buffer.dtype().bytes() * std::min(elements, u.is(Op::Load) && in_body.contains(u.id()) ? inner : outer);
       }
-      const bool counts = info(u.op()).has(op_flag::Elementwise) && u.dtype().is_float() && !u.is(Op::Cast) && !u.is(Op::Bitcast) && !u.is(Op::Where);
+      const bool counts = info(u.op()).has(op_flag::Elementwise) && u.dtype().is_float() && !u.is(Op::Cast) &&
+                          !u.is(Op::Bitcast) && !u.is(Op::Where);
       if (counts) w.flops += (u.is(Op::Fma) ? 2 : 1) * (in_body.contains(u.id()) ? inner : outer);
     }
     // The combine of the reduction itself: one operation an element for sum, max, ..

@@ -17,8 +17,8 @@ struct Built {
 Source render_kernel(const UOp& kernel, const Opts&, Device&);
 Built build(const UOp& kernel, const Opts&, Device&);
 
-/// Work of one run, from the kernel AST with Variables bound: floating-point operations (an Fma counts 2, a transcendental 1)
-/// and the bytes of every buffer touched at least once.
+/// Work of one run, from the kernel AST with Variables bound: floating-point operations (an Fma counts 2, a transcendental
+/// 1) and the bytes of every buffer touched at least once.
 struct Work {
   double flops = 0, bytes = 0;
 };

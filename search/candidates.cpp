@@ -15,7 +15,7 @@
 namespace pg {
 
 namespace {
-constexpr size_t kTogether = 6;   // kernels in one translation unit
+constexpr size_t kTogether = 6;  // kernels in one translation unit
 constexpr int kConfirmRuns = 5;
 
 std::string run_id() {
@@ -29,8 +29,15 @@ std::string json(const Bindings64& bindings) {
 }
 }  // namespace
 
-Candidates::Candidates(const UOp& kernel, const Bindings64& bindings, Device& device, Store& store, const WinnerKey& key, uint64_t seed)
-    : kernel_(kernel), bindings_(bindings), device_(device), store_(store), key_(key), run_(run_id()), bindings_json_(json(bindings)),
+Candidates::Candidates(const UOp& kernel, const Bindings64& bindings, Device& device, Store& store, const WinnerKey& key,
+                       uint64_t seed)
+    : kernel_(kernel),
+      bindings_(bindings),
+      device_(device),
+      store_(store),
+      key_(key),
+      run_(run_id()),
+      bindings_json_(json(bindings)),
       runner_({.threads = device.target().cores, .isa = device.target().isa}) {
   const std::vector<BufferSpec> specs = buffer_specs(kernel, bindings);
   runner_.set_buffers(specs, seed);
@@ -40,8 +47,8 @@ Candidates::Candidates(const UOp& kernel, const Bindings64& bindings, Device& de
   reference_ = std::make_unique<Reference>(kernel, bindings, specs, inputs, seed);
   for (const auto& [schedule, reason] : store.quarantined(key)) seen_.insert(schedule);
   for (const MeasurementRow& m : store.measurements(key.kernel))
-    if (m.status == "ok" && m.verified && m.key.device == key.device && m.key.toolchain == key.toolchain && m.key.threads == key.threads &&
-        m.key.bucket == key.bucket) {
+    if (m.status == "ok" && m.verified && m.key.device == key.device && m.key.toolchain == key.toolchain &&
+        m.key.threads == key.threads && m.key.bucket == key.bucket) {
       const auto [it, fresh] = remembered_.emplace(m.schedule, m.median_ms);
       if (!fresh) it->second = std::min(it->second, m.median_ms);
     }
@@ -56,7 +63,7 @@ std::vector<std::string> Candidates::remembered() const {
   return best;
 }
 
-bool Candidates::is_new(const Schedule& s) { return seen_.insert(text(s.opts())).second; }
+bool Candidates::is_new(const Schedule& s) const { return !seen_.contains(text(s.opts())); }
 
 void Candidates::render(Compiled& c) {
   try {
@@ -84,13 +91,15 @@ void Candidates::compile(std::span<Compiled> batch) {
     std::vector<Artifact> artifacts = device_.compile_all(sources);
     for (size_t i = 0; i < rendered.size(); ++i) rendered[i]->program.artifact = std::move(artifacts[i]);
   } catch (const std::exception& e) {
-    if (rendered.size() == 1) rendered[0]->error = e.what();
+    if (rendered.size() == 1)
+      rendered[0]->error = e.what();
     else
       for (Compiled* c : rendered) compile(std::span(c, 1));
   }
 }
 
-void Candidates::record(const Schedule& s, const Timing& timing, const char* status, const std::string& reason, bool verified) {
+void Candidates::record(const Schedule& s, const Timing& timing, const char* status, const std::string& reason,
+                        bool verified) {
   MeasurementRow row;
   row.key = key_;
   row.schedule = text(s.opts());
@@ -110,7 +119,7 @@ void Candidates::flush() {
 }
 
 Timed Candidates::measure_default(const Schedule& schedule) {
-  is_new(schedule);
+  seen_.insert(text(schedule.opts()));
   Compiled c{schedule, {}, {}, {}};
   render(c);
   if (c.error.empty()) c.program.artifact = device_.compile(c.source);  // without a compiler there is nothing to search
@@ -128,12 +137,15 @@ Timed Candidates::measure_default(const Schedule& schedule) {
   return {schedule, c.program, s.timing.median_ms};
 }
 
-std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, const Timed& best, const std::function<bool()>& stop) {
+std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, const Timed& best,
+                                       const std::function<bool()>& stop) {
   std::vector<Compiled> batch;
   for (const Schedule& s : schedules) {
+    seen_.insert(text(s.opts()));
     batch.push_back({s, {}, {}, {}});
     render(batch.back());
-    if (batch.back().error.empty() && !sources_.insert(batch.back().source.text).second) batch.pop_back();  // other opts, same code
+    if (batch.back().error.empty() && !sources_.insert(batch.back().source.text).second)
+      batch.pop_back();  // other opts, same code
   }
   // Compiling and timing take turns, so that no compile job runs beside a measurement.
   std::atomic<size_t> next{0};

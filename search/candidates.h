@@ -19,21 +19,21 @@ namespace pg {
 struct Timed {
   Schedule schedule;
   RunProgram program;
-  double ms = 0;         // median of its screening
+  double ms = 0;  // median of its screening
 };
 
 class Candidates {
  public:
   Candidates(const UOp& kernel, const Bindings64&, Device&, Store&, const WinnerKey&, uint64_t seed);
 
-  /// The default: compiled, checked against sampled outputs in double precision, timed. Throws InternalError when it is wrong:
-  /// then nothing about this kernel can be trusted.
+  /// The default: compiled, checked against sampled outputs in double precision, timed. Throws InternalError when it is
+  /// wrong: then nothing about this kernel can be trusted.
   Timed measure_default(const Schedule&);
-  /// Compiles in parallel, then checks and screens one after the other; whatever is slower than twice the best so far is given
-  /// up early. Times are comparable with `best.ms`. Stops between candidates when `stop` says so.
+  /// Compiles in parallel, then checks and screens one after the other; whatever is slower than twice the best so far is
+  /// given up early. Times are comparable with `best.ms`. Stops between candidates when `stop` says so.
   std::vector<Timed> measure(const std::vector<Schedule>&, const Timed& best, const std::function<bool()>& stop);
-  /// Whether a schedule was seen before, in this search or as a quarantined one; marks it as seen.
-  bool is_new(const Schedule&);
+  /// Whether a schedule was not measured in this search yet and is not a quarantined one.
+  bool is_new(const Schedule&) const;
   /// Challengers interleaved with the incumbent.
   Final final_round(const Timed& incumbent, const std::vector<Timed>& challengers, int rounds);
   /// Best schedules that earlier runs measured for this key, fastest first.
@@ -63,8 +63,8 @@ class Candidates {
   std::string run_, bindings_json_;
   Runner runner_;
   std::unique_ptr<Reference> reference_;
-  std::vector<std::byte> verified_;          // the default's whole output
-  std::set<std::string> seen_, sources_;     // schedules and programs by text
+  std::vector<std::byte> verified_;       // the default's whole output
+  std::set<std::string> seen_, sources_;  // schedules and programs by text
   std::vector<MeasurementRow> pending_;
   std::map<std::string, double> remembered_;
 };

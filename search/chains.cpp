@@ -30,8 +30,8 @@ std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pa
   return *next;
 }
 
-std::optional<Schedule> cache_tiled(const Schedule& s, const std::string& vec_axis, const std::string& row_axis, int64_t columns,
-                                    int64_t depth, const Target& target) {
+std::optional<Schedule> cache_tiled(const Schedule& s, const std::string& vec_axis, const std::string& row_axis,
+                                    int64_t columns, int64_t depth, const Target& target) {
   const Axis* reduce = nullptr;
   for (const Axis& a : s.axes())
     if (a.reduce && !a.output && (!reduce || bounds(a.extent).hi > bounds(reduce->extent).hi)) reduce = &a;

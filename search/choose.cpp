@@ -45,7 +45,9 @@ Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& devi
   Store* store = default_store();
   const int beam = config().beam;
   if (!store) {
-    if (beam > 0) throw UserError("BEAM=" + std::to_string(beam) + " needs a schedule database: set PICOGRAD_DB to a file that can be written");
+    if (beam > 0)
+      throw UserError("BEAM=" + std::to_string(beam) +
+                      " needs a schedule database: set PICOGRAD_DB to a file that can be written");
     return {fallback, ScheduleSource::Heuristic};
   }
   if (const auto winner = store->winner(winner_key(kernel, bindings, device)); winner && (winner->finished || beam == 0)) {
@@ -60,7 +62,8 @@ Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& devi
   options.beam = beam;
   // BUDGET is for all searches of the process together.
   static double spent = 0;
-  if (config().budget > 0 && (options.budget_seconds = config().budget - spent) <= 0) return {fallback, ScheduleSource::Heuristic};
+  if (config().budget > 0 && (options.budget_seconds = config().budget - spent) <= 0)
+    return {fallback, ScheduleSource::Heuristic};
   if (config().debug >= 2) options.progress = [](const std::string& line) { std::cerr << line << "\n"; };
   if (config().debug >= 1) std::cerr << "tuning " << kernel.arg_as<std::string>() << "\n";
   const TuneResult result = tune(kernel, bindings, device, *store, options);

@@ -11,14 +11,15 @@ namespace pg {
 
 namespace {
 
-constexpr double kLoadsPerCycle = 2, kMathPerCycle = 2, kMathLatency = 4;   // Zen 4/5, Golden Cove: two FMA and two load ports
-constexpr double kSpillPenalty = 0.15;       // per register above the file
-constexpr double kBytesPerCycle[] = {56, 24, 8};   // sustained from L2, L3, DRAM by one core of a Zen 5
-constexpr double kLine = 64;                // bytes of a cache line
-constexpr double kItemCycles = 20;           // finding a grid item's indices
+constexpr double kLoadsPerCycle = 2, kMathPerCycle = 2,
+                 kMathLatency = 4;                // Zen 4/5, Golden Cove: two FMA and two load ports
+constexpr double kSpillPenalty = 0.15;            // per register above the file
+constexpr double kBytesPerCycle[] = {56, 24, 8};  // sustained from L2, L3, DRAM by one core of a Zen 5
+constexpr double kLine = 64;                      // bytes of a cache line
+constexpr double kItemCycles = 20;                // finding a grid item's indices
 
 struct AxisShape {
-  double extent = 1, registers = 1, lanes = 1, waste = 1;   // registers: instances in the register block
+  double extent = 1, registers = 1, lanes = 1, waste = 1;  // registers: instances in the register block
 };
 
 AxisShape shape_of_axis(const Schedule& s, const Axis& a) {
@@ -48,7 +49,9 @@ UOp flat(const UOp& at) {
 double covered(const Schedule& s, const std::vector<RangeRef>& loops, size_t depth, const UOp& axis) {
   RangeRef r{axis_of(axis), 0};
   double extent = static_cast<double>(std::max<int64_t>(1, bounds(axis.src(0)).hi));
-  const auto is_open = [&] { return std::find(loops.begin(), loops.begin() + static_cast<long>(depth), r) != loops.begin() + static_cast<long>(depth); };
+  const auto is_open = [&] {
+    return std::find(loops.begin(), loops.begin() + static_cast<long>(depth), r) != loops.begin() + static_cast<long>(depth);
+  };
   const auto& chain = s.chain(r.axis);
   for (size_t i = 0; is_open(); ++i) {
     if (i == chain.size()) return 1;
@@ -58,8 +61,8 @@ double covered(const Schedule& s, const std::vector<RangeRef>& loops, size_t dep
   return extent;
 }
 
-/// How often the part of a buffer that the loops inside `depth` touch is fetched: once per trip of the loops outside, but for the
-/// innermost of those that do not move it.
+/// How often the part of a buffer that the loops inside `depth` touch is fetched: once per trip of the loops outside, but
+/// for the innermost of those that do not move it.
 double fetches(const Schedule& s, const std::vector<RangeRef>& loops, size_t depth, const UOps& axes, const UOp& address) {
   double times = 1;
   bool stays = true;
@@ -72,27 +75,29 @@ double fetches(const Schedule& s, const std::vector<RangeRef>& loops, size_t dep
   return times;
 }
 
-/// Time to fetch what a nest reads and writes: at each cache level, the largest inner part of the nest whose data fit into the
-/// level is loaded once for each trip of the loops round it.
+/// Time to fetch what a nest reads and writes: at each cache level, the largest inner part of the nest whose data fit into
+/// the level is loaded once for each trip of the loops round it.
 double memory_cycles(const Schedule& s, const Target& target, const Definition& d, const UOps& addresses) {
   std::vector<RangeRef> loops;
   UOps axes = d.ranges;
   axes.insert(axes.end(), d.reduce_ranges.begin(), d.reduce_ranges.end());
   for (const RangeRef& r : s.order())
-    if (!is_register(s.kind(r)) && std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == r.axis; })) loops.push_back(r);
-  const double sizes[] = {static_cast<double>(target.l1_bytes), static_cast<double>(target.l2_bytes), static_cast<double>(target.l3_bytes)};
+    if (!is_register(s.kind(r)) && std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == r.axis; }))
+      loops.push_back(r);
+  const double sizes[] = {static_cast<double>(target.l1_bytes), static_cast<double>(target.l2_bytes),
+                          static_cast<double>(target.l3_bytes)};
   double cycles = 0;
   for (int level = 0; level < 3; ++level)
     for (size_t depth = 0; depth <= loops.size(); ++depth) {
       double footprint = 0, traffic = 0;
       for (const UOp& address : addresses) {
-        double elements = 1, run = 1, line = kLine;   // run: contiguous elements
+        double elements = 1, run = 1, line = kLine;  // run: contiguous elements
         for (const UOp& a : axes) {
           if (!depends_on(address, a)) continue;
           elements *= covered(s, loops, depth, a);
           if (coefficient(address, a) != 1) continue;
           run = std::max(run, covered(s, loops, depth, a));
-          if (depth > 0 && loops[depth - 1].axis == axis_of(a)) line = 0;   // the next trip goes on in the same line
+          if (depth > 0 && loops[depth - 1].axis == axis_of(a)) line = 0;  // the next trip goes on in the same line
         }
         const double bytes = elements / run * std::max(run * 4, line);
         footprint += bytes;
@@ -120,19 +125,22 @@ double estimate(const Schedule& s, const Target& target) {
         waste *= shape.waste;
         lanes = std::max(lanes, shape.lanes);
         instances *= shape.registers;
-        const bool unrolled = ranges == &d.reduce_ranges && !s.chain(axis_of(r)).empty() && s.chain(axis_of(r)).back().kind == Kind::Unroll;
+        const bool unrolled =
+            ranges == &d.reduce_ranges && !s.chain(axis_of(r)).empty() && s.chain(axis_of(r)).back().kind == Kind::Unroll;
         if (!unrolled) accumulators *= shape.registers;
         shapes.emplace_back(axis_of(r), shape);
       }
     const double width = std::max(1.0, lanes * 4 / target.vector_bytes);
-    const double blocks = iterations * waste / (instances * lanes);   // executions of the register block
+    const double blocks = iterations * waste / (instances * lanes);  // executions of the register block
 
     UOps roots = d.bodies;
     if (!d.reduce) roots.push_back(d.store ? d.store : d.value);
     double math = d.reduce ? instances * width : 0, loads = 0;
     UOps streams;
     for (const UOp& u : toposort(roots)) {
-      if (info(u.op()).has(op_flag::Elementwise) && u.dtype().is_float()) math += instances * width * (u.is(Op::Exp) || u.is(Op::Sin) || u.is(Op::Cos) || u.is(Op::Erf) || u.is(Op::Tanh) ? 12 : 0.5);
+      if (info(u.op()).has(op_flag::Elementwise) && u.dtype().is_float())
+        math += instances * width *
+                (u.is(Op::Exp) || u.is(Op::Sin) || u.is(Op::Cos) || u.is(Op::Erf) || u.is(Op::Tanh) ? 12 : 0.5);
       if ((!u.is(Op::Load) && !u.is(Op::Store)) || !u.src(0).src(0).is(Op::Param)) continue;
       const UOp address = flat(u.src(0));
       streams.push_back(address);
@@ -151,7 +159,8 @@ double estimate(const Schedule& s, const Target& target) {
     }
     const double latency = d.reduce ? kMathLatency * instances / std::max(1.0, accumulators) * width : 0;
     double block = std::max({math / kMathPerCycle, loads / kLoadsPerCycle, latency});
-    if (const double over = static_cast<double>(register_pressure(s, target) - target.registers); over > 0) block *= 1 + kSpillPenalty * over;
+    if (const double over = static_cast<double>(register_pressure(s, target) - target.registers); over > 0)
+      block *= 1 + kSpillPenalty * over;
     cycles += blocks * block + memory_cycles(s, target, d, streams);
   }
   double items = 1;
@@ -160,7 +169,7 @@ double estimate(const Schedule& s, const Target& target) {
     const double extent = static_cast<double>(std::max<int64_t>(1, bounds(s.axis(axis)->extent).hi));
     items *= std::ceil(extent / (chain.empty() ? 1.0 : static_cast<double>(chain[0].size)));
   }
-  const double per_core = std::ceil(items / target.cores) / items;   // quantisation: the slowest core
+  const double per_core = std::ceil(items / target.cores) / items;  // quantisation: the slowest core
   return cycles * per_core + items * kItemCycles / target.cores;
 }
 

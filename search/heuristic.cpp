@@ -3,8 +3,8 @@
 #include <map>
 
 #include "search/chains.h"
-#include "search/tune.h"
 #include "search/schedule.h"
+#include "search/tune.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -15,7 +15,7 @@ namespace {
 
 /// How one axis moves the addresses of a kernel.
 struct Movement {
-  int contiguous = 0, fixed = 0, strided = 0;   // loads in the innermost body
+  int contiguous = 0, fixed = 0, strided = 0;  // loads in the innermost body
   int scattered_stores = 0;
 };
 
@@ -39,8 +39,10 @@ Movement movement(const UOp& kernel, const UOp& axis) {
       if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
       const UOp flat = flat_address(u.src(0));
       const auto c = coefficient(flat, axis);
-      if (!depends_on(flat, axis)) ++m.fixed;
-      else ++(c == 1 ? m.contiguous : m.strided);
+      if (!depends_on(flat, axis))
+        ++m.fixed;
+      else
+        ++(c == 1 ? m.contiguous : m.strided);
     }
     if (!d.store) continue;
     const UOp flat = flat_address(d.store.src(0));
@@ -88,7 +90,8 @@ class Heuristic {
       if (extent(axis) < 2) continue;
       const Movement m = movement(kernel_, axis);
       // A gather costs as much as its lanes; a scattered store does so once per output only. A horizontal merge is cheap.
-      double cost = 10.0 * m.strided + (root_.reduce ? 1.0 : 10.0) * m.scattered_stores + (is_reduce(axis) ? 0.5 : 0) - 0.01 * m.contiguous;
+      double cost = 10.0 * m.strided + (root_.reduce ? 1.0 : 10.0) * m.scattered_stores + (is_reduce(axis) ? 0.5 : 0) -
+                    0.01 * m.contiguous;
       if (extent(axis) < target_.lanes_f32()) cost += 4;
       if (m.contiguous == 0 && m.scattered_stores == 0) cost += 2;
       if (cost < best_cost) best_cost = cost, best = axis;
@@ -132,8 +135,9 @@ class Heuristic {
   }
   /// Large products: what is read again and again stays in the L2.
   bool cache_tile(const UOp& vec) {
-    constexpr int64_t kColumns = 256, kDepth = 256;   // 256 KB of the second operand
-    if (!vec || row_.empty() || rows_ || !const_int(schedule_.axis(row_)->extent)) return false;  // how to share unknown rows is unknown
+    constexpr int64_t kColumns = 256, kDepth = 256;  // 256 KB of the second operand
+    if (!vec || row_.empty() || rows_ || !const_int(schedule_.axis(row_)->extent))
+      return false;  // how to share unknown rows is unknown
     const std::optional<Schedule> tiled = cache_tiled(schedule_, axis_of(vec), row_, kColumns, kDepth, target_);
     if (tiled) schedule_ = *tiled;
     return tiled.has_value();
@@ -149,7 +153,8 @@ class Heuristic {
     double best_cost = 1e30;
     for (int64_t t = std::min(n, most); t >= 1; --t) {
       const double blocks = static_cast<double>((n + t - 1) / t);
-      const double cost = blocks * static_cast<double>(t + 2) / static_cast<double>(n);  // + 2: the operands loaded per block
+      const double cost =
+          blocks * static_cast<double>(t + 2) / static_cast<double>(n);  // + 2: the operands loaded per block
       if (cost < best_cost * 0.999) best_cost = cost, best = t;
     }
     return best;
@@ -191,8 +196,8 @@ class Heuristic {
   Target target_;
   Schedule schedule_;
   Definition root_;
-  bool rows_ = false;       // row definitions beside the output (softmax, norms)
-  std::string row_;         // the axis that register rows are taken from
+  bool rows_ = false;  // row definitions beside the output (softmax, norms)
+  std::string row_;    // the axis that register rows are taken from
   int64_t vectors_ = 1;
 };
 

@@ -48,8 +48,8 @@ std::string bucket(std::span<const UOp> variables, const Bindings64& bindings) {
 }
 
 WinnerKey winner_key(const UOp& kernel, const Bindings64& bindings, const Device& device) {
-  return {cached_id(kernel), device.info().id, device.toolchain().id, device.target().cores, "fp32",
-          bucket(sizing_variables(kernel), bindings)};
+  return {cached_id(kernel),     device.info().id, device.toolchain().id,
+          device.target().cores, "fp32",           bucket(sizing_variables(kernel), bindings)};
 }
 
 std::string template_hash(const UOp& kernel) {
@@ -78,7 +78,8 @@ KernelRow kernel_row(const UOp& kernel, const Bindings64& bindings) {
     values.push_back(value);
     bound.emplace_back(v, value);
   }
-  for (const Axis& a : axes(kernel)) row.shape += (row.shape.empty() ? "" : " ") + a.name + "=" + std::to_string(evaluate(a.extent, bound));
+  for (const Axis& a : axes(kernel))
+    row.shape += (row.shape.empty() ? "" : " ") + a.name + "=" + std::to_string(evaluate(a.extent, bound));
   const Work w = work(kernel, variables, values);
   row.flops = w.flops;
   row.bytes = w.bytes;
@@ -90,7 +91,8 @@ double shape_distance(const std::string& a, const std::string& b) {
     std::map<std::string, double> extents;
     std::istringstream in(shape);
     for (std::string item; in >> item;)
-      if (const size_t eq = item.find('='); eq != item.npos) extents[item.substr(0, eq)] = std::log2(std::max(1.0, std::atof(item.c_str() + eq + 1)));
+      if (const size_t eq = item.find('='); eq != item.npos)
+        extents[item.substr(0, eq)] = std::log2(std::max(1.0, std::atof(item.c_str() + eq + 1)));
     return extents;
   };
   const auto x = parse(a), y = parse(b);

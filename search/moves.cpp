@@ -44,8 +44,10 @@ class Neighbours {
     int64_t unit = registers.empty() ? 1 : registers[0].size;
     for (size_t i = loops.size(); i-- > 0;) {
       loops[i].size = (loops[i].size + unit - 1) / unit * unit;
-      if (loops[i].size == unit) loops.erase(loops.begin() + static_cast<long>(i));
-      else unit = loops[i].size;
+      if (loops[i].size == unit)
+        loops.erase(loops.begin() + static_cast<long>(i));
+      else
+        unit = loops[i].size;
     }
     loops.insert(loops.end(), registers.begin(), registers.end());
     return loops;
@@ -60,14 +62,17 @@ class Neighbours {
       for (int64_t lanes : {target_.lanes_f32() / 2, target_.lanes_f32(), target_.lanes_f32() * 2})
         for (int64_t vectors : {1, 2, 3, 4, 6, 8}) {
           if (lanes < 2 || lanes * vectors >= 2 * std::max<int64_t>(extent, target_.lanes_f32())) continue;
-          if (vectors == 1) with({{lanes, Kind::Vec}});
-          else with({{lanes * vectors, Kind::Upcast}, {lanes, Kind::Vec}});
+          if (vectors == 1)
+            with({{lanes, Kind::Vec}});
+          else
+            with({{lanes * vectors, Kind::Upcast}, {lanes, Kind::Vec}});
         }
       return;
     }
     with({});
     std::set<int64_t> sizes = {2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16};
-    for (int64_t blocks = (extent + 15) / 16; blocks <= extent && blocks <= (extent + 15) / 16 + 4; ++blocks) sizes.insert((extent + blocks - 1) / blocks);
+    for (int64_t blocks = (extent + 15) / 16; blocks <= extent && blocks <= (extent + 15) / 16 + 4; ++blocks)
+      sizes.insert((extent + blocks - 1) / blocks);
     for (int64_t size : sizes) {
       if (size < 2 || size > extent) continue;
       with({{size, Kind::Upcast}});
@@ -81,7 +86,8 @@ class Neighbours {
     const Splits registers(c.begin() + static_cast<long>(loops.size()), c.end());
     if (!loops.empty()) add(with_chains(s_, {{a.name, registers}}));
     for (int64_t size : {16, 32, 64, 96, 128, 256, 512, 1024})
-      if (size < bounds(a.extent).hi && (registers.empty() || size > registers[0].size)) add(with_chains(s_, {{a.name, join({{size, Kind::Loop}}, registers)}}));
+      if (size < bounds(a.extent).hi && (registers.empty() || size > registers[0].size))
+        add(with_chains(s_, {{a.name, join({{size, Kind::Loop}}, registers)}}));
   }
 
   void move_vec(const Axis& to) {
@@ -138,8 +144,8 @@ class Neighbours {
 std::vector<Schedule> moves(const Schedule& s, const Target& target) { return Neighbours(s, target).run(); }
 
 std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
-  // Variations of the heuristic's choice that change several things at once: row counts with one, two and three vectors, with
-  // the grid by columns and by rows.
+  // Variations of the heuristic's choice that change several things at once: row counts with one, two and three vectors,
+  // with the grid by columns and by rows.
   std::vector<Schedule> found;
   std::set<std::string> seen;
   const Expected<Schedule> base = Schedule(kernel).apply(heuristic(kernel, target));
@@ -149,8 +155,10 @@ std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
   for (const Axis& a : base->axes()) {
     const auto& c = base->chain(a.name);
     if (c.empty()) continue;
-    if (c.back().kind == Kind::Vec) vec_axis = a.name;
-    else if (a.output) row_axis = a.name;
+    if (c.back().kind == Kind::Vec)
+      vec_axis = a.name;
+    else if (a.output)
+      row_axis = a.name;
   }
   if (vec_axis.empty()) return found;
   const int64_t lanes = target.lanes_f32();
@@ -166,10 +174,12 @@ std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
       std::vector<std::string> swapped = s->grid();
       std::reverse(swapped.begin(), swapped.end());
       if (seen.insert(text(s->opts())).second) found.push_back(*s);
-      if (Expected<Schedule> other = s->apply(Opt(Grid{swapped})); other && seen.insert(text(other->opts())).second) found.push_back(*other);
+      if (Expected<Schedule> other = s->apply(Opt(Grid{swapped})); other && seen.insert(text(other->opts())).second)
+        found.push_back(*other);
       for (int64_t columns : {256, 512})
         for (int64_t depth : {128, 256, 512})
-          if (auto tiled = cache_tiled(*s, vec_axis, row_axis, columns, depth, target); tiled && seen.insert(text(tiled->opts())).second)
+          if (auto tiled = cache_tiled(*s, vec_axis, row_axis, columns, depth, target);
+              tiled && seen.insert(text(tiled->opts())).second)
             found.push_back(std::move(*tiled));
     }
   return found;

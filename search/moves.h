@@ -13,8 +13,8 @@ std::vector<Schedule> moves(const Schedule& s, const Target&);
 /// Bundles of opts that only pay together, for the beam to start from (the heuristic's schedule is not among them).
 std::vector<Schedule> templates(const UOp& kernel, const Target&);
 
-/// Estimated time of a run in cycles of one core: arithmetic, loads (gathers by lane), latency of too few accumulators, spills,
-/// work in tails, grid quantisation. Only its order matters. Variables count at their upper bounds.
+/// Estimated time of a run in cycles of one core: arithmetic, loads (gathers by lane), latency of too few accumulators,
+/// spills, work in tails, grid quantisation. Only its order matters. Variables count at their upper bounds.
 double estimate(const Schedule&, const Target&);
 
 }  // namespace pg

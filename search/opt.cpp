@@ -59,8 +59,10 @@ std::string text(const RangeRef& r) { return r.tile ? r.axis + ":" + std::to_str
 
 std::string text(const Opt& opt) {
   if (const auto* t = std::get_if<Tile>(&opt))
-    return "tile(" + t->axis + "," + std::to_string(t->size) + (t->kind == Kind::Loop ? "" : std::string(",") + text(t->kind)) + ")";
-  if (const auto* g = std::get_if<Grid>(&opt)) return "grid(" + joined(g->axes, [](const std::string& a) { return a; }) + ")";
+    return "tile(" + t->axis + "," + std::to_string(t->size) +
+           (t->kind == Kind::Loop ? "" : std::string(",") + text(t->kind)) + ")";
+  if (const auto* g = std::get_if<Grid>(&opt))
+    return "grid(" + joined(g->axes, [](const std::string& a) { return a; }) + ")";
   return "order(" + joined(std::get<Order>(opt).ranges, [](const RangeRef& r) { return text(r); }) + ")";
 }
 std::string text(const Opts& opts) {

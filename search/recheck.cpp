@@ -12,7 +12,8 @@
 namespace pg {
 
 namespace {
-/// Values that fall into a bucket: its upper end, as far as the Variable goes; Variables outside the bucket at their lower end.
+/// Values that fall into a bucket: its upper end, as far as the Variable goes; Variables outside the bucket at their lower
+/// end.
 Bindings64 bindings_in(const std::string& bucket, const UOp& kernel) {
   Bindings64 bindings;
   for (const UOp& variable : variables_of(kernel)) {

@@ -56,7 +56,8 @@ std::vector<BufferSpec> buffer_specs(const UOp& kernel, const Bindings64& bindin
   const UOp& out = root.store.src(0).src(0);
   int64_t covered = 1;
   for (const UOp& r : root.ranges) covered *= evaluate(r.src(0), values);
-  const bool read = std::any_of(nodes.begin(), nodes.end(), [&](const UOp& u) { return u.is(Op::Load) && u.src(0).src(0) == out; });
+  const bool read =
+      std::any_of(nodes.begin(), nodes.end(), [&](const UOp& u) { return u.is(Op::Load) && u.src(0).src(0) == out; });
   BufferSpec& spec = specs.at(slot(out));
   spec.use = read || covered != spec.elements || root.store.src().size() == 3 ? BufferUse::InOut : BufferUse::Output;
   return specs;
@@ -98,9 +99,11 @@ Reference::Reference(const UOp& kernel, const Bindings64& bindings, const std::v
   for (size_t a = 0; a < extents.size(); ++a) {  // the last elements of each axis: where tails are
     int64_t stride = 1;
     for (size_t b = a + 1; b < extents.size(); ++b) stride *= extents[b];
-    for (int64_t back = 1; back <= 4 && back <= extents[a]; ++back) items.insert((extents[a] - back) * stride + static_cast<int64_t>(random() % static_cast<uint64_t>(stride)));
+    for (int64_t back = 1; back <= 4 && back <= extents[a]; ++back)
+      items.insert((extents[a] - back) * stride + static_cast<int64_t>(random() % static_cast<uint64_t>(stride)));
   }
-  while (static_cast<int64_t>(items.size()) < std::min<int64_t>(samples, total)) items.insert(static_cast<int64_t>(random() % static_cast<uint64_t>(total)));
+  while (static_cast<int64_t>(items.size()) < std::min<int64_t>(samples, total))
+    items.insert(static_cast<int64_t>(random() % static_cast<uint64_t>(total)));
 
   std::vector<std::vector<std::byte>> copies;
   std::vector<HostBuffer> buffers;
@@ -168,7 +171,8 @@ std::string Reference::compare(int64_t element, double got, double want) const {
   const double off = std::abs(got - want);
   if (off <= allowed || got == want) return "";
   char line[160];
-  std::snprintf(line, sizeof line, "element %lld is %.9g, expected %.9g (off by %.2g, allowed %.2g)", static_cast<long long>(element), got, want, off, allowed);
+  std::snprintf(line, sizeof line, "element %lld is %.9g, expected %.9g (off by %.2g, allowed %.2g)",
+                static_cast<long long>(element), got, want, off, allowed);
   return line;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What a kernel's outputs must be: sampled elements from the interpreter in double precision, and how far a candidate may be off.
+// What a kernel's outputs must be: sampled elements from the interpreter in double precision, and how far a candidate may be
+// off.
 #include <cstddef>
 #include <span>
 #include <string>
@@ -18,8 +19,8 @@ std::vector<BufferSpec> buffer_specs(const UOp& kernel, const Bindings64&);
 class Reference {
  public:
   /// `inputs` by slot (initial contents; empty spans for an Output). Corners, tails and random elements: `samples` of them.
-  Reference(const UOp& kernel, const Bindings64&, const std::vector<BufferSpec>&, const std::vector<std::span<const std::byte>>& inputs,
-            uint64_t seed, int samples = 256);
+  Reference(const UOp& kernel, const Bindings64&, const std::vector<BufferSpec>&,
+            const std::vector<std::span<const std::byte>>& inputs, uint64_t seed, int samples = 256);
   /// "" or what is wrong: "element 1023 is 0.5, expected 0.25 (off by 3e-1, allowed 2e-5)".
   std::string check_samples(std::span<const std::byte> output) const;
   /// The whole output against another, verified one.

@@ -60,7 +60,8 @@ std::vector<RangeRef> Schedule::default_loops() const {
         if (a.output != output) continue;
         const auto& splits = chain(a.name);
         if (depth == 0 && kind({a.name, 0}) == Kind::Loop) loops.push_back({a.name, 0});
-        if (depth > 0 && depth <= splits.size() && splits[depth - 1].kind == Kind::Loop) loops.push_back({a.name, splits[depth - 1].size});
+        if (depth > 0 && depth <= splits.size() && splits[depth - 1].kind == Kind::Loop)
+          loops.push_back({a.name, splits[depth - 1].size});
         more |= depth < splits.size();
       }
     }
@@ -122,8 +123,10 @@ int64_t register_pressure(const Schedule& schedule, const Target& target) {
         const auto& splits = schedule.chain(axis_of(r));
         for (size_t i = 0; i < splits.size(); ++i) {
           const int64_t trips = splits[i].size / (i + 1 < splits.size() ? splits[i + 1].size : 1);
-          if (splits[i].kind == Kind::Vec) lanes = trips;
-          else if (splits[i].kind == Kind::Upcast || (splits[i].kind == Kind::Unroll && !reduce)) instances *= trips;
+          if (splits[i].kind == Kind::Vec)
+            lanes = trips;
+          else if (splits[i].kind == Kind::Upcast || (splits[i].kind == Kind::Unroll && !reduce))
+            instances *= trips;
         }
         accumulators *= instances;
         most_numerous = std::max(most_numerous, instances);
@@ -133,7 +136,8 @@ int64_t register_pressure(const Schedule& schedule, const Target& target) {
     visit(d.reduce_ranges, true);
     const int64_t width = std::max<int64_t>(1, lanes * 4 / target.vector_bytes);
     const int64_t operands = accumulators / most_numerous + 1;
-    most = std::max(most, d.reduce ? (accumulators + operands) * width : std::min<int64_t>(operands * width, target.registers));
+    most =
+        std::max(most, d.reduce ? (accumulators + operands) * width : std::min<int64_t>(operands * width, target.registers));
   }
   return most;
 }

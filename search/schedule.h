@@ -34,16 +34,16 @@ class Expected {
 /// An axis of a kernel, read off its definitions.
 struct Axis {
   std::string name;
-  UOp extent;              // index expression, Const or symbolic
-  bool output = false;     // an output axis of the last definition
-  bool reduce = false;     // a reduce axis of some definition
+  UOp extent;           // index expression, Const or symbolic
+  bool output = false;  // an output axis of the last definition
+  bool reduce = false;  // a reduce axis of some definition
 };
 /// Axes in nest order: outputs of the last definition, then reduce axes.
 std::vector<Axis> axes(const UOp& kernel);
 
 class Schedule {
  public:
-  explicit Schedule(UOp kernel);           // unscheduled: one loop per axis, reduce axes innermost
+  explicit Schedule(UOp kernel);  // unscheduled: one loop per axis, reduce axes innermost
   const UOp& kernel() const { return kernel_; }
   const std::vector<Axis>& axes() const { return axes_; }
   const Axis* axis(const std::string& name) const;
@@ -62,7 +62,8 @@ class Schedule {
   std::vector<RangeRef> order() const;
   Kind kind(const RangeRef&) const;
 
-  /// The schedule after `opt`, or why it is not allowed. Limits on code and private memory hold for the state after the last opt.
+  /// The schedule after `opt`, or why it is not allowed. Limits on code and private memory hold for the state after the last
+  /// opt.
   Expected<Schedule> apply(const Opt&) const;
   Expected<Schedule> apply(const Opts&) const;
   /// The shortest opts that give this state from nothing, in canonical order: the identity used to deduplicate.
@@ -79,13 +80,14 @@ class Schedule {
   std::vector<Axis> axes_;
   std::map<std::string, std::vector<Split>> chains_;
   std::vector<std::string> grid_;
-  std::vector<RangeRef> loops_;            // explicit order of Loop ranges, all of them
+  std::vector<RangeRef> loops_;  // explicit order of Loop ranges, all of them
 };
 
 /// The kernel under opts that come from a database: text that is no opt is as illegal as an opt that does not apply.
 Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts);
 
-/// SIMD registers the register block needs (accumulators + inner operands + 1); above Target::registers it is legal but pruned.
+/// SIMD registers the register block needs (accumulators + inner operands + 1); above Target::registers it is legal but
+/// pruned.
 int64_t register_pressure(const Schedule&, const Target&);
 
 }  // namespace pg

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <random>
+#include <set>
 
 #include "search/build.h"
 #include "search/candidates.h"
@@ -15,20 +16,27 @@ namespace pg {
 
 namespace {
 
-constexpr int kPatience = 2;              // rounds without a gain before the search ends
-constexpr double kGain = 0.99;            // what counts as one
+constexpr int kPatience = 2;    // rounds without a gain before the search ends
+constexpr double kGain = 0.99;  // what counts as one
 constexpr int kMaxRounds = 12;
-constexpr double kKernelSeconds = 45;     // one kernel's search without a budget of its own
+constexpr double kKernelSeconds = 45;  // one kernel's search without a budget of its own
 constexpr int kFinalRounds = 15;
-constexpr double kLongMs = 500;           // kernels that run longer get fewer rounds
-constexpr int64_t kRegisterSlack = 4;     // registers above the file that are still tried: compilers rematerialise
+constexpr double kLongMs = 500;        // kernels that run longer get fewer rounds
+constexpr int64_t kRegisterSlack = 4;  // registers above the file that are still tried: compilers rematerialise
 constexpr size_t kFinalists = 3;
 
 class Beam {
  public:
   Beam(const UOp& kernel, const Bindings64& bindings, Device& device, Store& store, const TuneOptions& options)
-      : kernel_(kernel), bindings_(bindings), device_(device), store_(store), options_(options), key_(winner_key(kernel, bindings, device)),
-        start_(now()), candidates_(kernel, bindings, device, store, key_, options.seed), random_(options.seed) {}
+      : kernel_(kernel),
+        bindings_(bindings),
+        device_(device),
+        store_(store),
+        options_(options),
+        key_(winner_key(kernel, bindings, device)),
+        start_(now()),
+        candidates_(kernel, bindings, device, store, key_, options.seed),
+        random_(options.seed) {}
 
   TuneResult run() {
     const Expected<Schedule> heuristic_schedule = Schedule(kernel_).apply(heuristic(kernel_, device_.target()));
@@ -64,13 +72,15 @@ class Beam {
   void say(const std::string& stage, const Timed& t) const {
     if (!options_.progress) return;
     char line[96];
-    std::snprintf(line, sizeof line, "  %-9s %10.4f ms  %4lld measured  ", stage.c_str(), t.ms, static_cast<long long>(candidates_.measured));
+    std::snprintf(line, sizeof line, "  %-9s %10.4f ms  %4lld measured  ", stage.c_str(), t.ms,
+                  static_cast<long long>(candidates_.measured));
     options_.progress(line + text(t.schedule.opts()));
   }
 
   void calibrate(const Timed& t) { scale_ = t.ms / std::max(1.0, estimate(t.schedule, device_.target())); }
 
-  /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes, templates.
+  /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes,
+  /// templates.
   std::vector<Schedule> seeds() {
     std::vector<Schedule> all;
     const auto add = [&](const std::string& opts) {
@@ -82,7 +92,9 @@ class Beam {
     for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule);
     const std::string shape = kernel_row(kernel_, bindings_).shape;
     auto near = store_.winners_of_template(template_hash(kernel_), key_);
-    std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) { return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape); });
+    std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) {
+      return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape);
+    });
     for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule);
     must_measure_ = all.size();
     for (Schedule& s : templates(kernel_, device_.target())) all.push_back(std::move(s));
@@ -98,19 +110,22 @@ class Beam {
     };
     std::vector<Scored> scored;
     std::vector<Schedule> result;
+    std::set<std::string> listed;
     const size_t certain = std::exchange(must_measure_, 0);
     for (size_t i = 0; i < all.size(); ++i) {
-      if (!candidates_.is_new(all[i])) continue;
-      ++scored_;
+      const std::string name = text(all[i].opts());
+      if (!candidates_.is_new(all[i]) || !listed.insert(name).second) continue;
+      scored_.insert(name);
       if (i < certain) {
         result.push_back(std::move(all[i]));
         continue;
       }
       if (register_pressure(all[i], device_.target()) > device_.target().registers + kRegisterSlack) continue;
       const double ms = scale_ * estimate(all[i], device_.target());
-      scored.push_back({ms, text(all[i].opts()), std::move(all[i])});
+      scored.push_back({ms, name, std::move(all[i])});
     }
-    std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
+    std::sort(scored.begin(), scored.end(),
+              [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
     const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = best / 10 + 1;
     for (size_t i = 0; i < scored.size() && i < best; ++i) result.push_back(scored[i].schedule);
     if (scored.size() > best)
@@ -124,7 +139,8 @@ class Beam {
   void keep(std::vector<Timed> timed) {
     for (Timed& t : timed) beam_.push_back(std::move(t));
     std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
-    if (const auto width = std::max(1, options_.beam); static_cast<int>(beam_.size()) > width) beam_.erase(beam_.begin() + width, beam_.end());
+    if (const auto width = std::max(1, options_.beam); static_cast<int>(beam_.size()) > width)
+      beam_.erase(beam_.begin() + width, beam_.end());
     calibrate(beam_.front());
   }
 
@@ -133,7 +149,8 @@ class Beam {
     TuneResult r;
     std::vector<Timed> challengers;
     for (const Timed& t : beam_)
-      if (challengers.size() < kFinalists && text(t.schedule.opts()) != text(incumbent.schedule.opts())) challengers.push_back(t);
+      if (challengers.size() < kFinalists && text(t.schedule.opts()) != text(incumbent.schedule.opts()))
+        challengers.push_back(t);
     r.opts = incumbent.schedule.opts();
     r.default_ms = r.best_ms = incumbent.ms;
     if (!challengers.empty()) {
@@ -144,7 +161,7 @@ class Beam {
         r.opts = challengers[static_cast<size_t>(f.winner)].schedule.opts();
       }
     }
-    r.candidates = scored_ + 1;
+    r.candidates = static_cast<int64_t>(scored_.size()) + 1;  // and the default
     r.compiled = candidates_.compiled;
     r.measured = candidates_.measured;
     r.finished = !search_interrupted() && (options_.budget_seconds == 0 || elapsed() <= options_.budget_seconds);
@@ -166,18 +183,19 @@ class Beam {
   Clock::time_point start_;
   Candidates candidates_;
   std::mt19937_64 random_;
-  std::vector<Timed> beam_;         // fastest first
+  std::vector<Timed> beam_;  // fastest first
   std::function<bool()> stop_ = [this] { return out_of_time(); };
-  double scale_ = 1;  // scale_: measured over estimated time of the best so far
-  size_t must_measure_ = 0;         // the first seeds are measured whatever their estimate
-  int64_t scored_ = 0;
+  double scale_ = 1;         // measured over estimated time of the best so far
+  size_t must_measure_ = 0;  // the first seeds are measured whatever their estimate
+  std::set<std::string> scored_;
 };
 
 }  // namespace
 
 TuneResult tune(const UOp& kernel, const Bindings64& bindings, Device& device, Store& store, const TuneOptions& options) {
   if (!store.writable())
-    throw UserError("tuning needs a database that can be written: " + store.path() + " is read-only (set PICOGRAD_DB or --db to another place)");
+    throw UserError("tuning needs a database that can be written: " + store.path() +
+                    " is read-only (set PICOGRAD_DB or --db to another place)");
   return with_context("tuning " + kernel.arg_as<std::string>(), [&] {
     store.put_device(device.info().id, device.info().json);
     store.put_toolchain(device.toolchain().id, device.toolchain().json);

@@ -24,9 +24,9 @@ using Bindings64 = std::vector<VariableBinding>;
 
 struct TuneOptions {
   int beam = 4;
-  double budget_seconds = 0;               // of this kernel; 0: until the beam ends
+  double budget_seconds = 0;  // of this kernel; 0: until the beam ends
   uint64_t seed = 1;
-  std::function<void(const std::string& line)> progress;   // may be empty
+  std::function<void(const std::string& line)> progress;  // may be empty
 };
 struct TuneResult {
   Opts opts;
@@ -56,10 +56,12 @@ struct Chosen {
   Opts opts;
   ScheduleSource source = ScheduleSource::Heuristic;
 };
-/// From the store when there is a winner for the bindings' bucket; else, with config().beam > 0, by `tune`; else the heuristic.
+/// From the store when there is a winner for the bindings' bucket; else, with config().beam > 0, by `tune`; else the
+/// heuristic.
 Chosen best_schedule(const UOp& kernel, const Bindings64&, Device&);
 
-/// The store at config().db, opened on first use; null when it cannot be opened (warned once; UserError when config().beam > 0).
+/// The store at config().db, opened on first use; null when it cannot be opened (warned once; UserError when config().beam >
+/// 0).
 Store* default_store();
 /// The Variables in the extents of a kernel's axes, by name. One that only moves an address changes no time.
 UOps sizing_variables(const UOp& kernel);

@@ -70,7 +70,7 @@ class Instance {
 
  private:
   struct Address {
-    UOp index;      // Index with its final dtype
+    UOp index;  // Index with its final dtype
     int lanes = 1;
   };
 
@@ -82,7 +82,7 @@ class Instance {
     const DType element = at.dtype();
     const bool vector_registers = buffer.is(Op::Memory) && buffer.dtype().lanes > 1;
     const Affine& affine = addresses_.of(at.src(1));
-    UOp first;       // address of lane 0
+    UOp first;                        // address of lane 0
     std::optional<int64_t> step = 0;  // elements from lane to lane
     if (affine.base) {
       int64_t offset = 0;
@@ -127,7 +127,8 @@ class Instance {
 
   UOp value(const UOp& u) {
     UOp v;
-    if (auto it = done_.find(u.id()); it != done_.end()) v = it->second;
+    if (auto it = done_.find(u.id()); it != done_.end())
+      v = it->second;
     else {
       v = compute(u);
       done_.emplace(u.id(), v);
@@ -138,7 +139,9 @@ class Instance {
 
   UOp compute(const UOp& u) {
     switch (u.op()) {
-      case Op::Const: case Op::Variable: case Op::Param: return u;
+      case Op::Const:
+      case Op::Variable:
+      case Op::Param: return u;
       case Op::Range:
         if (u == vec_) return UOp(Op::Lanes, dt::index.vec(lanes_), {}, {});
         for (const auto& [r, number] : numbers_)
@@ -276,7 +279,8 @@ UOp expand(const UOp& statement, const UOps& repeats, const Target& target) {
 
 UOp expand_tree(const UOp& u, UOps repeats, const Target& target) {
   switch (u.op()) {
-    case Op::Store: case Op::StoreAll: return expand(u, repeats, target);
+    case Op::Store:
+    case Op::StoreAll: return expand(u, repeats, target);
     case Op::Block: {
       UOps out;
       for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, target));

@@ -26,7 +26,8 @@ UOp indices_flattened(const UOp& tree, const Target&) {
     UOps extents(buffer.src().begin(), buffer.src().end());
     if (buffer.is(Op::Memory) && u.dtype().lanes != buffer.dtype().lanes) extents.push_back(iconst(buffer.dtype().lanes));
     if (extents.size() + 1 != u.src().size())
-      throw InternalError("an Index of " + std::to_string(u.src().size() - 1) + " into " + std::to_string(extents.size()) + " dimensions");
+      throw InternalError("an Index of " + std::to_string(u.src().size() - 1) + " into " + std::to_string(extents.size()) +
+                          " dimensions");
     UOp flat = iconst(0), stride = iconst(1);
     for (size_t i = extents.size(); i-- > 0;) {
       flat = u.src(i + 1) * stride + flat;

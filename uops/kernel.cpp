@@ -94,7 +94,8 @@ UOp substitute_outside(const UOp& expression, Substitution map) {
 
 UOp elementwise_inlined(const UOp& kernel) {
   const std::vector<Definition> all = definitions(kernel);
-  if (std::none_of(all.begin(), all.end(), [](const Definition& d) { return d.node.is(Op::Define) && !d.reduce; })) return kernel;
+  if (std::none_of(all.begin(), all.end(), [](const Definition& d) { return d.node.is(Op::Define) && !d.reduce; }))
+    return kernel;
   std::vector<std::pair<UOp, UOp>> rebuilt;  // definition → its new node, or its value when it is inlined
   UOps kept;
   for (const Definition& d : all) {

@@ -3,12 +3,15 @@
 //
 //   Kernel [name] ( Define [V] (value, ranges..), .., Output (Store(Index(Param, i..), value), ranges..) )
 //
-// - A definition is a virtual buffer `V[ranges] = epilogue(Reduce(bodies.., ranges))` with at most one Reduce; the last is the
+// - A definition is a virtual buffer `V[ranges] = epilogue(Reduce(bodies.., ranges))` with at most one Reduce; the last is
+// the
 //   Output, the only one that stores. A later definition reads an earlier one by Load(Index(Define, one index per range)).
 // - Axes are Range nodes with tile 0 and kind Loop whose source is the extent (symbolic ones too). An axis may serve several
-//   definitions (softmax: `j` is reduced in M and L and an output axis of the Output); within a definition its own ranges and
-//   its Reduce's ranges are the only free ones. Axes of extent 1 do not appear (their index is 0). Names are unique in a kernel.
-// - Buffers are Params with multi-dimensional indices; slot 0 is the output. One Param per distinct buffer, also when it is both
+//   definitions (softmax: `j` is reduced in M and L and an output axis of the Output); within a definition its own ranges
+//   and its Reduce's ranges are the only free ones. Axes of extent 1 do not appear (their index is 0). Names are unique in a
+//   kernel.
+// - Buffers are Params with multi-dimensional indices; slot 0 is the output. One Param per distinct buffer, also when it is
+// both
 //   read and written. Reading out of bounds is never meant: padding is a gate on the Load (0 where false).
 // - Values are elementwise ops over Loads, Consts, and index expressions cast to a data type.
 #include <string>
@@ -20,18 +23,18 @@ namespace pg {
 
 /// A definition taken apart.
 struct Definition {
-  UOp node;         // Define or Output
-  UOp value;        // with the Reduce inside
-  UOp store;        // Output: its Store; else null
-  UOps ranges;      // output axes
-  UOp reduce;       // the Reduce node, null when there is none
-  UOps bodies;      // of the Reduce, one per state
+  UOp node;     // Define or Output
+  UOp value;    // with the Reduce inside
+  UOp store;    // Output: its Store; else null
+  UOps ranges;  // output axes
+  UOp reduce;   // the Reduce node, null when there is none
+  UOps bodies;  // of the Reduce, one per state
   UOps reduce_ranges;
 };
 std::vector<Definition> definitions(const UOp& kernel);
 
-/// Whether partial results of its reduction may be kept in the output itself: nothing follows the reduction, nobody reads the
-/// buffer, and every element is stored.
+/// Whether partial results of its reduction may be kept in the output itself: nothing follows the reduction, nobody reads
+/// the buffer, and every element is stored.
 bool merges_in_output(const Definition&);
 
 /// The ranges (nodes of Op::Range) that occur in an expression without looking into other definitions.

@@ -1,6 +1,6 @@
 // Pass 6: the tree becomes a list. A value is computed once per scope, until a store to a buffer that it reads.
-#include <unordered_map>
 #include <algorithm>
+#include <unordered_map>
 
 #include "uops/linear.h"
 #include "uops/passes.h"
@@ -79,7 +79,8 @@ class Linearizer {
         Buffers reads;
         if (u.is(Op::Load)) reads.push_back(buffer_of(u).id());
         for (const UOp& s : u.src())
-          if (auto it = known_.find(s.id()); it != known_.end()) add(reads, it->second);
+          if (auto it = known_.find(s.id()); it != known_.end())
+            add(reads, it->second);
           else if (s.is(Op::Index))
             if (auto i = known_.find(s.src(1).id()); i != known_.end()) add(reads, i->second);
         known_.emplace(u.id(), std::move(reads));
@@ -94,18 +95,18 @@ class Linearizer {
       if (std::find(to.begin(), to.end(), b) == to.end()) to.push_back(b);
   }
   void forget(const void* buffer) {
-    std::erase_if(known_, [&](const auto& entry) { return std::find(entry.second.begin(), entry.second.end(), buffer) != entry.second.end(); });
+    std::erase_if(known_, [&](const auto& entry) {
+      return std::find(entry.second.begin(), entry.second.end(), buffer) != entry.second.end();
+    });
   }
 
   UOps entries_;
-  std::unordered_map<const void*, Buffers> known_;        // entries that hold now → the buffers that they depend on
-  std::vector<std::vector<const void*>> scopes_{{}};      // what each open scope computed
+  std::unordered_map<const void*, Buffers> known_;    // entries that hold now → the buffers that they depend on
+  std::vector<std::vector<const void*>> scopes_{{}};  // what each open scope computed
 };
 
 }  // namespace
 
-UOp linearized(const UOp& tree, const Target&) {
-  return UOp(Op::Linear, dt::kVoid, std::string(), Linearizer().run(tree));
-}
+UOp linearized(const UOp& tree, const Target&) { return UOp(Op::Linear, dt::kVoid, std::string(), Linearizer().run(tree)); }
 
 }  // namespace pg

@@ -16,7 +16,8 @@ namespace {
 
 class Opener {
  public:
-  explicit Opener(const UOp& scheduled) : chains_(scheduled), definitions_(definitions(elementwise_inlined(scheduled.src(0)))) {
+  explicit Opener(const UOp& scheduled)
+      : chains_(scheduled), definitions_(definitions(elementwise_inlined(scheduled.src(0)))) {
     for (const UOp& r : scheduled.src().subspan(1)) order_.push_back(r);
     place_definitions();
   }
@@ -36,12 +37,13 @@ class Opener {
     bool is_root = false;
     PrivateTile result;                // a Define's memory
     std::vector<PrivateTile> partial;  // crossing: per state, where partial results are merged
-    bool in_output = false;    // crossing: the output itself is the memory
-    UOps accumulators;         // Memory per state, while inside the accumulation
+    bool in_output = false;            // crossing: the output itself is the memory
+    UOps accumulators;                 // Memory per state, while inside the accumulation
   };
 
   bool reduces(const Nest& n, const UOp& range) const {
-    return std::any_of(n.d->reduce_ranges.begin(), n.d->reduce_ranges.end(), [&](const UOp& a) { return axis_of(a) == axis_of(range); });
+    return std::any_of(n.d->reduce_ranges.begin(), n.d->reduce_ranges.end(),
+                       [&](const UOp& a) { return axis_of(a) == axis_of(range); });
   }
   bool outputs(const Definition& d, const UOp& range) const {
     return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& a) { return axis_of(a) == axis_of(range); });
@@ -89,7 +91,8 @@ class Opener {
     UOps out;
     if (n.is_root)
       for (size_t d = 0; d + 1 < definitions_.size(); ++d)
-        if (place_[d] == i && !(scope.accumulating && i == n.accumulate_at)) out.push_back(open_definition(definitions_[d], scope));
+        if (place_[d] == i && !(scope.accumulating && i == n.accumulate_at))
+          out.push_back(open_definition(definitions_[d], scope));
     if (n.crossing && i == n.first_reduce && !scope.accumulating) out.push_back(open_result(n, scope));
     if (n.d->reduce && i == n.accumulate_at && !scope.accumulating) {
       out.push_back(accumulate(n, i, scope));
@@ -109,7 +112,8 @@ class Opener {
     const int64_t step = c.step(r);
     // Only the outermost range of an axis is ragged: inner ones are clipped where their tile does not divide the extent.
     UOp size = c.extent;
-    if (arg.tile) size = divisor_of(c.extent, arg.tile) ? iconst(arg.tile) : alu(Op::Min, iconst(arg.tile), c.extent - scope.base(c));
+    if (arg.tile)
+      size = divides(arg.tile, c.extent) ? iconst(arg.tile) : alu(Op::Min, iconst(arg.tile), c.extent - scope.base(c));
     const bool ragged = is_ragged(c, r);
     const UOp trips = simplify(ragged ? idiv(size, iconst(step)) : ceildiv(size, step));
     UOps out;
@@ -152,7 +156,8 @@ class Opener {
     } else {
       const UOp full = simplify(alu(Op::Lt, digit, idiv(c.extent, iconst(c.step(r)))));
       if (!(const_int(full) == 0)) out.push_back(UOp(Op::If, dt::kVoid, {}, {full, open(n, i + 1, scope.with(r, digit))}));
-      out.push_back(UOp(Op::If, dt::kVoid, {}, {simplify(alu(Op::Not, full)), open(n, i + 1, tail(c, scope.with(r, digit)))}));
+      out.push_back(
+          UOp(Op::If, dt::kVoid, {}, {simplify(alu(Op::Not, full)), open(n, i + 1, tail(c, scope.with(r, digit)))}));
     }
     const UOp body = block(out);
     return loop ? UOp(Op::For, dt::kVoid, {}, {loop, body}) : body;
@@ -160,19 +165,6 @@ class Opener {
   UOp grid_trips(const UOp& r) const {
     const Chain& c = chains_.of(r);
     return simplify(ceildiv(c.extent, c.step(r)));
-  }
-
-  static bool divisor_of(const UOp& extent, int64_t n) { return divisor(extent) % n == 0; }
-  /// Whether the tail of the axis is peeled at this range: its innermost loop, when the register tile does not divide.
-  static bool is_ragged(const Chain& c, const UOp& r) {
-    return c.ranges[c.innermost_loop] == r && c.register_tile > 1 && !divisor_of(c.extent, c.register_tile);
-  }
-  /// In the tail the register tile holds extent mod T elements: offsets beyond are gated off.
-  static Scope tail(const Chain& c, Scope scope) {
-    UOp offset = iconst(0);
-    for (size_t i = c.innermost_loop + 1; i < c.ranges.size(); ++i) offset = offset + c.ranges[i] * iconst(c.steps[i]);
-    scope.gates.emplace_back(axis_of(c.axis), alu(Op::Lt, offset, simplify(mod(c.extent, iconst(c.register_tile)))));
-    return scope;
   }
 
   // -- definitions --
@@ -235,8 +227,10 @@ class Opener {
       int lanes = 1;
       for (const UOp& r : accumulator_ranges(n)) {
         const int64_t trips = *const_int(r.src(0));
-        if (kind_of(r) == Kind::Vec) lanes = static_cast<int>(trips);
-        else extents.push_back(iconst(trips));
+        if (kind_of(r) == Kind::Vec)
+          lanes = static_cast<int>(trips);
+        else
+          extents.push_back(iconst(trips));
       }
       if (extents.empty()) extents.push_back(iconst(1));
       n.accumulators.push_back(UOp(Op::Memory, body.dtype().vec(lanes), ParamArg{next_number_++, "acc"}, extents));
@@ -307,7 +301,8 @@ class Opener {
         const Chain& c = chains_.of(n.loops[i]);
         const UOp at = scope.value(n.loops[i]);
         UOp end = scope.value(n.loops[i]) * iconst(c.step(n.loops[i])) + iconst(c.step(n.loops[i]));
-        for (size_t j = 0; j < c.ranges.size() && !(c.ranges[j] == n.loops[i]); ++j) end = end + scope.value(c.ranges[j]) * iconst(c.steps[j]);
+        for (size_t j = 0; j < c.ranges.size() && !(c.ranges[j] == n.loops[i]); ++j)
+          end = end + scope.value(c.ranges[j]) * iconst(c.steps[j]);
         // The last trip ends at the end of the enclosing tile or of the axis.
         const int64_t tile = n.loops[i].arg_as<RangeArg>().tile;
         UOp is_last = alu(Op::Not, alu(Op::Lt, end, c.extent));
@@ -341,7 +336,9 @@ class Opener {
     if (const auto c = const_int(condition)) return *c ? body : UOp();
     return UOp(Op::If, dt::kVoid, {}, {condition, body});
   }
-  static UOp store_all(const UOps& stores) { return stores.size() == 1 ? stores[0] : UOp(Op::StoreAll, dt::kVoid, {}, stores); }
+  static UOp store_all(const UOps& stores) {
+    return stores.size() == 1 ? stores[0] : UOp(Op::StoreAll, dt::kVoid, {}, stores);
+  }
 
   UOps positions(const Nest& n, const Scope& scope) const {
     UOps at;
@@ -375,7 +372,8 @@ class Opener {
     if (scope.gates.empty()) return value;
     return transform(value, [&](const UOp& u) -> UOp {
       if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) return {};
-      UOp gate = scope.gate(free_ranges(u));  // ranges of its own gate too: padding may tell lanes apart that the index does not
+      UOp gate =
+          scope.gate(free_ranges(u));  // ranges of its own gate too: padding may tell lanes apart that the index does not
       if (!gate) return {};
       if (u.src().size() == 2) gate = alu(Op::And, u.src(1), gate);
       return load(u.src(0), gate);
@@ -384,8 +382,8 @@ class Opener {
 
   Chains chains_;
   std::vector<Definition> definitions_;
-  UOps order_;                     // all split ranges in schedule order
-  std::vector<size_t> place_;      // per definition: how many root loops stand round it
+  UOps order_;                           // all split ranges in schedule order
+  std::vector<size_t> place_;            // per definition: how many root loops stand round it
   std::map<size_t, PrivateTile> tiles_;  // memory of the definitions opened so far
   int64_t next_number_ = 0;
 };

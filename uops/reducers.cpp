@@ -63,9 +63,21 @@ const std::vector<Reducer>& reducers() {
       {"prod", 1, [](T t) { return UOps{constant(t[0], int64_t{1})}; }, combine_with<Op::Mul>},
       {"max", 1, [](T t) { return UOps{lowest(t[0])}; }, combine_with<Op::Max>},
       {"min", 1, [](T t) { return UOps{highest(t[0])}; }, combine_with<Op::Min>},
-      {"argmax", 2, [](T t) { return UOps{lowest(t[0]), highest(t[1])}; }, argmax_combine},
-      {"welford", 3, [](T t) { return UOps{zero(t[0]), zero(t[1]), zero(t[2])}; }, welford_combine},
-      {"online_softmax", 3, [](T t) { return UOps{lowest(t[0]), zero(t[1]), zero(t[2])}; }, online_softmax_combine},
+      {"argmax", 2,
+       [](T t) {
+         return UOps{lowest(t[0]), highest(t[1])};
+       },
+       argmax_combine},
+      {"welford", 3,
+       [](T t) {
+         return UOps{zero(t[0]), zero(t[1]), zero(t[2])};
+       },
+       welford_combine},
+      {"online_softmax", 3,
+       [](T t) {
+         return UOps{lowest(t[0]), zero(t[1]), zero(t[2])};
+       },
+       online_softmax_combine},
   };
   return rows;
 }

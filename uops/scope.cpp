@@ -38,8 +38,10 @@ Chains::Chains(const UOp& scheduled) {
     });
     for (size_t i = 0; i < c.ranges.size(); ++i) {
       c.steps.push_back(i + 1 < c.ranges.size() ? c.ranges[i + 1].arg_as<RangeArg>().tile : 1);
-      if (is_register(kind_of(c.ranges[i]))) c.register_tile = std::max(c.register_tile, c.ranges[i].arg_as<RangeArg>().tile);
-      else c.innermost_loop = static_cast<int>(i);
+      if (is_register(kind_of(c.ranges[i])))
+        c.register_tile = std::max(c.register_tile, c.ranges[i].arg_as<RangeArg>().tile);
+      else
+        c.innermost_loop = static_cast<int>(i);
     }
   }
 }
@@ -84,9 +86,21 @@ UOp Scope::gate(const UOps& axes) const {
   return all;
 }
 
+bool divides(int64_t n, const UOp& extent) { return divisor(extent) % n == 0; }
+bool is_ragged(const Chain& c, const UOp& r) {
+  return c.ranges[c.innermost_loop] == r && c.register_tile > 1 && !divides(c.register_tile, c.extent);
+}
+Scope tail(const Chain& c, Scope scope) {
+  UOp offset = iconst(0);
+  for (size_t i = c.innermost_loop + 1; i < c.ranges.size(); ++i) offset = offset + c.ranges[i] * iconst(c.steps[i]);
+  scope.gates.emplace_back(axis_of(c.axis), alu(Op::Lt, offset, simplify(mod(c.extent, iconst(c.register_tile)))));
+  return scope;
+}
+
 // ---- private tiles ---------------------------------------------------------------------------------------------------
 
-PrivateTile make_tile(const char* name, int64_t number, DType dtype, const UOps& axes, const Chains& chains, const Scope& scope) {
+PrivateTile make_tile(const char* name, int64_t number, DType dtype, const UOps& axes, const Chains& chains,
+                      const Scope& scope) {
   PrivateTile tile;
   UOps extents;
   for (const UOp& axis : axes) {

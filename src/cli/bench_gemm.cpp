@@ -21,7 +21,7 @@ namespace pg {
 
 namespace {
 
-constexpr double kSampleMs = 1;  // a faster GEMM is repeated within a sample up to this time
+constexpr double kSampleMs = 1;   // a faster GEMM is repeated within a sample up to this time
 constexpr double kSlowMs = 1000;  // an unscheduled GEMM takes seconds: once is enough to warm up
 constexpr int64_t kMaxExtent = 1 << 20;
 constexpr double kMaxBytes = 8e9;
@@ -62,11 +62,14 @@ class GemmBench {
         c_(static_cast<size_t>(p.m * p.n), NAN),
         theirs_(c_.size(), NAN) {
     const Plan plan = partition({product(p, a_, b_)});
-    if (plan.kernels.size() != 1) throw InternalError("a matmul of two buffers takes " + std::to_string(plan.kernels.size()) + " kernels");
+    if (plan.kernels.size() != 1)
+      throw InternalError("a matmul of two buffers takes " + std::to_string(plan.kernels.size()) + " kernels");
     const SearchCounters before = search_counters();
     const auto start = std::chrono::steady_clock::now();
-    if (options.fixed) chosen_.opts = parse_opts(options.opts);
-    else chosen_ = best_schedule(plan.kernels[0].ast, {}, default_device());
+    if (options.fixed)
+      chosen_.opts = parse_opts(options.opts);
+    else
+      chosen_ = best_schedule(plan.kernels[0].ast, {}, default_device());
     if (chosen_.source == ScheduleSource::Beam)
       seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const SearchCounters after = search_counters();
@@ -88,7 +91,8 @@ class GemmBench {
     const auto* b = static_cast<const float*>(memory_of(b_.uop())->data());
     std::vector<Contestant> all;
     all.push_back({"picograd", "", [this] { built_.program->launch(pointers_, {}, items_); }});
-    for (auto& peer : peers) all.push_back({peer->name(), peer->version(), [&, this] { peer->gemm(problem_, a, b, theirs_.data()); }});
+    for (auto& peer : peers)
+      all.push_back({peer->name(), peer->version(), [&, this] { peer->gemm(problem_, a, b, theirs_.data()); }});
     interleave(all, rounds);
     for (auto& peer : peers) {
       peer->gemm(problem_, a, b, theirs_.data());
@@ -109,7 +113,8 @@ class GemmBench {
     }
     // Two orders of summation of K products in [0, 1): the sum is near K/4, its error near √K roundings of it.
     const double k = static_cast<double>(problem_.k), allowed = 0x1p-23 * (k / 4 + 1) * (4 + std::sqrt(k));
-    if (!(worst <= allowed)) throw InternalError(fmt::format("gemm differs from {} by {:.3g} (allowed {:.3g})", peer.name(), worst, allowed));
+    if (!(worst <= allowed))
+      throw InternalError(fmt::format("gemm differs from {} by {:.3g} (allowed {:.3g})", peer.name(), worst, allowed));
   }
 
   GemmProblem problem_;
@@ -123,8 +128,8 @@ class GemmBench {
   std::vector<void*> pointers_;
 };
 
-void bench_one(const BenchGemmOptions& options, const std::string& shape, const std::string& layout, std::vector<std::unique_ptr<Peer>>& peers,
-               std::ostream& out) {
+void bench_one(const BenchGemmOptions& options, const std::string& shape, const std::string& layout,
+               std::vector<std::unique_ptr<Peer>>& peers, std::ostream& out) {
   const GemmProblem p = parse_gemm(shape, layout);
   GemmBench bench(p, options);
   const std::vector<Contestant> all = bench.run(peers, options.rounds);
@@ -132,7 +137,8 @@ void bench_one(const BenchGemmOptions& options, const std::string& shape, const 
   const double gflop = 2e-9 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
   const auto row = [&](const Contestant& c) {
     const Timing t = timing(c.ms);
-    return nlohmann::ordered_json{{"median_ms", t.median_ms}, {"gflops", gflop / (t.median_ms * 1e-3)}, {"spread", t.spread}};
+    return nlohmann::ordered_json{
+        {"median_ms", t.median_ms}, {"gflops", gflop / (t.median_ms * 1e-3)}, {"spread", t.spread}};
   };
   nlohmann::ordered_json line;
   line["kernel"] = "gemm";
@@ -183,14 +189,16 @@ GemmProblem parse_gemm(const std::string& shape, const std::string& layout) {
   }
   const double m = static_cast<double>(extents[0]), n = static_cast<double>(extents[1]), k = static_cast<double>(extents[2]);
   if (const double bytes = 4 * (m * k + n * k + 2 * m * n); bytes > kMaxBytes)
-    throw UserError(fmt::format("bench gemm: {} needs {:.1f} GB, more than {:.0f} GB", shape, bytes * 1e-9, kMaxBytes * 1e-9));
+    throw UserError(
+        fmt::format("bench gemm: {} needs {:.1f} GB, more than {:.0f} GB", shape, bytes * 1e-9, kMaxBytes * 1e-9));
   if (layout.size() != 2 || layout.find_first_not_of("nt") != layout.npos)
     throw UserError("bench gemm: '" + layout + "' is no layout: nn, nt, tn or tt (t: the operand is stored transposed)");
   return {extents[0], extents[1], extents[2], layout[0] == 't', layout[1] == 't'};
 }
 
 UOp gemm_kernel(const GemmProblem& p) {
-  const Tensor a = Tensor::empty(p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k}), b = Tensor::empty(p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
+  const Tensor a = Tensor::empty(p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k}),
+               b = Tensor::empty(p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
   return partition({GemmBench::product(p, a, b)}).kernels.at(0).ast;
 }
 
@@ -200,8 +208,10 @@ void bench_gemm_command(const BenchGemmOptions& options, std::ostream& out) {
   std::vector<std::unique_ptr<Peer>> peers;
   for (const std::string& name : options.peers) {
     std::string why;
-    if (auto peer = load_peer(name, default_device().target().cores, why)) peers.push_back(std::move(peer));
-    else std::cerr << "bench: " << name << " left out: " << why << "\n";
+    if (auto peer = load_peer(name, default_device().target().cores, why))
+      peers.push_back(std::move(peer));
+    else
+      std::cerr << "bench: " << name << " left out: " << why << "\n";
   }
   for (const std::string& shape : options.shapes)
     for (const std::string& layout : options.layouts)

@@ -36,8 +36,8 @@ class OpenBlas final : public Peer {
   void gemm(const GemmProblem& p, const float* a, const float* b, float* c) override {
     constexpr int kRowMajor = 101, kNoTrans = 111, kTrans = 112;  // enum CBLAS_ORDER, CBLAS_TRANSPOSE
     const int m = static_cast<int>(p.m), n = static_cast<int>(p.n), k = static_cast<int>(p.k);
-    gemm_(kRowMajor, p.transpose_a ? kTrans : kNoTrans, p.transpose_b ? kTrans : kNoTrans, m, n, k, 1, a, p.transpose_a ? m : k, b,
-          p.transpose_b ? k : n, 0, c, n);
+    gemm_(kRowMajor, p.transpose_a ? kTrans : kNoTrans, p.transpose_b ? kTrans : kNoTrans, m, n, k, 1, a,
+          p.transpose_a ? m : k, b, p.transpose_b ? k : n, 0, c, n);
   }
 
  private:
@@ -53,7 +53,8 @@ class OneDnn final : public Peer {
       int major, minor, patch;
     };
     if (auto* version = symbol<const Version*()>(handle, "dnnl_version"))
-      version_ = "oneDNN " + std::to_string(version()->major) + "." + std::to_string(version()->minor) + "." + std::to_string(version()->patch);
+      version_ = "oneDNN " + std::to_string(version()->major) + "." + std::to_string(version()->minor) + "." +
+                 std::to_string(version()->patch);
     // Debian's build runs on OpenMP, which the library brought with it.
     if (auto* set = symbol<void(int)>(handle, "omp_set_num_threads")) set(threads);
   }
@@ -61,18 +62,20 @@ class OneDnn final : public Peer {
   const std::string& name() const override { return name_; }
   const std::string& version() const override { return version_; }
   void gemm(const GemmProblem& p, const float* a, const float* b, float* c) override {
-    gemm_(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m, p.n, p.k, 1, a, p.transpose_a ? p.m : p.k, b, p.transpose_b ? p.k : p.n,
-          0, c, p.n);
+    gemm_(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m, p.n, p.k, 1, a, p.transpose_a ? p.m : p.k, b,
+          p.transpose_b ? p.k : p.n, 0, c, p.n);
   }
 
  private:
-  using Sgemm = int(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float, float*, int64_t);
+  using Sgemm = int(char, char, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float,
+                    float*, int64_t);
   Sgemm* gemm_;
   std::string name_ = "onednn", version_;
 };
 
 const char* openblas_core_type() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) return "SkylakeX";
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    return "SkylakeX";
   return __builtin_cpu_supports("avx2") ? "Haswell" : nullptr;
 }
 
@@ -89,7 +92,8 @@ std::unique_ptr<Peer> usable_or_null(void* handle, int threads, std::string& why
 std::unique_ptr<Peer> load_peer(const std::string& name, int threads, std::string& why) {
   if (name == "openblas") {
     if (const char* core = openblas_core_type()) setenv("OPENBLAS_CORETYPE", core, 1);  // also over what a login script set
-    void* handle = open_first({"libopenblas.so.0", "/usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0", "libopenblas.so"}, why);
+    void* handle = open_first(
+        {"libopenblas.so.0", "/usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0", "libopenblas.so"}, why);
     return handle ? usable_or_null<OpenBlas>(handle, threads, why) : nullptr;
   }
   if (name == "onednn") {
