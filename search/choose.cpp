@@ -61,14 +61,11 @@ Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& devi
   TuneOptions options;
   options.beam = beam;
   // BUDGET is for all searches of the process together.
-  static double spent = 0;
-  if (config().budget > 0 && (options.budget_seconds = config().budget - spent) <= 0)
+  if (config().budget > 0 && (options.budget_seconds = config().budget - search_counters().seconds) <= 0)
     return {fallback, ScheduleSource::Heuristic};
   if (config().debug >= 2) options.progress = [](const std::string& line) { std::cerr << line << "\n"; };
   if (config().debug >= 1) std::cerr << "tuning " << kernel.arg_as<std::string>() << "\n";
-  const TuneResult result = tune(kernel, bindings, device, *store, options);
-  spent += result.seconds;
-  return {result.opts, ScheduleSource::Beam};
+  return {tune(kernel, bindings, device, *store, options).opts, ScheduleSource::Beam};
 }
 
 }  // namespace pg

@@ -171,6 +171,7 @@ class Beam {
     counters.candidates += r.candidates;
     counters.compiled += r.compiled;
     counters.measured += r.measured;
+    counters.seconds += r.seconds;
     return r;
   }
 

@@ -39,6 +39,7 @@ struct TuneResult {
 /// Counts of this process: a replayed run shows 0 candidates and 0 measurements.
 struct SearchCounters {
   int64_t candidates = 0, compiled = 0, measured = 0, cache_hits = 0;
+  double seconds = 0;  // of search: what BUDGET bounds
 };
 SearchCounters& search_counters();
 

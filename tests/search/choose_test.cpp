@@ -26,6 +26,7 @@ struct Fixture {
   }
   ~Fixture() { beam(0); }
   static void beam(int width) {
+    search_counters().seconds = 0;  // a budget of its own
     Config c = config();
     c.beam = width;
     set_config(c);
@@ -98,4 +99,12 @@ TEST_CASE_FIXTURE(Fixture, "choose: other bindings of the same bucket find the w
   store.put_winner({winner_key(kernel, {{"T", 100}}, *cpu.device), "tile(n,8,vec)", 1, 2, 10, 1, true});
   CHECK(best_schedule(kernel, {{"T", 128}}, *cpu.device).source == ScheduleSource::Cache);
   CHECK(best_schedule(kernel, {{"T", 129}}, *cpu.device).source == ScheduleSource::Heuristic);
+}
+
+TEST_CASE_FIXTURE(Fixture, "choose: BUDGET is for all searches together; behind it the heuristic decides") {
+  beam(1);
+  search_counters().seconds = 1000;
+  const SearchCounters before = search_counters();
+  CHECK(best_schedule(gemm(40, 64, 16), {}, *cpu.device).source == ScheduleSource::Heuristic);
+  CHECK(search_counters().measured == before.measured);
 }
