@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "uops/legalize.h"
+#include "uops/memo.h"
 #include "uops/passes.h"
 #include "uops/reducers.h"
 #include "uops/scope.h"
@@ -126,14 +127,10 @@ class Instance {
   static UOp broadcast_to(const UOp& u, int lanes) { return u.dtype().lanes == lanes ? u : broadcast(u, lanes); }
 
   UOp value(const UOp& u) {
-    UOp v;
-    if (auto it = done_.find(u.id()); it != done_.end())
-      v = it->second;
-    else {
-      v = compute(u);
-      done_.emplace(u.id(), v);
-      kept_.push_back(u);
-    }
+    if (const UOp* known = done_.find(u)) return *known;
+    UOp v = compute(u);
+    done_.set(u, v);
+    kept_.push_back(u);
     return v;
   }
 
@@ -221,7 +218,7 @@ class Instance {
   Substitution numbers_;
   UOp vec_;
   int lanes_ = 1;
-  std::unordered_map<const void*, UOp> done_;
+  Memo<UOp> done_;
   std::unordered_map<const void*, UOps> merged_;
   UOps kept_;  // keeps memo keys alive
 };

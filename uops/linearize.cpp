@@ -19,7 +19,7 @@ class Linearizer {
   }
 
  private:
-  using Buffers = std::vector<const void*>;
+  using Buffers = uint64_t;  // a bit per buffer
 
   void statement(const UOp& s) {
     switch (s.op()) {
@@ -35,7 +35,7 @@ class Linearizer {
         // A loop's second trip sees the first one's stores.
         if (s.is(Op::For))
           for (const UOp& u : toposort(s.src(1)))
-            if (u.is(Op::Store)) forget(buffer_of(u).id());
+            if (u.is(Op::Store)) forget(buffer_of(u));
         const UOp open(s.op(), dt::kVoid, {}, {s.src(0)});
         entries_.push_back(open);
         scopes_.emplace_back();
@@ -57,52 +57,51 @@ class Linearizer {
     }
     for (const UOp& s : all) {
       entries_.push_back(s);
-      forget(buffer_of(s).id());
+      forget(buffer_of(s));
     }
   }
 
-  /// Sources first, each entry once while it is known.
+  /// Sources first, each entry once while it is known. (The tree keeps its nodes alive: addresses will do.)
   void value(const UOp& root) {
-    std::vector<std::pair<UOp, size_t>> stack{{root, 0}};
-    while (!stack.empty()) {
-      auto& [u, next] = stack.back();
-      if (known_.contains(u.id()) || u.is(Op::Memory) || u.is(Op::Param) || u.is(Op::Range)) {
-        stack.pop_back();
+    stack_.assign(1, {&root, 0});
+    while (!stack_.empty()) {
+      auto& [u, next] = stack_.back();
+      if (u->is(Op::Memory) || u->is(Op::Param) || u->is(Op::Range) || known_.contains(u->id())) {
+        stack_.pop_back();
         continue;
       }
-      if (next < u.src().size()) {
-        UOp s = u.src(next++);
-        stack.emplace_back(std::move(s), 0);
+      if (next < u->src().size()) {
+        const UOp* source = &u->src(next++);
+        stack_.emplace_back(source, 0);
         continue;
       }
-      if (is_linear_value(u)) {
-        Buffers reads;
-        if (u.is(Op::Load)) reads.push_back(buffer_of(u).id());
-        for (const UOp& s : u.src())
-          if (auto it = known_.find(s.id()); it != known_.end())
-            add(reads, it->second);
-          else if (s.is(Op::Index))
-            if (auto i = known_.find(s.src(1).id()); i != known_.end()) add(reads, i->second);
-        known_.emplace(u.id(), std::move(reads));
-        scopes_.back().push_back(u.id());
-        entries_.push_back(u);
+      if (is_linear_value(*u)) {
+        Buffers reads = u->is(Op::Load) ? bit(buffer_of(*u)) : 0;
+        for (const UOp& s : u->src())
+          if (auto it = known_.find((s.is(Op::Index) ? s.src(1) : s).id()); it != known_.end()) reads |= it->second;
+        known_.emplace(u->id(), reads);
+        scopes_.back().push_back(u->id());
+        entries_.push_back(*u);
       }
-      stack.pop_back();
+      stack_.pop_back();
     }
   }
-  static void add(Buffers& to, const Buffers& from) {
-    for (const void* b : from)
-      if (std::find(to.begin(), to.end(), b) == to.end()) to.push_back(b);
+  Buffers bit(const UOp& buffer) {
+    const auto at = std::find(buffers_.begin(), buffers_.end(), buffer.id());
+    const auto number = static_cast<size_t>(at - buffers_.begin());
+    if (at == buffers_.end()) buffers_.push_back(buffer.id());
+    return Buffers{1} << std::min<size_t>(number, 63);  // beyond 63 they share a bit: forgotten too often, never too seldom
   }
-  void forget(const void* buffer) {
-    std::erase_if(known_, [&](const auto& entry) {
-      return std::find(entry.second.begin(), entry.second.end(), buffer) != entry.second.end();
-    });
+  void forget(const UOp& buffer) {
+    const Buffers gone = bit(buffer);
+    std::erase_if(known_, [&](const auto& entry) { return (entry.second & gone) != 0; });
   }
 
   UOps entries_;
   std::unordered_map<const void*, Buffers> known_;    // entries that hold now → the buffers that they depend on
   std::vector<std::vector<const void*>> scopes_{{}};  // what each open scope computed
+  std::vector<const void*> buffers_;                  // by bit
+  std::vector<std::pair<const UOp*, size_t>> stack_;  // of `value`
 };
 
 }  // namespace
