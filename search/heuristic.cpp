@@ -109,7 +109,8 @@ class Heuristic {
     int64_t lanes = target_.lanes_f32();
     while (lanes > 2 && lanes / 2 >= extent(vec)) lanes /= 2;
     // Four vectors hide the latency of a reduction or a stream, and let a block of rows read whole runs of 256 bytes.
-    int64_t vectors = 4;
+    // The tail of an axis of unknown length is masked code for the whole register tile: two do there.
+    int64_t vectors = const_int(vec.src(0)) ? 4 : 2;
     while (vectors > 1 && lanes * vectors > extent(vec)) vectors /= 2;
     if (vectors > 1) take(Tile{axis_of(vec), lanes * vectors, Kind::Upcast});
     take(Tile{axis_of(vec), lanes, Kind::Vec});
