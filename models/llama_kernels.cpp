@@ -4,21 +4,11 @@
 
 #include "models/llama_forward.h"
 #include "src/graph/partition.h"
+#include "src/graph/program_cache.h"
 #include "uops/kernel.h"
 
 namespace pg {
 namespace {
-
-/// A kernel is tuned for the Variables that it has, no others.
-Bindings64 own_bindings(const UOp& kernel, const Bindings64& all) {
-  Bindings64 out;
-  for (const UOp& v : variables_of(kernel)) {
-    for (const VariableBinding& b : all) {
-      if (b.name == v.arg_as<VariableArg>().name) out.push_back(b);
-    }
-  }
-  return out;
-}
 
 std::vector<LlamaKernel> kernels(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t most,
                                  const Bindings64& bindings) {
@@ -28,7 +18,7 @@ std::vector<LlamaKernel> kernels(const LlamaConfig& c, const LlamaWeights& w, co
   std::unordered_map<UOp, size_t> seen;
   for (const PlannedKernel& k : partition({logits.uop()}).kernels) {
     auto [at, fresh] = seen.emplace(k.ast, out.size());
-    if (fresh) out.push_back({k.ast, k.ast.arg_as<std::string>(), 0, own_bindings(k.ast, bindings)});
+    if (fresh) out.push_back({k.ast, k.ast.arg_as<std::string>(), 0, own_bindings(variables_of(k.ast), bindings)});
     out[at->second].count++;
   }
   return out;
