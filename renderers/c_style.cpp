@@ -1,20 +1,20 @@
 #include "renderers/c_style.h"
 
+#include <algorithm>
+
 namespace pg {
 
 namespace {
 // A value that is used once is written where it is used while the line stays readable.
 constexpr size_t kLongestInline = 80, kLineWidth = 120;
 
-// Larger arrays belong to the thread, not to its stack, which holds several of them.
-constexpr int64_t kLargestOnStack = 512 << 10;
-
 std::string memory_wish(const UOp& m) { return m.arg_as<ParamArg>().name + std::to_string(m.arg_as<ParamArg>().slot); }
 }  // namespace
 
 CStyle::CStyle(const UOp& linear) : linear_(linear), launch_(launch_info(linear)), shape_(linear) {
   names_.take(launch_.name);
-  for (const UOp& p : launch_.params) names_of_[p.id()] = names_.take(p.arg_as<ParamArg>().name);
+  for (const UOps* params : {&launch_.params, &launch_.workspaces})
+    for (const UOp& p : *params) names_of_[p.id()] = names_.take(p.arg_as<ParamArg>().name);
   for (const UOp& v : launch_.variables) names_of_[v.id()] = names_.take(v.arg_as<VariableArg>().name);
 }
 
@@ -24,7 +24,7 @@ std::string CStyle::body() {
   bool has_grid = false;
   for (const UOp& e : linear_.src()) has_grid |= is_grid(e);
   // Without a grid there is one item, which need not be in [begin, end).
-  if (!has_grid) open_scope(grid_head(names_.take("only")));
+  if (!has_grid) open_scope(grid_head(names_.take("only"), {}, {}));
   for (size_t i = 0; i < linear_.src().size(); ++i) entry(i);
   if (!has_grid) close_scope();
   return std::move(out_);
@@ -115,16 +115,24 @@ const std::string& CStyle::register_name(const UOp& memory, int64_t place) {
   return name;
 }
 
+bool CStyle::in_scratch(const UOp& memory) const {
+  return std::any_of(launch_.scratch.begin(), launch_.scratch.end(), [&](const auto& s) { return s.first == memory; });
+}
+
+const std::string& CStyle::array_name(const UOp& memory) {
+  std::string& name = names_of_[memory.id()];
+  if (name.empty()) name = names_.take(memory_wish(memory));
+  return name;
+}
+
 void CStyle::memory(const UOp& m) {
   const std::vector<int64_t>* registers = shape_.registers(m);
   if (!registers) {
-    auto& name = names_of_[m.id()];
-    if (name.empty()) name = names_.take(memory_wish(m));
+    const std::string& name = array_name(m);
+    if (in_scratch(m)) return;  // a parameter
     int64_t elements = 1;
     for (const UOp& extent : m.src()) elements *= const_int(extent).value();
-    const bool large = elements * m.dtype().bytes() > kLargestOnStack;
-    return line((large ? "static _Thread_local " : "") + type(m.dtype()) + " " + name + "[" + std::to_string(elements) +
-                "] __attribute__((aligned(64)));");
+    return line(type(m.dtype()) + " " + name + "[" + std::to_string(elements) + "] __attribute__((aligned(64)));");
   }
   std::string text;
   for (int64_t place : *registers) {
@@ -150,9 +158,11 @@ void CStyle::open_for(const UOp& loop) {
   const UOp& range = loop.src(0);
   const auto& arg = range.arg_as<RangeArg>();
   const std::string name = names_.take(arg.tile == 0 ? arg.axis : arg.axis + "_" + std::to_string(arg.tile));
-  const std::string head = is_grid(loop) ? grid_head(name)
+  const CText trips = operand(range.src(0));
+  const std::string head = is_grid(loop) ? grid_head(name, phase_begin_, trips)
                                          : "for (long " + name + " = 0; " + name + " < " +
-                                               operand(range.src(0)).at(Precedence::Shift) + "; ++" + name + ") {";
+                                               trips.at(Precedence::Shift) + "; ++" + name + ") {";
+  if (is_grid(loop)) phase_begin_ = phase_begin_.text.empty() ? trips : CText{phase_begin_.at(Precedence::Sum) + " + " + trips.at(Precedence::Product), Precedence::Sum};
   open_scope(head, name);
   names_of_[range.id()] = name;
 }

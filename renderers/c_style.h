@@ -39,8 +39,9 @@ class CStyle {
   /// A whole statement, without indent.
   virtual std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& value,
                             const CText* gate) = 0;
-  /// The head of the loop over the launch's items.
-  virtual std::string grid_head(const std::string& range) = 0;
+  /// The head of the loop over the launch's items; `first`: how many items come before (empty: none), `trips`: how many there are
+  /// (empty: unknown, and no others follow).
+  virtual std::string grid_head(const std::string& range, const CText& first, const CText& trips) = 0;
 
   // ---- what a dialect may use ----
   CText zero(DType);
@@ -49,6 +50,9 @@ class CStyle {
   const UOp& linear() const { return linear_; }
   const ProgramShape& shape() const { return shape_; }
   const LaunchInfo& launch() const { return launch_; }
+  /// Of a private memory that is an array.
+  const std::string& array_name(const UOp& memory);
+  bool in_scratch(const UOp& memory) const;
 
  private:
   struct Scope {
@@ -83,6 +87,7 @@ class CStyle {
   std::vector<Scope> scopes_;
   std::string out_;
   int temporaries_ = 0;
+  CText phase_begin_ = {""};
 };
 
 }  // namespace pg

@@ -21,13 +21,22 @@ class ClangC final : public CStyle {
           (shape().is_written(p) ? "" : "const ") + ClangPrelude::element(p.dtype()) + " *restrict " + param_name(p) + ", ";
       arguments += "buffers[" + std::to_string(i) + "], ";
     }
+    for (size_t i = 0; i < launch().workspaces.size(); ++i) {
+      const UOp& p = launch().workspaces[i];
+      parameters += ClangPrelude::element(p.dtype()) + " *restrict " + param_name(p) + ", ";
+      arguments += "buffers[" + std::to_string(launch().params.size() + i) + "], ";
+    }
+    for (const auto& [memory, offset] : launch().scratch) {
+      parameters += type(memory.dtype()) + " *restrict " + array_name(memory) + ", ";
+      arguments += "(void *)((char *)scratch + " + std::to_string(offset) + "), ";
+    }
     for (size_t i = 0; i < launch().variables.size(); ++i) {
       parameters += "const long " + variable_name(launch().variables[i]) + ", ";
       arguments += "variables[" + std::to_string(i) + "], ";
     }
     // restrict means something to Clang on parameters only, hence two functions.
     return "\nINLINE void body_of_" + name + "(" + parameters + "long begin, long end) {\n" + statements + "}\n\nvoid " +
-           name + "(void *const *buffers, const long *variables, long begin, long end) {\n  body_of_" + name + "(" +
+           name + "(void *const *buffers, const long *variables, void *scratch, long begin, long end) {\n  body_of_" + name + "(" +
            arguments + "begin, end);\n}\n";
   }
 
@@ -35,8 +44,13 @@ class ClangC final : public CStyle {
   std::string type(DType t) override { return prelude_.type(t); }
   std::string function(Op op, DType t) override { return prelude_.function(op, t); }
 
-  std::string grid_head(const std::string& range) override {
-    return "for (long " + range + " = begin; " + range + " < end; ++" + range + ") {";
+  std::string grid_head(const std::string& range, const CText& first, const CText& trips) override {
+    if (launch().phases.size() == 1) return "for (long " + range + " = begin; " + range + " < end; ++" + range + ") {";
+    // Ids of a phase begin where those of the last one end.
+    const std::string shift = first.text.empty() ? "" : " - " + first.at(Precedence::Product);
+    const std::string from = shift.empty() ? "begin" : "begin" + shift + " < 0 ? 0 : begin" + shift, to = "end" + shift;
+    return "for (long " + range + " = " + from + "; " + range + " < " + to + " && " + range + " < " + trips.at(Precedence::Shift) + "; ++" +
+           range + ") {";
   }
 
   CText convert(DType from, DType to, const CText& x) override {

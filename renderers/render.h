@@ -16,8 +16,9 @@ struct Source {
 };
 
 /// Linear → C for Clang (vector types by ext_vector_type, no libm calls, no headers). One function
-///   void NAME(void *const *buffers, const long *variables, long begin, long end)
-/// runs the grid items [begin, end); distinct Params never alias (restrict). The text depends on nothing but the Linear.
+///   void NAME(void *const *buffers, const long *variables, void *scratch, long begin, long end)
+/// runs the grid items [begin, end) of one phase; buffers are LaunchInfo's params and then its workspaces, which never alias
+/// (restrict); scratch is the thread's own. The text depends on nothing but the Linear.
 Source render_c(const UOp& linear);
 
 /// Several kernels in one translation unit, which compiles in half the time: kernel i is called symbols[i].
@@ -25,6 +26,6 @@ std::string render_c_unit(std::span<const UOp> linears, std::span<const std::str
 
 /// Bumped by hand whenever generated text changes meaning or speed: part of every database key.
 /// tests/renderers/golden_test compares texts and fails when they change without a bump.
-inline constexpr int kCodegenVersion = 1;
+inline constexpr int kCodegenVersion = 2;
 
 }  // namespace pg

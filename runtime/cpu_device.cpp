@@ -4,6 +4,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "runtime/scratch.h"
 #include "runtime/shared_object.h"
 
 namespace pg {
@@ -24,37 +25,66 @@ class CpuProgram final : public Program {
              std::shared_ptr<ThreadPool> pool)
       : code_(std::move(code)),
         run_(reinterpret_cast<Kernel*>(code_->symbol(symbol))),
-        name_(launch.name),
-        buffers_(launch.params.size()),
-        variables_(launch.variables.size()),
+        launch_(launch),
         pool_(std::move(pool)) {}
 
   void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) override {
-    if (buffers.size() != buffers_ || variables.size() != variables_)
-      throw InternalError(name_ + ": launched with " + std::to_string(buffers.size()) + " buffers and " +
-                          std::to_string(variables.size()) + " variables instead of " + std::to_string(buffers_) + " and " +
-                          std::to_string(variables_));
+    if (buffers.size() != launch_.params.size() || variables.size() != launch_.variables.size())
+      throw InternalError(launch_.name + ": launched with " + std::to_string(buffers.size()) + " buffers and " +
+                          std::to_string(variables.size()) + " variables instead of " + std::to_string(launch_.params.size()) +
+                          " and " + std::to_string(launch_.variables.size()));
     if (items <= 0) return;
+    if (launch_.workspaces.empty() && launch_.phases.size() <= 1) return run(buffers.data(), variables, 0, items);
+    std::vector<void*> all(buffers.begin(), buffers.end());
+    for (void* w : workspaces(variables)) all.push_back(w);
+    int64_t begin = 0;
+    for (const UOp& phase : launch_.phases) {
+      const int64_t end = std::min(items, begin + evaluate(phase, launch_.variables, variables));
+      run(all.data(), variables, begin, end);
+      begin = end;
+    }
+  }
+
+ private:
+  void run(void* const* buffers, std::span<const int64_t> variables, int64_t first, int64_t last) {
     static_assert(sizeof(long) == sizeof(int64_t));
     const long* v = reinterpret_cast<const long*>(variables.data());
     const auto start = Clock::now();
+    const int64_t items = last - first;
+    if (items <= 0) return;
     // The first launch shares: it measures what the next ones will take.
     const bool shared =
         items > 1 && pool_->threads() > 1 && (item_us_ == 0 || item_us_ * static_cast<double>(items) > kWorthSharing);
     if (shared)
-      pool_->run(items, [&](int64_t begin, int64_t end) { run_(buffers.data(), v, begin, end); });
+      pool_->run(items, [&](int64_t begin, int64_t end) {
+        run_(buffers, v, thread_scratch(launch_.scratch_bytes), first + begin, first + end);
+      });
     else
-      run_(buffers.data(), v, 0, items);
+      run_(buffers, v, thread_scratch(launch_.scratch_bytes), first, last);
+    if (first > 0) return;  // what a part of the launch takes tells nothing of the rest
     const double threads = shared ? static_cast<double>(std::min<int64_t>(items, pool_->threads())) : 1;
     item_us_ = microseconds(Clock::now() - start) * threads / static_cast<double>(items);
   }
 
- private:
-  using Kernel = void(void* const*, const long*, long, long);
+  std::vector<void*> workspaces(std::span<const int64_t> variables) {
+    std::vector<int64_t> offsets;
+    int64_t bytes = 0;
+    for (const UOp& w : launch_.workspaces) {
+      int64_t n = w.dtype().element_bytes();
+      for (const UOp& extent : w.src()) n *= evaluate(extent, launch_.variables, variables);
+      offsets.push_back(bytes);
+      bytes += (n + 63) / 64 * 64;
+    }
+    std::vector<void*> all;
+    for (int64_t offset : offsets) all.push_back(static_cast<char*>(workspace_.at_least(bytes)) + offset);
+    return all;
+  }
+
+  using Kernel = void(void* const*, const long*, void*, long, long);
   std::shared_ptr<SharedObject> code_;
   Kernel* run_;
-  std::string name_;
-  size_t buffers_, variables_;
+  LaunchInfo launch_;
+  ScratchMemory workspace_;
   std::shared_ptr<ThreadPool> pool_;
   double item_us_ = 0;  // of one item on one core, as last seen
 };

@@ -68,14 +68,7 @@ bool Candidates::is_new(const Schedule& s) const { return !seen_.contains(text(s
 void Candidates::render(Compiled& c) {
   try {
     c.source = render_kernel(kernel_, c.schedule.opts(), device_);
-    Values values;
-    for (const UOp& v : c.source.launch.variables)
-      for (const VariableBinding& b : bindings_)
-        if (b.name == v.arg_as<VariableArg>().name) {
-          values.emplace_back(v, b.value);
-          c.program.variables.push_back(b.value);
-        }
-    c.program.items = evaluate(c.source.launch.items, values);
+    c.program = RunProgram::of({}, c.source.launch, bindings_);
   } catch (const std::exception& e) {  // one candidate's failure must not end the search; it is recorded with its reason
     c.error = e.what();
   }

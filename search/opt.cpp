@@ -1,7 +1,6 @@
 #include "search/opt.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 namespace pg {
@@ -14,88 +13,79 @@ std::string joined(const auto& items, auto&& to_text) {
   return s;
 }
 
-std::vector<std::string_view> split(std::string_view s, char at) {
-  std::vector<std::string_view> parts;
-  for (size_t begin = 0; begin <= s.size();) {
-    const size_t end = std::min(s.find(at, begin), s.size());
-    if (end > begin || at != ' ') parts.push_back(s.substr(begin, end - begin));
-    begin = end + 1;
+struct OptText {
+  std::string operator()(const Tile& t) const {
+    return "tile(" + (t.nest.empty() ? "" : t.nest + ".") + t.axis + "," + std::to_string(t.size) +
+           (t.kind == Kind::Loop ? "" : std::string(",") + pg::text(t.kind)) + ")";
   }
-  return parts;
-}
-
-bool is_axis(std::string_view s) {
-  if (s.empty() || (s[0] >= '0' && s[0] <= '9')) return false;
-  for (char c : s)
-    if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) return false;
-  return true;
-}
-std::optional<int64_t> number(std::string_view s) {
-  int64_t n = 0;
-  const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), n);
-  if (error != std::errc() || end != s.data() + s.size()) return std::nullopt;
-  return n;
-}
-
-[[noreturn]] void refuse(std::string_view opt, const char* why) {
-  throw UserError("schedule: '" + std::string(opt) + "' is no opt: " + why);
-}
-
-RangeRef parse_range(std::string_view s, std::string_view opt) {
-  const size_t colon = s.find(':');
-  RangeRef r{std::string(s.substr(0, colon)), 0};
-  if (!is_axis(r.axis)) refuse(opt, "an axis name is letters, digits and _");
-  if (colon != s.npos) {
-    const auto n = number(s.substr(colon + 1));
-    if (!n || *n < 1) refuse(opt, "a range is axis or axis:tile");
-    r.tile = *n;
+  std::string operator()(const Grid& g) const {
+    return "grid(" + joined(g.axes, [](const std::string& a) { return a; }) + ")";
   }
-  return r;
+  std::string operator()(const Order& o) const {
+    return "order(" + joined(o.ranges, [](const RangeRef& r) { return pg::text(r); }) + ")";
+  }
+  std::string operator()(const Online& o) const { return "online(" + o.axis + "," + std::to_string(o.size) + ")"; }
+  std::string operator()(const Swap& s) const { return "swap(" + s.a + "," + s.b + ")"; }
+  std::string operator()(const StageOpt& s) const { return pg::text(s); }
+  std::string operator()(const Fuse& f) const { return pg::text(Directive(f)); }
+  std::string operator()(const PadLoop& p) const { return pg::text(Directive(p)); }
+};
+
+Tile parse_tile(std::string_view s, std::string_view inside) {
+  const auto parts = split_words(inside, ',');
+  if (parts.size() < 2 || parts.size() > 3) refuse_opt(s, "tile(axis,size[,kind])");
+  const auto size = parse_integer(parts[1]);
+  const auto kind = parts.size() == 3 ? parse_kind(parts[2]) : Kind::Loop;
+  if (!size) refuse_opt(s, "tile(axis,size[,kind])");
+  if (!kind || *kind == Kind::Grid) refuse_opt(s, "kinds are loop, unroll, upcast, vec, local, tc");
+  const RangeRef r = parse_range_ref(parts[0], s);
+  if (r.tile) refuse_opt(s, "tile(axis,size[,kind])");
+  return {r.axis, *size, *kind, r.nest};
 }
 
 }  // namespace
 
-std::string text(const RangeRef& r) { return r.tile ? r.axis + ":" + std::to_string(r.tile) : r.axis; }
-
-std::string text(const Opt& opt) {
-  if (const auto* t = std::get_if<Tile>(&opt))
-    return "tile(" + t->axis + "," + std::to_string(t->size) +
-           (t->kind == Kind::Loop ? "" : std::string(",") + text(t->kind)) + ")";
-  if (const auto* g = std::get_if<Grid>(&opt))
-    return "grid(" + joined(g->axes, [](const std::string& a) { return a; }) + ")";
-  return "order(" + joined(std::get<Order>(opt).ranges, [](const RangeRef& r) { return text(r); }) + ")";
-}
+std::string text(const Opt& opt) { return std::visit(OptText(), opt); }
 std::string text(const Opts& opts) {
   return joined(opts, [](const Opt& o) { return text(o); });
 }
 
 Opt parse_opt(std::string_view s) {
-  const size_t open = s.find('(');
-  if (open == s.npos || s.back() != ')') refuse(s, "the form is name(arguments)");
-  const std::string_view name = s.substr(0, open), inside = s.substr(open + 1, s.size() - open - 2);
-  if (name == "tile") {
-    const auto parts = split(inside, ',');
-    if (parts.size() < 2 || parts.size() > 3) refuse(s, "tile(axis,size[,kind])");
-    const auto size = number(parts[1]);
-    const auto kind = parts.size() == 3 ? parse_kind(parts[2]) : Kind::Loop;
-    if (!is_axis(parts[0]) || !size) refuse(s, "tile(axis,size[,kind])");
-    if (!kind || *kind == Kind::Grid) refuse(s, "kinds are loop, unroll, upcast, vec, local, tc");
-    return Tile{std::string(parts[0]), *size, *kind};
+  const auto [name, inside] = parse_call(s);
+  if (name == "tile") return parse_tile(s, inside);
+  if (name == "stage") return parse_stage(s, inside);
+  if (name == "pad") return parse_pad(s, inside);
+  if (name == "fuse") {
+    if (!is_axis_name(inside)) refuse_opt(s, "fuse(axis)");
+    return Fuse{std::string(inside)};
   }
   if (name == "grid") {
     Grid g;
-    for (std::string_view a : split(inside, ' ')) {
-      if (!is_axis(a)) refuse(s, "grid(axis axis ..)");
+    for (std::string_view a : split_words(inside, ' ')) {
+      if (!is_axis_name(a)) refuse_opt(s, "grid(axis axis ..)");
       g.axes.emplace_back(a);
     }
     return g;
   }
   if (name == "order") {
     Order o;
-    for (std::string_view r : split(inside, ' ')) o.ranges.push_back(parse_range(r, s));
+    for (std::string_view r : split_words(inside, ' ')) o.ranges.push_back(parse_range_ref(r, s));
+    for (size_t i = 1; i < o.ranges.size(); ++i)
+      if (!o.ranges[i].nest.empty()) refuse_opt(s, "order([nest.]range range ..)");
     return o;
   }
-  refuse(s, "known are tile, grid, order");
+  if (name == "online" || name == "swap") {
+    const auto parts = split_words(inside, ',');
+    const bool two = parts.size() == 2 && is_axis_name(parts[0]);
+    if (name == "swap") {
+      if (!two || !is_axis_name(parts[1])) refuse_opt(s, "swap(axis,axis)");
+      return Swap{std::string(parts[0]), std::string(parts[1])};
+    }
+    const auto size = two ? parse_integer(parts[1]) : std::nullopt;
+    if (!size) refuse_opt(s, "online(axis,size)");
+    return Online{std::string(parts[0]), *size};
+  }
+  refuse_opt(s, "known are tile, grid, order, stage, online, fuse, pad, swap");
 }
 
 Opts parse_opts(std::string_view s) {
@@ -104,7 +94,7 @@ Opts parse_opts(std::string_view s) {
     const size_t begin = s.find_first_not_of(" \t\n");
     if (begin == s.npos) return opts;
     const size_t close = s.find(')', begin);
-    if (close == s.npos) refuse(s.substr(begin), "the form is name(arguments)");
+    if (close == s.npos) refuse_opt(s.substr(begin), "the form is name(arguments)");
     opts.push_back(parse_opt(s.substr(begin, close + 1 - begin)));
     s.remove_prefix(close + 1);
   }

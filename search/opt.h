@@ -5,34 +5,36 @@
 #include <variant>
 #include <vector>
 
-#include "uops/uop.h"
+#include "uops/directive.h"
 
 namespace pg {
 
-/// A range by name: `m` is the outermost range of axis m, `m:96` the one that walks inside a tile of 96 elements.
-struct RangeRef {
-  std::string axis;
-  int64_t tile = 0;
-  friend bool operator==(const RangeRef&, const RangeRef&) = default;
-  friend auto operator<=>(const RangeRef&, const RangeRef&) = default;
-};
-std::string text(const RangeRef&);
-
-struct Tile {  // tile(n,32,upcast)
+struct Tile {  // tile(n,32,upcast), tile(S.j,16,vec)
   std::string axis;
   int64_t size = 1;
   Kind kind = Kind::Loop;
+  std::string nest = {};  // empty: every nest that has the axis
   friend bool operator==(const Tile&, const Tile&) = default;
 };
 struct Grid {  // grid(m n)
   std::vector<std::string> axes;
   friend bool operator==(const Grid&, const Grid&) = default;
 };
-struct Order {  // order(n k n:512 m k:512)
+struct Order {  // order(n k n:512 m k:512), order(S.i j e): the first range names the nest, without one it is the output's
   std::vector<RangeRef> ranges;
   friend bool operator==(const Order&, const Order&) = default;
 };
-using Opt = std::variant<Tile, Grid, Order>;
+struct Online {  // online(j,256): tile(C.j,256), and all reductions over j are rescaled at j
+  std::string axis;
+  int64_t size = 1;
+  friend bool operator==(const Online&, const Online&) = default;
+};
+struct Swap {  // swap(m,n): they change places in the grid
+  std::string a, b;
+  friend bool operator==(const Swap&, const Swap&) = default;
+};
+/// StageOpt, Fuse and PadLoop as uops/directive.h has them.
+using Opt = std::variant<Tile, Grid, Order, StageOpt, Online, Fuse, PadLoop, Swap>;
 using Opts = std::vector<Opt>;
 
 std::string text(const Opt&);

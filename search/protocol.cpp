@@ -161,7 +161,8 @@ Frame to_frame(const RunJob& job) {
   Frame out;
   for (const RunProgram& p : job.programs) {
     programs.push_back(
-        {{"name", p.artifact.name}, {"bytes", p.artifact.bytes.size()}, {"items", p.items}, {"variables", p.variables}});
+        {{"name", p.artifact.name}, {"bytes", p.artifact.bytes.size()}, {"items", p.items}, {"variables", p.variables},
+         {"phases", p.phases}, {"workspaces", p.workspaces}, {"scratch", p.scratch_bytes}});
     out.raw += p.artifact.bytes;
   }
   const TimeOptions& o = job.options;
@@ -184,7 +185,10 @@ RunJob job_from(const Frame& frame) {
     const size_t bytes = p.at("bytes");
     job.programs.push_back({.artifact = {.name = p.at("name"), .bytes = frame.raw.substr(at, bytes)},
                             .items = p.at("items"),
-                            .variables = p.at("variables")});
+                            .variables = p.at("variables"),
+                            .phases = p.at("phases"),
+                            .workspaces = p.at("workspaces"),
+                            .scratch_bytes = p.at("scratch")});
     at += bytes;
   }
   return job;

@@ -34,15 +34,7 @@ std::string recheck(const WinnerRow& winner, const KernelRow& row, Device& devic
     const UOp kernel = parse(row.ir);
     const Bindings64 bindings = bindings_in(winner.key.bucket, kernel);
     const Built built = build(kernel, parse_opts(winner.schedule), device);
-    RunProgram program{.artifact = built.artifact};
-    Values values;
-    for (const UOp& v : built.source.launch.variables)
-      for (const VariableBinding& b : bindings)
-        if (b.name == v.arg_as<VariableArg>().name) {
-          values.emplace_back(v, b.value);
-          program.variables.push_back(b.value);
-        }
-    program.items = evaluate(built.source.launch.items, values);
+    const RunProgram program = RunProgram::of(built.artifact, built.source.launch, bindings);
 
     Runner runner({.threads = winner.key.threads, .isa = device.target().isa});
     const std::vector<BufferSpec> specs = buffer_specs(kernel, bindings);

@@ -16,6 +16,7 @@
 
 #include "runtime/config.h"
 #include "search/protocol.h"
+#include "uops/evaluate.h"
 
 namespace pg {
 namespace fs = std::filesystem;
@@ -40,6 +41,24 @@ std::string how_it_ended(int status) {
 }
 
 }  // namespace
+
+RunProgram RunProgram::of(Artifact artifact, const LaunchInfo& launch, const Bindings64& bindings) {
+  RunProgram p{.artifact = std::move(artifact), .scratch_bytes = launch.scratch_bytes};
+  Values values;
+  for (const UOp& v : launch.variables)
+    for (const VariableBinding& b : bindings)
+      if (b.name == v.arg_as<VariableArg>().name) {
+        values.emplace_back(v, b.value);
+        p.variables.push_back(b.value);
+      }
+  p.items = evaluate(launch.items, values);
+  for (const UOp& phase : launch.phases) p.phases.push_back(evaluate(phase, values));
+  for (const UOp& w : launch.workspaces) {
+    p.workspaces.push_back(w.dtype().element_bytes());
+    for (const UOp& extent : w.src()) p.workspaces.back() *= evaluate(extent, values);
+  }
+  return p;
+}
 
 const char* text(RunStatus s) {
   switch (s) {

@@ -21,6 +21,7 @@
 
 #include "runtime/device.h"
 #include "search/run_buffers.h"
+#include "search/tune.h"
 
 namespace pg {
 
@@ -32,7 +33,13 @@ const char* text(RunStatus);
 struct RunProgram {
   Artifact artifact;
   int64_t items = 1;               // LaunchInfo.items evaluated
-  std::vector<int64_t> variables;  // by LaunchInfo.variables
+  std::vector<int64_t> variables = {};  // by LaunchInfo.variables
+  std::vector<int64_t> phases = {};     // items of each phase; empty: one of all items
+  std::vector<int64_t> workspaces = {}; // bytes
+  int64_t scratch_bytes = 0;
+
+  /// What a launch with these Variables takes.
+  static RunProgram of(Artifact, const LaunchInfo&, const Bindings64&);
 };
 
 struct RunResult {

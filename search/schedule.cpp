@@ -9,6 +9,12 @@
 
 namespace pg {
 
+namespace {
+bool contains(const std::vector<std::string>& list, const std::string& s) {
+  return std::find(list.begin(), list.end(), s) != list.end();
+}
+}  // namespace
+
 std::vector<Axis> axes(const UOp& kernel) {
   std::vector<Axis> all;
   const auto find = [&](const UOp& r) -> Axis& {
@@ -26,8 +32,19 @@ std::vector<Axis> axes(const UOp& kernel) {
 }
 
 Schedule::Schedule(UOp kernel) : kernel_(std::move(kernel)), axes_(pg::axes(kernel_)) {
-  for (const Axis& a : axes_) chains_[a.name];
-  loops_ = default_loops();
+  for (const Definition& d : definitions(kernel_)) {
+    Nest& n = nests_.emplace_back();
+    n.name = d.store ? d.store.src(0).src(0).arg_as<ParamArg>().name : d.node.arg_as<std::string>();
+    n.live = d.store || d.reduce;
+    for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
+      for (const UOp& r : *ranges) {
+        if (n.has(axis_of(r))) continue;
+        n.axes.push_back(axis_of(r));
+        n.outputs += ranges == &d.ranges;
+        n.chains[axis_of(r)];
+      }
+    n.loops = default_loops(n);
+  }
 }
 
 const Axis* Schedule::axis(const std::string& name) const {
@@ -35,7 +52,19 @@ const Axis* Schedule::axis(const std::string& name) const {
     if (a.name == name) return &a;
   return nullptr;
 }
-const std::vector<Schedule::Split>& Schedule::chain(const std::string& axis) const { return chains_.at(axis); }
+const Schedule::Nest* Schedule::nest(const std::string& name) const {
+  for (const Nest& n : nests_)
+    if (n.name == name) return &n;
+  return nullptr;
+}
+const Schedule::Nest& Schedule::nest_with(const std::string& axis) const {
+  if (root().has(axis)) return root();
+  for (const bool live : {true, false})
+    for (const Nest& n : nests_)
+      if (n.live == live && n.has(axis)) return n;
+  throw InternalError("no nest has axis " + axis);
+}
+const Schedule::Splits& Schedule::chain(const std::string& axis) const { return nest_with(axis).chains.at(axis); }
 
 int64_t Schedule::register_tile(const std::string& axis) const {
   for (const Split& s : chain(axis))
@@ -43,65 +72,146 @@ int64_t Schedule::register_tile(const std::string& axis) const {
   return 1;
 }
 
+bool Schedule::is_grid(const Nest& n, const std::string& axis) const { return &n == &root() && contains(grid_, axis); }
+
 Kind Schedule::kind(const RangeRef& r) const {
-  if (!r.tile) return std::find(grid_.begin(), grid_.end(), r.axis) != grid_.end() ? Kind::Grid : Kind::Loop;
+  if (!r.tile) return contains(grid_, r.axis) ? Kind::Grid : Kind::Loop;
   for (const Split& s : chain(r.axis))
     if (s.size == r.tile) return s.kind;
   throw InternalError("no range " + text(r));
 }
 
-std::vector<RangeRef> Schedule::default_loops() const {
+std::vector<RangeRef> Schedule::default_loops(const Nest& n) const {
   // Outputs before reductions, so that accumulators stay in registers; outer tiles before inner ones.
   std::vector<RangeRef> loops;
   for (const bool output : {true, false})
     for (size_t depth = 0, more = 1; more; ++depth) {
       more = 0;
-      for (const Axis& a : axes_) {
-        if (a.output != output) continue;
-        const auto& splits = chain(a.name);
-        if (depth == 0 && kind({a.name, 0}) == Kind::Loop) loops.push_back({a.name, 0});
+      for (size_t i = 0; i < n.axes.size(); ++i) {
+        if ((i < n.outputs) != output) continue;
+        const Splits& splits = n.chains.at(n.axes[i]);
+        if (depth == 0 && !is_grid(n, n.axes[i])) loops.push_back({n.axes[i], 0});
         if (depth > 0 && depth <= splits.size() && splits[depth - 1].kind == Kind::Loop)
-          loops.push_back({a.name, splits[depth - 1].size});
+          loops.push_back({n.axes[i], splits[depth - 1].size});
         more |= depth < splits.size();
       }
     }
   return loops;
 }
 
+std::vector<RangeRef> Schedule::reordered(std::vector<RangeRef> loops, const std::vector<RangeRef>& innermost) {
+  std::vector<RangeRef> moved;
+  for (RangeRef r : innermost) {
+    r.nest.clear();
+    if (std::erase(loops, r)) moved.push_back(r);
+  }
+  loops.insert(loops.end(), moved.begin(), moved.end());
+  return loops;
+}
+
 std::vector<RangeRef> Schedule::order() const {
   std::vector<RangeRef> all;
   for (const std::string& a : grid_) all.push_back({a, 0});
-  all.insert(all.end(), loops_.begin(), loops_.end());
+  all.insert(all.end(), root().loops.begin(), root().loops.end());
+  for (const Axis& a : axes_)
+    if (!root().has(a.name))
+      for (const RangeRef& r : nest_with(a.name).loops)
+        if (r.axis == a.name) all.push_back(r);
   for (const Axis& a : axes_)
     for (const Split& s : chain(a.name))
       if (is_register(s.kind)) all.push_back({a.name, s.size});
   return all;
 }
 
+// ---- the shortest opts -----------------------------------------------------------------------------------------------
+
+void Schedule::tile_opts(Opts& opts) const {
+  for (const Axis& a : axes_) {
+    const Splits& common = chain(a.name);
+    const bool alike = a.name != online_ && std::all_of(nests_.begin(), nests_.end(), [&](const Nest& n) {
+      return !n.live || !n.has(a.name) || n.chains.at(a.name) == common;
+    });
+    for (const Nest& n : nests_) {
+      if (!n.live || !n.has(a.name) || (alike && &n != &nest_with(a.name))) continue;
+      const Splits& splits = n.chains.at(a.name);
+      for (size_t i = 0; i < splits.size(); ++i)
+        if (i == 0 && a.name == online_ && &n == &root())
+          opts.push_back(Online{a.name, splits[i].size});
+        else
+          opts.push_back(Tile{a.name, splits[i].size, splits[i].kind, alike ? "" : n.name});
+    }
+  }
+}
+
+void Schedule::order_opts(Opts& opts) const {
+  // Unnamed ranges stay outermost, so a common beginning need not be said.
+  const auto named = [](const std::vector<RangeRef>& loops, const std::vector<RangeRef>& unnamed) {
+    size_t same = 0;
+    while (same < loops.size() && loops[same] == unnamed[same]) ++same;
+    return std::vector<RangeRef>(loops.begin() + static_cast<long>(same), loops.end());
+  };
+  const std::vector<RangeRef> common = named(root().loops, default_loops(root()));
+  if (!common.empty()) opts.push_back(Order{common});
+  for (const Nest& n : nests_) {
+    if (&n == &root() || !n.live) continue;
+    std::vector<RangeRef> own = named(n.loops, reordered(default_loops(n), common));
+    if (own.empty()) continue;
+    own[0].nest = n.name;
+    opts.push_back(Order{own});
+  }
+}
+
 Opts Schedule::opts() const {
   Opts opts;
-  for (const Axis& a : axes_)
-    for (const Split& s : chain(a.name)) opts.push_back(Tile{a.name, s.size, s.kind});
+  tile_opts(opts);
   if (!grid_.empty()) opts.push_back(Grid{grid_});
-  // Unnamed ranges stay outermost, so a common beginning need not be said.
-  std::vector<RangeRef> unnamed = default_loops();
-  size_t same = 0;
-  while (same < loops_.size() && loops_[same] == unnamed[same]) ++same;
-  if (same < loops_.size()) opts.push_back(Order{{loops_.begin() + same, loops_.end()}});
+  order_opts(opts);
+  for (const auto& [axis, size] : padded_) opts.push_back(PadLoop{axis, size});
+  for (const StageOpt& s : stages_) opts.push_back(s);
+  for (const std::string& axis : fused_) opts.push_back(Fuse{axis});
   return opts;
 }
 
+// ---- for lowering ----------------------------------------------------------------------------------------------------
+
+UOp Schedule::split_range(const Nest& n, const RangeRef& r) const {
+  const Splits& splits = n.chains.at(r.axis);
+  int64_t step = splits.empty() ? 1 : splits[0].size;
+  Kind kind = is_grid(n, r.axis) ? Kind::Grid : Kind::Loop;
+  if (r.tile)
+    for (size_t i = 0; i < splits.size(); ++i)
+      if (splits[i].size == r.tile) step = i + 1 < splits.size() ? splits[i + 1].size : 1, kind = splits[i].kind;
+  const UOp trips = r.tile ? iconst(r.tile / step) : simplify(ceildiv(axis(r.axis)->extent, step));
+  return range(r.axis, trips, r.tile, kind);
+}
+
 UOp Schedule::scheduled() const {
+  const auto ranges_of = [&](const Nest& n) {
+    std::vector<RangeRef> all;
+    if (&n == &root())
+      for (const std::string& a : grid_) all.push_back({a, 0});
+    all.insert(all.end(), n.loops.begin(), n.loops.end());
+    for (const std::string& a : n.axes)
+      for (const Split& s : n.chains.at(a))
+        if (is_register(s.kind)) all.push_back({a, s.size});
+    UOps ranges;
+    for (const RangeRef& r : all) ranges.push_back(split_range(n, r));
+    return ranges;
+  };
   UOps src{kernel_};
-  for (const RangeRef& r : order()) {
-    const auto& splits = chain(r.axis);
-    int64_t step = splits.empty() ? 1 : splits[0].size;
-    if (r.tile)
-      for (size_t i = 0; i < splits.size(); ++i)
-        if (splits[i].size == r.tile) step = i + 1 < splits.size() ? splits[i + 1].size : 1;
-    const UOp trips = r.tile ? iconst(r.tile / step) : simplify(ceildiv(axis(r.axis)->extent, step));
-    src.push_back(range(r.axis, trips, r.tile, kind(r)));
+  for (const RangeRef& r : order()) src.push_back(split_range(nest_with(r.axis), r));
+  const size_t common = src.size();
+  for (const Nest& n : nests_) {
+    if (&n == &root() || !n.live) continue;
+    UOps shared;  // what it gets from the common ranges
+    for (size_t i = 1; i < common; ++i)
+      if (n.has(axis_of(src[i]))) shared.push_back(src[i]);
+    if (const UOps own = ranges_of(n); own != shared) src.push_back(UOp(Op::Nest, dt::kVoid, n.name, own));
   }
+  for (const StageOpt& s : stages_) src.push_back(directive(s));
+  if (!online_.empty()) src.push_back(directive(OnlineLoop{online_}));
+  for (const std::string& axis : fused_) src.push_back(directive(Fuse{axis}));
+  for (const auto& [axis, size] : padded_) src.push_back(directive(PadLoop{axis, size}));
   return UOp(Op::Scheduled, dt::kVoid, {}, src);
 }
 
@@ -116,11 +226,14 @@ Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts) {
 int64_t register_pressure(const Schedule& schedule, const Target& target) {
   int64_t most = 0;
   for (const Definition& d : definitions(schedule.kernel())) {
+    const Schedule::Nest* nest =
+        d.store ? &schedule.root() : schedule.nest(d.node.arg_as<std::string>());
+    if (!nest->live) continue;
     int64_t accumulators = 1, lanes = 1, most_numerous = 1;
     const auto visit = [&](const UOps& ranges, bool reduce) {
       for (const UOp& r : ranges) {
         int64_t instances = 1;
-        const auto& splits = schedule.chain(axis_of(r));
+        const auto& splits = nest->chains.at(axis_of(r));
         for (size_t i = 0; i < splits.size(); ++i) {
           const int64_t trips = splits[i].size / (i + 1 < splits.size() ? splits[i + 1].size : 1);
           if (splits[i].kind == Kind::Vec)

@@ -1,5 +1,6 @@
 #pragma once
-// The canonical state of a schedule: range chains per axis, the grid, the order. Opts change it or say why they may not.
+// The canonical state of a schedule: range chains and loop order per nest, the grid, what is staged. Opts change it or say why
+// they may not.
 #include <map>
 #include <optional>
 #include <string>
@@ -53,17 +54,35 @@ class Schedule {
     Kind kind;
     friend bool operator==(const Split&, const Split&) = default;
   };
-  /// Tiles of an axis, outer to inner (the outermost range itself is implied).
-  const std::vector<Split>& chain(const std::string& axis) const;
-  /// Largest register tile of an axis (1: none): the alignment of its loops.
+  using Splits = std::vector<Split>;  // tiles of an axis, outer to inner (the outermost range itself is implied)
+  /// The loops of one definition.
+  struct Nest {
+    std::string name;               // of the definition; the output's: of its Param
+    std::vector<std::string> axes;  // outputs, then reduce axes
+    size_t outputs = 0;             // how many of them are outputs
+    bool live = true;               // it has loops: it reduces, it is staged, or it is the output
+    std::map<std::string, Splits> chains = {};
+    std::vector<RangeRef> loops = {};  // all ranges of kind Loop, in order, without the nest's name
+    bool has(const std::string& axis) const { return chains.contains(axis); }
+  };
+  /// In the kernel's order, the output's last.
+  const std::vector<Nest>& nests() const { return nests_; }
+  const Nest& root() const { return nests_.back(); }
+  const Nest* nest(const std::string& name) const;
+
+  /// Tiles of an axis in the output's nest, or in the first nest that has it.
+  const Splits& chain(const std::string& axis) const;
+  /// Largest register tile of an axis there (1: none): the alignment of its loops.
   int64_t register_tile(const std::string& axis) const;
   const std::vector<std::string>& grid() const { return grid_; }
-  /// All ranges, grid first, loops in order, register kinds last.
+  const std::vector<StageOpt>& stages() const { return stages_; }
+  const std::string& online() const { return online_; }  // its axis; empty: none
+  /// All ranges by the chains above: grid first, loops in order, register kinds last.
   std::vector<RangeRef> order() const;
   Kind kind(const RangeRef&) const;
 
-  /// The schedule after `opt`, or why it is not allowed. Limits on code and private memory hold for the state after the last
-  /// opt.
+  /// The schedule after `opt`, or why it is not allowed. Limits on code and private memory, and what a stage asks of its place,
+  /// hold for the state after the last opt.
   Expected<Schedule> apply(const Opt&) const;
   Expected<Schedule> apply(const Opts&) const;
   /// The shortest opts that give this state from nothing, in canonical order: the identity used to deduplicate.
@@ -73,14 +92,24 @@ class Schedule {
 
  private:
   friend struct Apply;
-  /// The order of loops when no `order` was given: a function of the chains and the grid.
-  std::vector<RangeRef> default_loops() const;
+  /// The order of a nest's loops when no `order` was given: a function of the chains and the grid.
+  std::vector<RangeRef> default_loops(const Nest&) const;
+  /// A nest's loops with these ones innermost, as far as it has them.
+  static std::vector<RangeRef> reordered(std::vector<RangeRef> loops, const std::vector<RangeRef>& innermost);
+  const Nest& nest_with(const std::string& axis) const;
+  bool is_grid(const Nest&, const std::string& axis) const;
+  UOp split_range(const Nest&, const RangeRef&) const;
+  void tile_opts(Opts&) const;
+  void order_opts(Opts&) const;
 
   UOp kernel_;
   std::vector<Axis> axes_;
-  std::map<std::string, std::vector<Split>> chains_;
+  std::vector<Nest> nests_;
   std::vector<std::string> grid_;
-  std::vector<RangeRef> loops_;  // explicit order of Loop ranges, all of them
+  std::vector<StageOpt> stages_;       // by text
+  std::string online_;
+  std::vector<std::string> fused_;  // sorted
+  std::map<std::string, int64_t> padded_;
 };
 
 /// The kernel under opts that come from a database: text that is no opt is as illegal as an opt that does not apply.

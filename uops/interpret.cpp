@@ -87,11 +87,9 @@ void load(const Instruction& in, const Cell* item) {
     const int64_t i = place_of(in, lane);
     if (i < 0) {
       in.result[lane] = in.out >= Scalar::Float16 ? cell(0.0) : cell(int64_t{0});
-    } else if (in.place->host) {
-      if (item) watch(*in.place, i, item->i, false);
-      in.result[lane] = load_host(*in.place, i);
     } else {
-      in.result[lane] = in.place->cells[i];
+      if (item && in.place->shared) watch(*in.place, i, item->i, false);
+      in.result[lane] = in.place->host ? load_host(*in.place, i) : in.place->cells[i];
     }
   }
 }
@@ -100,12 +98,9 @@ void store(const Instruction& in, const Cell* item) {
   for (int lane = 0; lane < in.lanes; ++lane) {
     const int64_t i = place_of(in, lane);
     if (i < 0) continue;
-    if (in.place->host) {
-      if (item) watch(*in.place, i, item->i, true);
-      store_host(*in.place, i, in.src[1][lane]);
-    } else {
-      in.place->cells[i] = in.src[1][lane];
-    }
+    if (item && in.place->shared) watch(*in.place, i, item->i, true);
+    if (in.place->host) store_host(*in.place, i, in.src[1][lane]);
+    else in.place->cells[i] = in.src[1][lane];
   }
 }
 
@@ -130,7 +125,9 @@ constexpr Compute kCompute[] = {
 class Run {
  public:
   Run(const InterpretedProgram& program, const InterpretOptions& options, int64_t begin, int64_t end)
-      : code_(program.instructions()), options_(options), begin_(begin), end_(end) {}
+      : program_(program), code_(program.instructions()), options_(options), begin_(begin), end_(end) {
+    for (Place* p : program.workspaces()) poison(*p);
+  }
 
   void operator()() {
     size_t at = 0;
@@ -167,24 +164,34 @@ class Run {
   bool again(const Instruction& in) {
     if (!in.result) return false;
     if (++in.result[0].i < in.result[1].i) return true;
-    if (in.grid) item_ = nullptr;
+    if (in.grid) leave_phase();
     return false;
+  }
+  /// All items of a phase are done before the next begins: it may touch what they wrote.
+  void leave_phase() {
+    item_ = nullptr;
+    for (const auto& p : program_.places()) p->touched.clear();
   }
 
   bool enter(const Instruction& in) {
-    const int64_t trips = in.src[0]->i, end = in.grid && end_ >= 0 ? end_ : trips;
-    const int64_t begin = in.grid ? begin_ : 0;
-    if (in.grid && (begin < 0 || end > trips))
-      throw InternalError("items " + std::to_string(begin) + " .. " + std::to_string(end) + " of " + std::to_string(trips));
+    const int64_t trips = in.src[0]->i;
+    int64_t begin = 0, end = trips;
+    if (in.grid) {  // ids of a phase begin where those of the last one end
+      begin = std::max<int64_t>(begin_ - before_, 0);
+      if (end_ >= 0) end = std::min(end_ - before_, trips);
+      before_ += trips;
+    }
     in.result[0] = cell(begin);
     in.result[1] = cell(end);
     if (in.grid && options_.races) item_ = in.result;
     return begin < end;
   }
 
+  const InterpretedProgram& program_;
   std::span<const Instruction> code_;
   const InterpretOptions& options_;
   int64_t begin_, end_;
+  int64_t before_ = 0;  // items of the phases so far
   const Cell* item_ = nullptr;
 };
 

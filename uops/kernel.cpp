@@ -8,8 +8,6 @@
 
 namespace pg {
 
-namespace {
-/// Visits an expression, not the inside of the Defines that it reads.
 UOps expression_nodes(const UOp& root) {
   UOps nodes;
   std::unordered_set<const void*> seen{root.id()};
@@ -24,7 +22,6 @@ UOps expression_nodes(const UOp& root) {
   }
   return nodes;
 }
-}  // namespace
 
 std::vector<Definition> definitions(const UOp& kernel) {
   std::vector<Definition> all;
@@ -92,10 +89,13 @@ UOp substitute_outside(const UOp& expression, Substitution map) {
 }
 }  // namespace
 
-UOp elementwise_inlined(const UOp& kernel) {
+UOp elementwise_inlined(const UOp& kernel, const std::vector<std::string>& kept_names) {
   const std::vector<Definition> all = definitions(kernel);
-  if (std::none_of(all.begin(), all.end(), [](const Definition& d) { return d.node.is(Op::Define) && !d.reduce; }))
-    return kernel;
+  const auto goes = [&](const Definition& d) {
+    return d.node.is(Op::Define) && !d.reduce &&
+           std::find(kept_names.begin(), kept_names.end(), d.node.arg_as<std::string>()) == kept_names.end();
+  };
+  if (std::none_of(all.begin(), all.end(), goes)) return kernel;
   std::vector<std::pair<UOp, UOp>> rebuilt;  // definition → its new node, or its value when it is inlined
   UOps kept;
   for (const Definition& d : all) {
@@ -114,7 +114,7 @@ UOp elementwise_inlined(const UOp& kernel) {
       }
     UOps src(d.node.src().begin(), d.node.src().end());
     src[0] = substitute(src[0], reads);
-    const bool inline_it = d.node.is(Op::Define) && !d.reduce;
+    const bool inline_it = goes(d);
     const UOp node = inline_it ? src[0] : d.node.with_src(src);
     rebuilt.emplace_back(d.node, node);
     if (!inline_it) kept.push_back(node);

@@ -21,6 +21,9 @@
 
 namespace pg {
 
+/// Params of this slot and up are no arguments of a kernel: they are memory that the items of one launch share.
+inline constexpr int64_t kWorkspaceSlot = 1 << 20;
+
 /// A definition taken apart.
 struct Definition {
   UOp node;     // Define or Output
@@ -43,8 +46,11 @@ UOps free_ranges(const UOp& expression);
 /// The Loads of earlier definitions in an expression (not those inside the definitions).
 UOps definition_reads(const UOp& expression);
 
-/// The kernel with its Defines that hold no Reduce inlined where they are read.
-UOp elementwise_inlined(const UOp& kernel);
+/// The nodes of an expression, but for the inside of the Defines that it reads.
+UOps expression_nodes(const UOp& root);
+
+/// The kernel with its Defines that hold no Reduce inlined where they are read, but for those with these names.
+UOp elementwise_inlined(const UOp& kernel, const std::vector<std::string>& kept = {});
 
 /// Params by slot and Variables by name, anywhere below.
 UOps params_of(const UOp& root);

@@ -9,8 +9,8 @@
 // - Const, Lanes, Variable, Param, Range and Index are never entries: they are used in place. Every other value is an entry
 //   before its first use. An Index has one index (an entry or leaf, i64).
 // - Memory is an entry where it comes to life: uninitialised at each execution, gone when its scope closes.
-// - For (range) and If (condition: scalar bool) open a scope, End (that For or If) closes it. At most one For has a Range of kind
-//   Grid: it has no For round it, and its trips are the launch's items. All other Ranges are of kind Loop.
+// - For (range) and If (condition: scalar bool) open a scope, End (that For or If) closes it. A For whose Range is of kind Grid
+//   has no For round it; its trips are items of the launch, all of one Grid before the next. All other Ranges are of kind Loop.
 // - Addressing. Index(buffer, i) with dtype T: i counts elements of the buffer's dtype. Scalar i, T with lanes on a scalar buffer: a run
 //   of contiguous elements (only element-aligned). i with lanes: gather / scatter, one element a lane. A Memory whose dtype has lanes is
 //   an array of vector registers: i is scalar and T is that dtype.

@@ -1,394 +1,345 @@
-// Pass 1: loops are opened and reductions become accumulators (docs/schedule.md, "Emission").
+// Pass 1: loops are opened, tiles are filled and reductions become accumulators (docs/schedule.md, "What the loops become").
 #include <algorithm>
-#include <map>
+#include <unordered_set>
 
-#include "uops/kernel.h"
+#include "uops/online.h"
+#include "uops/opener.h"
 #include "uops/passes.h"
-#include "uops/reducers.h"
-#include "uops/scope.h"
 #include "uops/simplify.h"
 
 namespace pg {
 
-// ---- opening ---------------------------------------------------------------------------------------------------------
+UOp store_all(const UOps& stores) { return stores.size() == 1 ? stores[0] : UOp(Op::StoreAll, dt::kVoid, {}, stores); }
+UOp when(const UOp& condition, const UOp& body) {
+  if (!body) return {};
+  if (const auto c = const_int(condition)) return *c ? body : UOp();
+  return UOp(Op::If, dt::kVoid, {}, {condition, body});
+}
 
-namespace {
+Opener::Opener(const UOp& scheduled, const Target& target)
+    : target_(target), placement_(scheduled), definitions_(placement_.definitions()) {
+  if (!placement_.fault().empty()) throw InternalError("Scheduled: " + placement_.fault());
+  for (size_t d = 0; d < definitions_.size(); ++d)
+    for (const Chain& c : placement_.nest(d).chains.all()) axis_names_.push_back(axis_of(c.axis));
+}
 
-class Opener {
- public:
-  explicit Opener(const UOp& scheduled)
-      : chains_(scheduled), definitions_(definitions(elementwise_inlined(scheduled.src(0)))) {
-    for (const UOp& r : scheduled.src().subspan(1)) order_.push_back(r);
-    place_definitions();
+UOp Opener::run() {
+  Nest root;
+  root.number = placement_.root();
+  root.plan = &placement_.nest(root.number);
+  root.is_root = true;
+  root.parts.push_back({.definition = root.number, .d = &definitions_.back()});
+  const Scope scope = enter(root, {});
+  const UOp body = open(root, 0, scope);
+  return split_ ? block(UOps{body, merge_split()}) : body;
+}
+
+// ---- loops -----------------------------------------------------------------------------------------------------------
+
+/// Loops of one trip need no For: they are open from the start, with their tails decided.
+Scope Opener::enter(Nest& n, Scope scope) const {
+  for (size_t i = 0; i < n.plan->loops.size(); ++i)
+    if (n.plan->trivial[i]) scope.values.emplace_back(n.plan->loops[i], iconst(0));
+  for (const Chain& c : n.plan->chains.all()) {
+    if (!scope.is_open(c.ranges[c.innermost_loop])) continue;
+    bool all_open = true;
+    for (int i = 0; i <= c.innermost_loop; ++i) all_open &= scope.is_open(c.ranges[i]);
+    if (!all_open) continue;
+    if (c.padded) scope = with_position_gate(c, scope);
+    else if (is_ragged(scope, c, c.ranges[c.innermost_loop])) scope = tail(c, scope, scope.region(c).extent);
   }
-  UOp run() {
-    Nest root = nest(definitions_.back(), {});
-    root.is_root = true;
-    return open(root, 0, {});
-  }
+  return scope;
+}
 
- private:
-  struct Nest {
-    const Definition* d;
-    UOps loops, registers;     // of this nest, in schedule order
-    size_t first_reduce = 0;   // p: position of the first reduce loop
-    size_t accumulate_at = 0;  // where the accumulators live
-    bool crossing = false;     // an output loop stands inside a reduce loop: results are merged in memory
-    bool is_root = false;
-    PrivateTile result;                // a Define's memory
-    std::vector<PrivateTile> partial;  // crossing: per state, where partial results are merged
-    bool in_output = false;            // crossing: the output itself is the memory
-    UOps accumulators;                 // Memory per state, while inside the accumulation
-  };
-
-  bool reduces(const Nest& n, const UOp& range) const {
-    return std::any_of(n.d->reduce_ranges.begin(), n.d->reduce_ranges.end(),
-                       [&](const UOp& a) { return axis_of(a) == axis_of(range); });
+UOp Opener::open(Nest& n, size_t i, Scope scope) {
+  UOps out;
+  const NestPlan& plan = *n.plan;
+  if (!(scope.accumulating && i == plan.accumulate_at)) out.push_back(open_attached(n, i, scope));
+  if (n.reduces() && plan.crossing && i == plan.first_reduce && !scope.accumulating) out.push_back(open_partial(n, scope));
+  if (n.reduces() && i == plan.accumulate_at && !scope.accumulating) {
+    out.push_back(accumulate(n, i, scope));
+    return block(out);
   }
-  bool outputs(const Definition& d, const UOp& range) const {
-    return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& a) { return axis_of(a) == axis_of(range); });
+  if (i == plan.loops.size()) {
+    out.push_back(open_body(n, scope));
+    return block(out);
   }
+  if (plan.trivial[i]) {
+    out.push_back(open(n, i + 1, scope));
+  } else if (n.parts[0].neutral && reduces(n, plan.loops[i])) {
+    out.push_back(open(n, i + 1, scope));
+  } else {
+    if (plan.online == i + 1) out.push_back(open_carried(n, scope));
+    out.push_back(n.is_root && kind_of(plan.loops[i]) == pg::Kind::Grid ? open_grid(n, i, scope) : open_loop(n, i, scope));
+  }
+  return block(out);
+}
 
-  /// A definition stands at the innermost root loop all of whose enclosing ranges index it, and not inside a reader's place.
-  void place_definitions() {
-    const Nest root = nest(definitions_.back(), {});
-    place_.assign(definitions_.size(), root.loops.size());
-    for (size_t d = definitions_.size() - 1; d-- > 0;) {
-      size_t depth = 0;
-      while (depth < root.loops.size() && outputs(definitions_[d], root.loops[depth])) ++depth;
-      for (size_t reader = d + 1; reader < definitions_.size(); ++reader)
-        for (const UOp& read : definition_reads(definitions_[reader].value)) {
-          const UOp& at = read.src(0);
-          if (!(at.src(0) == definitions_[d].node)) continue;
-          depth = std::min(depth, place_[reader]);
-          for (size_t i = 1; i < at.src().size(); ++i)
-            if (!(at.src(i) == at.src(0).src(i))) depth = 0;  // read elsewhere than at its own axes: the whole of it
-        }
-      place_[d] = depth;
+UOp Opener::open_body(Nest& n, const Scope& scope) {
+  UOps out;
+  for (Nest::Part& p : n.parts)
+    if (n.reduces()) out.push_back(update(n, p, scope));
+    else if (p.neutral) out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], scope.gate(p.d->ranges)));
+    else out.push_back(store_result(n, p, bind(n, p.d->value, scope, {}), scope));
+  return block(out);
+}
+
+std::string Opener::loop_name(const Nest& n, const UOp& range) const {
+  if (n.is_root) return axis_of(range);
+  // A definition's loops stand inside the output's: their ranges must not be the same nodes.
+  std::string name = n.plan->name + "_" + axis_of(range);
+  while (std::find(axis_names_.begin(), axis_names_.end(), name) != axis_names_.end()) name += "_";
+  return name;
+}
+
+/// Whether the axis ends within a register tile of this loop, its innermost one.
+bool Opener::is_ragged(const Scope& scope, const Chain& c, const UOp& range) const {
+  if (!(c.ranges[c.innermost_loop] == range) || c.register_tile == 1 || c.padded) return false;
+  return !divides(c.register_tile, scope.region(c).extent);
+}
+/// The register tile holds `count` elements: offsets beyond are gated off.
+Scope Opener::tail(const Chain& c, Scope scope, const UOp& count) const {
+  UOp offset = iconst(0);
+  for (size_t i = static_cast<size_t>(c.innermost_loop) + 1; i < c.ranges.size(); ++i)
+    offset = offset + c.ranges[i] * iconst(c.steps[i]);
+  scope.gates.emplace_back(axis_of(c.axis), alu(Op::Lt, offset, count));
+  scope.counts[axis_of(c.axis)] = count;
+  return scope;
+}
+/// A padded axis runs over its end.
+Scope Opener::with_position_gate(const Chain& c, Scope scope) const {
+  const UOp inside = simplify(alu(Op::Lt, scope.position(c), c.axis.src(0)));
+  if (!(const_int(inside) == 1)) scope.gates.emplace_back(axis_of(c.axis), inside);
+  return scope;
+}
+
+UOp Opener::open_loop(Nest& n, size_t i, const Scope& scope) {
+  const UOp& r = n.plan->loops[i];
+  const auto& arg = r.arg_as<RangeArg>();
+  const Chain& c = n.plan->chains.of(r);
+  const int64_t step = c.step(r);
+  const Region region = scope.region(c);
+  // Only the outermost range of an axis is ragged: inner ones are clipped where their tile does not divide the extent.
+  UOp size = region.extent;
+  if (arg.tile) size = divides(arg.tile, region.extent) ? iconst(arg.tile) : simplify(alu(Op::Min, iconst(arg.tile), region.extent - scope.walked(c)));
+  const bool ragged = is_ragged(scope, c, r), innermost = c.ranges[c.innermost_loop] == r;
+  const UOp trips = simplify(ragged ? idiv(size, iconst(step)) : ceildiv(size, step));
+  UOps out;
+  if (const auto t = const_int(trips); !(t == 0)) {
+    const UOp loop = range(loop_name(n, r), trips, arg.tile, pg::Kind::Loop);
+    Scope inner = scope.with(r, t == 1 ? iconst(0) : loop);
+    if (c.padded && innermost) inner = with_position_gate(c, inner);
+    const UOp body = open(n, i + 1, inner);
+    out.push_back(t == 1 ? body : UOp(Op::For, dt::kVoid, {}, {loop, body}));
+  }
+  if (ragged) {
+    const UOp rest = simplify(alu(Op::Lt, trips * iconst(step), size));
+    // Tiles are aligned to the register tile, so what is left is known wherever the axis is.
+    const int64_t walked = n.is_root ? 0 : placement_.closed_at(n.number, c.axis, n.plan->attach);
+    const bool aligned = divides(c.register_tile, region.base) &&
+                         (walked % c.register_tile == 0 || walked == bounds(c.extent).hi);
+    const UOp count = simplify(aligned ? mod(c.extent, iconst(c.register_tile)) : size - trips * iconst(step));
+    const UOp body = open(n, i + 1, tail(c, scope.with(r, trips), count));
+    out.push_back(when(rest, body));
+  }
+  return block(out);
+}
+
+UOp Opener::grid_trips(const Nest& n, const UOp& r) const {
+  const Chain& c = n.plan->chains.of(r);
+  return simplify(ceildiv(c.extent, c.step(r)));
+}
+
+/// The grid's ranges are digits of one item number, the last named fastest.
+UOp Opener::open_grid(Nest& n, size_t i, Scope scope) {
+  const UOps& loops = n.plan->loops;
+  UOp item = scope.item;
+  UOp loop;
+  if (!item) {
+    UOp items = iconst(1);
+    for (const UOp& r : loops)
+      if (kind_of(r) == pg::Kind::Grid) items = items * grid_trips(n, r);
+    loop = item = scope.item = range("item", simplify(items), 0, pg::Kind::Grid);
+  }
+  const UOp& r = loops[i];
+  UOp inner = iconst(1);
+  bool outermost = true;
+  for (size_t j = 0; j < loops.size() && kind_of(loops[j]) == pg::Kind::Grid; ++j) {
+    if (j > i) inner = inner * grid_trips(n, loops[j]);
+    if (j < i) outermost = false;
+  }
+  const UOp quotient = idiv(item, inner);
+  const UOp digit = simplify(outermost ? quotient : mod(quotient, grid_trips(n, r)));
+  const Chain& c = n.plan->chains.of(r);
+  UOps out;
+  if (!is_ragged(scope, c, r)) {
+    Scope next = scope.with(r, digit);
+    if (c.padded && c.ranges[c.innermost_loop] == r) next = with_position_gate(c, next);
+    out.push_back(open(n, i + 1, next));
+  } else {
+    const UOp full = simplify(alu(Op::Lt, digit, idiv(c.extent, iconst(c.step(r)))));
+    if (!(const_int(full) == 0)) out.push_back(UOp(Op::If, dt::kVoid, {}, {full, open(n, i + 1, scope.with(r, digit))}));
+    const UOp count = simplify(mod(c.extent, iconst(c.register_tile)));
+    out.push_back(when(simplify(alu(Op::Not, full)), open(n, i + 1, tail(c, scope.with(r, digit), count))));
+  }
+  const UOp body = block(out);
+  return loop ? UOp(Op::For, dt::kVoid, {}, {loop, body}) : body;
+}
+
+// ---- what stands at a loop -------------------------------------------------------------------------------------------
+
+/// Copies first, then definitions in the kernel's order.
+UOp Opener::open_attached(Nest& n, size_t i, Scope& scope) {
+  const Attach here{n.number, i};
+  UOps out;
+  if (!n.parts[0].neutral) {
+    for (size_t s = 0; s < placement_.buffer_stages().size(); ++s)
+      if (placement_.buffer_stages()[s].attach == here) out.push_back(open_stage(placement_.buffer_stages()[s], scope, s));
+    for (const std::vector<size_t>& group : placement_.groups())
+      if (!group.empty() && group[0] != placement_.root() && placement_.nest(group[0]).attach == here)
+        out.push_back(open_definition(group, scope));
+  }
+  return block(out);
+}
+
+StagedTile Opener::definition_tile(size_t d, const Scope& scope, const char* suffix) {
+  const NestPlan& plan = placement_.nest(d);
+  const NestPlan& place = placement_.nest(plan.attach.nest);
+  UOps base;
+  for (const UOp& axis : definitions_[d].ranges)
+    base.push_back(placement_.follows(d, axis, plan.attach) ? simplify(scope.closed(place.chains.of(axis)).base) : iconst(0));
+  const DType t = definitions_[d].value.dtype();
+  return StagedTile::make(plan.name + suffix, number_of(plan.name + suffix), t, base, placement_.tile_parts(d), 1);
+}
+
+/// The part of an axis that a nest walks at a place of another one. What lies beyond the end of the axis is not computed.
+Region Opener::region_at(const NestPlan& place, const Chain& c, const Scope& scope) const {
+  const Chain& outer = place.chains.of(c.axis);
+  const Region r = scope.closed(outer);
+  const UOp base = simplify(r.base);
+  if (const_int(base) == 0 && r.extent == c.extent) return {base, r.extent};
+  bool in_registers = true;  // its loops are open: a whole register tile is left, or its tail
+  for (const UOp& range : outer.ranges) in_registers &= is_register(kind_of(range)) || scope.is_open(range);
+  const auto count = scope.counts.find(axis_of(c.axis));
+  if (in_registers && !c.padded) return {base, count == scope.counts.end() ? r.extent : count->second};
+  return {base, simplify(alu(Op::Min, r.extent, c.extent - base))};
+}
+
+UOp Opener::open_definition(const std::vector<size_t>& group, const Scope& scope) {
+  Nest n;
+  n.number = group[0];
+  n.plan = &placement_.nest(n.number);
+  const NestPlan& place = placement_.nest(n.plan->attach.nest);
+  Scope inner;
+  inner.staged = scope.staged;
+  inner.item = scope.item;
+  for (const Chain& c : n.plan->chains.all()) {
+    if (!placement_.follows(n.number, c.axis, n.plan->attach)) continue;
+    inner.regions[axis_of(c.axis)] = region_at(place, c, scope);
+  }
+  UOps out;
+  for (size_t d : group) {
+    Nest::Part p{.definition = d, .d = &definitions_[d]};
+    if (!n.plan->carried) {
+      tiles_[d] = definition_tile(d, scope);
+      out.push_back(tiles_[d].memory);
     }
+    p.result = tiles_.at(d);
+    n.parts.push_back(std::move(p));
   }
+  out.push_back(open(n, 0, enter(n, inner)));
+  return block(out);
+}
 
-  Nest nest(const Definition& d, const Scope& scope) const {
+/// Before the loop that rescales: the running states, neutral.
+UOp Opener::open_carried(Nest&, const Scope& scope) {
+  UOps out;
+  for (size_t d = 0; d < placement_.root(); ++d) {
+    const NestPlan& plan = placement_.nest(d);
+    if (!plan.carried) continue;
+    tiles_[d] = definition_tile(d, scope);
+    out.push_back(tiles_[d].memory);
     Nest n;
-    n.d = &d;
-    for (const UOp& r : order_) {
-      const bool reduce = reduces(n, r);
-      if (scope.is_open(r) || (!reduce && !outputs(d, r))) continue;
-      (is_register(kind_of(r)) ? n.registers : n.loops).push_back(r);
+    n.number = d, n.plan = &plan;
+    n.parts.push_back({.definition = d, .d = &definitions_[d], .result = tiles_[d], .neutral = true});
+    Scope inner;
+    const NestPlan& place = placement_.nest(plan.attach.nest);
+    for (const UOp& axis : definitions_[d].ranges) {
+      if (!placement_.follows(d, axis, plan.attach)) continue;
+      inner.regions[axis_of(axis)] = region_at(place, plan.chains.of(axis), scope);
     }
-    n.first_reduce = n.loops.size();
-    for (size_t i = n.loops.size(); i-- > 0;)
-      if (reduces(n, n.loops[i])) n.first_reduce = i;
-    n.accumulate_at = n.first_reduce;
-    for (size_t i = n.first_reduce; i < n.loops.size(); ++i)
-      if (!reduces(n, n.loops[i])) n.crossing = true, n.accumulate_at = i + 1;
-    return n;
-  }
-
-  // -- loops --
-
-  UOp open(Nest& n, size_t i, Scope scope) {
-    UOps out;
-    if (n.is_root)
-      for (size_t d = 0; d + 1 < definitions_.size(); ++d)
-        if (place_[d] == i && !(scope.accumulating && i == n.accumulate_at))
-          out.push_back(open_definition(definitions_[d], scope));
-    if (n.crossing && i == n.first_reduce && !scope.accumulating) out.push_back(open_result(n, scope));
-    if (n.d->reduce && i == n.accumulate_at && !scope.accumulating) {
-      out.push_back(accumulate(n, i, scope));
-      return block(out);
+    out.push_back(open(n, 0, enter(n, inner)));
+    if (static_cast<int>(d) == online_maximum(definitions_, placement_.nest(placement_.root()).loops[placement_.nest(placement_.root()).online - 1])) {
+      correction_ = definition_tile(d, scope, "_scale");
+      out.push_back(correction_->memory);
     }
-    if (i == n.loops.size())
-      out.push_back(n.d->reduce ? update(n, scope) : store_result(n, bind(n.d->value, scope, {}), scope));
-    else
-      out.push_back(n.is_root && kind_of(n.loops[i]) == Kind::Grid ? open_grid(n, i, scope) : open_loop(n, i, scope));
-    return block(out);
   }
+  return block(out);
+}
 
-  UOp open_loop(Nest& n, size_t i, const Scope& scope) {
-    const UOp& r = n.loops[i];
-    const auto& arg = r.arg_as<RangeArg>();
-    const Chain& c = chains_.of(r);
-    const int64_t step = c.step(r);
-    // Only the outermost range of an axis is ragged: inner ones are clipped where their tile does not divide the extent.
-    UOp size = c.extent;
-    if (arg.tile)
-      size = divides(arg.tile, c.extent) ? iconst(arg.tile) : alu(Op::Min, iconst(arg.tile), c.extent - scope.base(c));
-    const bool ragged = is_ragged(c, r);
-    const UOp trips = simplify(ragged ? idiv(size, iconst(step)) : ceildiv(size, step));
-    UOps out;
-    if (const auto t = const_int(trips); !(t == 0)) {
-      const UOp loop = range(arg.axis, trips, arg.tile, Kind::Loop);
-      const UOp body = open(n, i + 1, scope.with(r, t == 1 ? iconst(0) : loop));
-      out.push_back(t == 1 ? body : UOp(Op::For, dt::kVoid, {}, {loop, body}));
+int64_t Opener::number_of(const std::string& what) { return numbers_.try_emplace(what, static_cast<int64_t>(numbers_.size())).first->second; }
+
+// ---- expressions -----------------------------------------------------------------------------------------------------
+
+UOps Opener::positions(const Nest::Part& p, const Nest& n, const Scope& scope) const {
+  UOps at;
+  for (const UOp& axis : p.d->ranges) at.push_back(scope.position(n.plan->chains.of(axis)));
+  return at;
+}
+
+UOp Opener::store_result(Nest& n, Nest::Part& p, const UOp& value, const Scope& scope) {
+  const UOp gate = scope.gate(p.d->ranges);
+  if (!p.d->store) {
+    if (n.plan->carried && n.reduces()) return store_rescaled(n, p, scope, value);
+    return store(p.result.at(positions(p, n, scope)), value, gate);
+  }
+  UOp all = p.d->store.src().size() == 3 ? bind(n, p.d->store.src(2), scope, {}) : UOp();
+  if (gate) all = all ? alu(Op::And, all, gate) : gate;
+  return store(bind(n, p.d->store.src(0), scope, {}), value, all);
+}
+
+/// An expression of the kernel at this point: axes by their ranges, definitions and staged buffers by their tiles. Global loads
+/// touch nothing outside the tail.
+UOp Opener::bind(const Nest& n, const UOp& expression, const Scope& scope, Substitution map) const {
+  for (const Chain& c : n.plan->chains.all()) map.emplace_back(c.axis, scope.position(c));
+  std::unordered_set<const void*> own;  // not what stands inside the definitions that it reads
+  for (const UOp& u : expression_nodes(expression)) own.insert(u.id());
+  for (const UOp& u : toposort(expression)) {  // sources first: what an index reads is bound before it
+    if (!u.is(Op::Load) || !own.contains(u.id())) continue;
+    const UOp& buffer = u.src(0).src(0);
+    if (buffer.is(Op::Define)) map.emplace_back(u, load(tiles_.at(number_of_definition(buffer)).at(bound_indices(u, map))));
+    if (!buffer.is(Op::Param)) continue;
+    UOp gate = u.src().size() == 2 ? u.src(1) : UOp();
+    if (const auto [tile, user] = staged_load(scope, n.number, u); tile) {
+      UOps at;
+      for (const UOp& c : user->coordinates) at.push_back(substitute(c, map));
+      map.emplace_back(u, load(tile->at(at), user->gate ? substitute(user->gate, map) : UOp()));
+    } else if (UOp tail = scope.gate(free_ranges(u))) {
+      // Ranges of its own gate count too: padding may tell lanes apart that the index does not.
+      if (gate) tail = alu(Op::And, substitute(gate, map), tail);
+      map.emplace_back(u, load(index(buffer, bound_indices(u, map)), tail));
     }
-    if (ragged) {
-      const UOp rest = simplify(alu(Op::Lt, trips * iconst(step), size));
-      const UOp body = open(n, i + 1, tail(c, scope.with(r, trips)));
-      out.push_back(const_int(rest) == 1 ? body : UOp(Op::If, dt::kVoid, {}, {rest, body}));
-    }
-    return block(out);
   }
+  return substitute(expression, map);
+}
 
-  /// The grid's ranges are digits of one item number, the last named fastest.
-  UOp open_grid(Nest& n, size_t i, Scope scope) {
-    UOp item = scope.item;
-    UOp loop;
-    if (!item) {
-      UOp items = iconst(1);
-      for (const UOp& r : n.loops)
-        if (kind_of(r) == Kind::Grid) items = items * grid_trips(r);
-      loop = item = scope.item = range("item", simplify(items), 0, Kind::Grid);
-    }
-    const UOp& r = n.loops[i];
-    UOp inner = iconst(1);
-    bool outermost = true;
-    for (size_t j = 0; j < n.loops.size() && kind_of(n.loops[j]) == Kind::Grid; ++j) {
-      if (j > i) inner = inner * grid_trips(n.loops[j]);
-      if (j < i) outermost = false;
-    }
-    const UOp quotient = idiv(item, inner);
-    const UOp digit = simplify(outermost ? quotient : mod(quotient, grid_trips(r)));
-    const Chain& c = chains_.of(r);
-    UOps out;
-    if (!is_ragged(c, r)) {
-      out.push_back(open(n, i + 1, scope.with(r, digit)));
-    } else {
-      const UOp full = simplify(alu(Op::Lt, digit, idiv(c.extent, iconst(c.step(r)))));
-      if (!(const_int(full) == 0)) out.push_back(UOp(Op::If, dt::kVoid, {}, {full, open(n, i + 1, scope.with(r, digit))}));
-      out.push_back(
-          UOp(Op::If, dt::kVoid, {}, {simplify(alu(Op::Not, full)), open(n, i + 1, tail(c, scope.with(r, digit)))}));
-    }
-    const UOp body = block(out);
-    return loop ? UOp(Op::For, dt::kVoid, {}, {loop, body}) : body;
-  }
-  UOp grid_trips(const UOp& r) const {
-    const Chain& c = chains_.of(r);
-    return simplify(ceildiv(c.extent, c.step(r)));
-  }
+UOps Opener::bound_indices(const UOp& load, const Substitution& map) {
+  UOps at;
+  for (const UOp& i : load.src(0).src().subspan(1)) at.push_back(substitute(i, map));
+  return at;
+}
+size_t Opener::number_of_definition(const UOp& define) const {
+  for (size_t d = 0; d < definitions_.size(); ++d)
+    if (definitions_[d].node == define) return d;
+  throw InternalError("a definition of another kernel is read");
+}
+std::pair<const StagedTile*, const StageGroup::User*> Opener::staged_load(const Scope& scope, size_t definition, const UOp& load) {
+  for (size_t s = scope.staged.size(); s-- > 0;)
+    for (const StageGroup::User& user : scope.staged[s]->group.users)
+      if (user.definition == definition && user.load == load) return {&scope.staged[s]->tile, &user};
+  return {nullptr, nullptr};
+}
 
-  // -- definitions --
-
-  UOp open_definition(const Definition& d, const Scope& scope) {
-    Nest n = nest(d, scope);
-    n.result = make_tile("tile", next_number_++, d.value.dtype(), d.ranges, chains_, scope);
-    tiles_[&d - definitions_.data()] = n.result;
-    Scope inner = scope;
-    inner.accumulating = false;
-    const UOp body = open(n, 0, inner);
-    return block(UOps{n.result.memory, body});
-  }
-  /// Where a crossing nest merges its partial results.
-  UOp open_result(Nest& n, const Scope& scope) {
-    n.in_output = merges_in_output(*n.d);
-    if (n.in_output) return {};
-    UOps declared;
-    n.partial.assign(n.d->bodies.size(), {});
-    for (size_t s = 0; s < n.d->bodies.size(); ++s) {
-      n.partial[s] = make_tile("partial", next_number_++, n.d->bodies[s].dtype(), n.d->ranges, chains_, scope);
-      declared.push_back(n.partial[s].memory);
-    }
-    return block(declared);
-  }
-
-  // -- reductions --
-
-  UOps identity(const Nest& n) const {
-    std::vector<DType> types;
-    for (const UOp& b : n.d->bodies) types.push_back(b.dtype());
-    return row(n).identity(types);
-  }
-  const Reducer& row(const Nest& n) const { return reducer(n.d->reduce.arg_as<ReduceArg>().reducer); }
-
-  /// Register ranges that index an accumulator: those of the outputs, and the widening ones of the reduction.
-  UOps accumulator_ranges(const Nest& n) const {
-    UOps all;
-    for (const UOp& r : n.registers)
-      if (!reduces(n, r) || kind_of(r) != Kind::Unroll) all.push_back(r);
-    return all;
-  }
-  UOp accumulator(const Nest& n, size_t state) const {
-    UOps indices;
-    UOp lane;
-    for (const UOp& r : accumulator_ranges(n)) (kind_of(r) == Kind::Vec ? lane = r : indices.emplace_back(r));
-    if (indices.empty()) indices.push_back(iconst(0));
-    if (lane) indices.push_back(lane);
-    UOps src{n.accumulators[state]};
-    src.insert(src.end(), indices.begin(), indices.end());
-    return UOp(Op::Index, n.accumulators[state].dtype().element(), {}, src);
-  }
-
-  UOp accumulate(Nest& n, size_t i, Scope scope) {
-    scope.accumulating = true;
-    UOps out, stores;
-    n.accumulators.clear();
-    for (const UOp& body : n.d->bodies) {
-      UOps extents;
-      int lanes = 1;
-      for (const UOp& r : accumulator_ranges(n)) {
-        const int64_t trips = *const_int(r.src(0));
-        if (kind_of(r) == Kind::Vec)
-          lanes = static_cast<int>(trips);
-        else
-          extents.push_back(iconst(trips));
-      }
-      if (extents.empty()) extents.push_back(iconst(1));
-      n.accumulators.push_back(UOp(Op::Memory, body.dtype().vec(lanes), ParamArg{next_number_++, "acc"}, extents));
-      out.push_back(n.accumulators.back());
-    }
-    const UOps neutral = identity(n);
-    for (size_t s = 0; s < neutral.size(); ++s)
-      stores.push_back(store(accumulator(n, s), neutral[s], scope.gate(n.d->ranges)));
-    out.push_back(store_all(stores));
-    out.push_back(open(n, i, scope));
-    out.push_back(n.crossing ? merge_partial(n, scope) : store_result(n, bind(n.d->value, scope, totals(n)), scope));
-    return block(out);
-  }
-
-  UOp update(Nest& n, const Scope& scope) {
-    const UOps neutral = identity(n);
-    const UOp reduce_gate = scope.gate(n.d->reduce_ranges);
-    UOps old, bodies, stores;
-    for (size_t s = 0; s < neutral.size(); ++s) {
-      UOp body = bind(n.d->bodies[s], scope, {});
-      // Neutral only after the body was evaluated: exp(0 - m) is not 0.
-      if (reduce_gate) body = alu(Op::Where, reduce_gate, body, neutral[s]);
-      old.push_back(load(accumulator(n, s)));
-      bodies.push_back(body);
-    }
-    const UOps next = row(n).combine(old, bodies);
-    UOps axes = n.d->ranges;
-    axes.insert(axes.end(), n.d->reduce_ranges.begin(), n.d->reduce_ranges.end());
-    for (size_t s = 0; s < next.size(); ++s) stores.push_back(store(accumulator(n, s), next[s], scope.gate(axes)));
-    // A range that does not occur in the update (a sum of a constant) repeats it all the same.
-    UOp statement = store_all(stores);
-    for (const UOp& r : n.registers)
-      if (kind_of(r) == Kind::Unroll && reduces(n, r)) statement = UOp(Op::For, dt::kVoid, {}, {r, statement});
-    return statement;
-  }
-
-  /// What the reduction's node and its projections stand for once the loops are done: widened accumulators merged.
-  Substitution totals(const Nest& n) const {
-    UOps loads, widened;
-    for (size_t s = 0; s < n.accumulators.size(); ++s) loads.push_back(load(accumulator(n, s)));
-    for (const UOp& r : accumulator_ranges(n))
-      if (reduces(n, r)) widened.push_back(r);
-    const UOp& reduce = n.d->reduce;
-    Substitution map;
-    if (!widened.empty()) {
-      UOps src = loads;
-      src.insert(src.end(), widened.begin(), widened.end());
-      map.emplace_back(reduce, reduce.with_src(src));
-      return map;
-    }
-    return states(n, loads);
-  }
-
-  static UOp state(const Nest& n, size_t s) {
-    return s == 0 ? n.d->reduce : UOp(Op::Project, n.d->bodies[s].dtype(), static_cast<int64_t>(s), {n.d->reduce});
-  }
-  static Substitution states(const Nest& n, const UOps& values) {
-    Substitution map;
-    for (size_t s = 0; s < values.size(); ++s) map.emplace_back(state(n, s), values[s]);
-    return map;
-  }
-
-  /// A crossing nest: memory = first ? total : memory ⊕ total; after the last part the epilogue.
-  UOp merge_partial(Nest& n, const Scope& scope) {
-    UOp first = constant(dt::kBool, int64_t{1}), last = first;
-    for (size_t i = n.first_reduce; i < n.accumulate_at; ++i)
-      if (reduces(n, n.loops[i])) {
-        const Chain& c = chains_.of(n.loops[i]);
-        const UOp at = scope.value(n.loops[i]);
-        UOp end = scope.value(n.loops[i]) * iconst(c.step(n.loops[i])) + iconst(c.step(n.loops[i]));
-        for (size_t j = 0; j < c.ranges.size() && !(c.ranges[j] == n.loops[i]); ++j)
-          end = end + scope.value(c.ranges[j]) * iconst(c.steps[j]);
-        // The last trip ends at the end of the enclosing tile or of the axis.
-        const int64_t tile = n.loops[i].arg_as<RangeArg>().tile;
-        UOp is_last = alu(Op::Not, alu(Op::Lt, end, c.extent));
-        if (tile) is_last = alu(Op::Or, is_last, alu(Op::Eq, (at + iconst(1)) * iconst(c.step(n.loops[i])), iconst(tile)));
-        first = alu(Op::And, first, alu(Op::Eq, at, iconst(0)));
-        last = alu(Op::And, last, is_last);
-      }
-    const Substitution map = totals(n);
-    const UOp gate = scope.gate(n.d->ranges);
-    UOps fresh, old, merged_stores, fresh_stores, targets;
-    for (size_t s = 0; s < n.accumulators.size(); ++s) {
-      fresh.push_back(bind(state(n, s), scope, map));
-      targets.push_back(n.in_output ? bind(n.d->store.src(0), scope, {}) : n.partial[s].at(positions(n, scope)));
-      old.push_back(n.in_output && gate ? load(targets[s], gate) : load(targets[s]));
-    }
-    const UOps merged = row(n).combine(old, fresh);
-    for (size_t s = 0; s < fresh.size(); ++s) {
-      fresh_stores.push_back(store(targets[s], fresh[s], gate));
-      merged_stores.push_back(store(targets[s], merged[s], gate));
-    }
-    UOps out{when(simplify(first), store_all(fresh_stores)), when(simplify(alu(Op::Not, first)), store_all(merged_stores))};
-    if (!n.in_output) {
-      out.push_back(when(simplify(last), store_result(n, bind(n.d->value, scope, states(n, old)), scope)));
-    }
-    return block(out);
-  }
-
-  // -- statements --
-
-  static UOp when(const UOp& condition, const UOp& body) {
-    if (const auto c = const_int(condition)) return *c ? body : UOp();
-    return UOp(Op::If, dt::kVoid, {}, {condition, body});
-  }
-  static UOp store_all(const UOps& stores) {
-    return stores.size() == 1 ? stores[0] : UOp(Op::StoreAll, dt::kVoid, {}, stores);
-  }
-
-  UOps positions(const Nest& n, const Scope& scope) const {
-    UOps at;
-    for (const UOp& axis : n.d->ranges) at.push_back(scope.position(chains_.of(axis)));
-    return at;
-  }
-  UOp store_result(const Nest& n, const UOp& value, const Scope& scope) {
-    const UOp gate = scope.gate(n.d->ranges);
-    if (!n.d->store) return store(n.result.at(positions(n, scope)), value, gate);
-    UOp all = n.d->store.src().size() == 3 ? bind(n.d->store.src(2), scope, {}) : UOp();
-    if (gate) all = all ? alu(Op::And, all, gate) : gate;
-    return store(bind(n.d->store.src(0), scope, {}), value, all);
-  }
-
-  /// An expression of the kernel at this point: axes by their ranges, definitions by their tiles, loads gated in tails.
-  UOp bind(const UOp& expression, const Scope& scope, Substitution map) {
-    Substitution axes;
-    for (const Chain& c : chains_.all()) axes.emplace_back(c.axis, scope.position(c));
-    for (const UOp& read : definition_reads(expression))
-      for (size_t d = 0; d + 1 < definitions_.size(); ++d)
-        if (definitions_[d].node == read.src(0).src(0)) {
-          UOps at;
-          for (const UOp& i : read.src(0).src().subspan(1)) at.push_back(substitute(i, axes));
-          map.emplace_back(read, load(tiles_.at(d).at(at)));
-        }
-    map.insert(map.end(), axes.begin(), axes.end());
-    return gated(substitute(expression, map), scope);
-  }
-  /// Global loads touch nothing outside the tail.
-  UOp gated(const UOp& value, const Scope& scope) const {
-    if (scope.gates.empty()) return value;
-    return transform(value, [&](const UOp& u) -> UOp {
-      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) return {};
-      UOp gate =
-          scope.gate(free_ranges(u));  // ranges of its own gate too: padding may tell lanes apart that the index does not
-      if (!gate) return {};
-      if (u.src().size() == 2) gate = alu(Op::And, u.src(1), gate);
-      return load(u.src(0), gate);
-    });
-  }
-
-  Chains chains_;
-  std::vector<Definition> definitions_;
-  UOps order_;                           // all split ranges in schedule order
-  std::vector<size_t> place_;            // per definition: how many root loops stand round it
-  std::map<size_t, PrivateTile> tiles_;  // memory of the definitions opened so far
-  int64_t next_number_ = 0;
-};
-}  // namespace
-
-UOp nests_opened(const UOp& scheduled, const Target&) { return Opener(scheduled).run(); }
+UOp nests_opened(const UOp& scheduled, const Target& target) { return Opener(scheduled, target).run(); }
 
 }  // namespace pg

@@ -163,6 +163,12 @@ class Printer {
         if (src.size() < 2) return;
         out += ": ";
         return print(src[1]);
+      case Op::Directive:
+        if (const auto* s = std::get_if<std::string>(&u.arg())) out += *s;
+        return;
+      case Op::Nest:
+        if (const auto* s = std::get_if<std::string>(&u.arg())) return call(*s, src);
+        break;
       case Op::Block:
         out += "{ ";
         list(src, "; ");

@@ -1,7 +1,8 @@
 #include "uops/program.h"
 
-#include "uops/kernel.h"
+#include "uops/evaluate.h"
 #include "uops/linear.h"
+#include "uops/lower.h"
 #include "uops/text.h"
 
 namespace pg {
@@ -21,7 +22,8 @@ InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBu
                                        std::span<const int64_t> variables, bool exact)
     : exact_(exact) {
   if (!linear.is(Op::Linear)) fail("not a Linear", linear);
-  const UOps params = params_of(linear), names = variables_of(linear);
+  const LaunchInfo launch = launch_info(linear);
+  const UOps &params = launch.params, &names = launch.variables;
   if (params.size() != buffers.size())
     throw InternalError("interpreter: " + std::to_string(buffers.size()) + " buffers for " + std::to_string(params.size()) +
                         " Params");
@@ -33,6 +35,7 @@ InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBu
     Place& p = new_place();
     p.scalar = params[i].dtype().scalar;
     p.host = buffers[i].data;
+    p.shared = true;
     p.elements = buffers[i].elements;
     bound_[params[i].id()] = {.place = &p};
   }
@@ -43,6 +46,18 @@ InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBu
     Cell* c = new_cells(1);
     *c = cell(variables[i]);
     bound_[names[i].id()] = {.cells = c};
+  }
+  Values values;
+  for (size_t i = 0; i < names.size(); ++i) values.emplace_back(names[i], variables[i]);
+  for (const UOp& w : launch.workspaces) {
+    Place& p = new_place();
+    p.scalar = w.dtype().scalar;
+    p.elements = 1;
+    for (const UOp& extent : w.src()) p.elements *= evaluate(extent, values);
+    p.cells.resize(static_cast<size_t>(p.elements));
+    p.shared = true;
+    workspaces_.push_back(&p);
+    bound_[w.id()] = {.place = &p};
   }
   scopes_.push_back({-1, {}});
   instructions_.reserve(linear.src().size());

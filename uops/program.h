@@ -24,6 +24,7 @@ struct Place {
   std::vector<Cell> cells = {};  // private memory
   int64_t elements = 0;
   int lanes = 1;                      // of an element: vector registers
+  bool shared = false;                // by grid items: a buffer or a workspace
   std::vector<Touched> touched = {};  // one an element when races are looked for
 };
 
@@ -45,6 +46,8 @@ class InterpretedProgram {
  public:
   InterpretedProgram(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables, bool exact);
   std::span<const Instruction> instructions() const { return instructions_; }
+  std::span<Place* const> workspaces() const { return workspaces_; }
+  std::span<const std::unique_ptr<Place>> places() const { return places_; }
 
  private:
   /// Where a node's value is now; a scope that closes restores what it found.
@@ -70,6 +73,7 @@ class InterpretedProgram {
   bool exact_;
   std::vector<std::unique_ptr<Cell[]>> cells_;
   std::vector<std::unique_ptr<Place>> places_;
+  std::vector<Place*> workspaces_;
   std::unordered_map<const void*, Binding> bound_;
   std::vector<Scope> scopes_;
   std::vector<Instruction> instructions_;

@@ -162,7 +162,7 @@ bool is_name(const UOp& u, size_t i) {
   switch (u.op()) {
     case Op::Range: return true;
     case Op::Index: return i == 0;
-    case Op::For: case Op::Reduce: case Op::Output: case Op::Scheduled: return u.src(i).is(Op::Range);
+    case Op::For: case Op::Reduce: case Op::Output: case Op::Scheduled: case Op::Nest: return u.src(i).is(Op::Range);
     default: return false;
   }
 }

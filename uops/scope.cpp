@@ -7,31 +7,22 @@
 
 namespace pg {
 
-namespace {
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-}  // namespace
-
 const std::string& axis_of(const UOp& range) { return range.arg_as<RangeArg>().axis; }
 Kind kind_of(const UOp& range) { return range.arg_as<RangeArg>().kind; }
 bool is_register(Kind k) { return k == Kind::Unroll || k == Kind::Upcast || k == Kind::Vec; }
+bool divides(int64_t n, const UOp& extent) { return divisor(extent) % n == 0; }
+int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // ---- chains ----------------------------------------------------------------------------------------------------------
 
-Chains::Chains(const UOp& scheduled) {
-  for (const Definition& d : definitions(scheduled.src(0)))
-    for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
-      for (const UOp& axis : *ranges) {
-        if (find(axis_of(axis))) continue;
-        Chain& c = chains_.emplace_back();
-        c.axis = axis, c.extent = axis.src(0);
-      }
-  for (const UOp& r : scheduled.src().subspan(1)) {
-    Chain* c = const_cast<Chain*>(find(axis_of(r)));
-    if (!c) throw InternalError("Scheduled: no axis " + axis_of(r));
-    c->ranges.push_back(r);
-  }
-  for (Chain& c : chains_) {
-    if (c.ranges.empty()) throw InternalError("Scheduled: axis " + axis_of(c.axis) + " has no range");
+Chains::Chains(const UOps& axes, const UOps& ranges) {
+  for (const UOp& axis : axes) {
+    if (find(axis_of(axis))) continue;
+    Chain& c = chains_.emplace_back();
+    c.axis = axis, c.extent = axis.src(0);
+    for (const UOp& r : ranges)
+      if (axis_of(r) == axis_of(axis)) c.ranges.push_back(r);
+    if (c.ranges.empty()) throw InternalError("Scheduled: axis " + axis_of(axis) + " has no range");
     std::sort(c.ranges.begin(), c.ranges.end(), [](const UOp& a, const UOp& b) {
       const int64_t x = a.arg_as<RangeArg>().tile, y = b.arg_as<RangeArg>().tile;
       return y != 0 && (x == 0 || x > y);
@@ -44,6 +35,18 @@ Chains::Chains(const UOp& scheduled) {
         c.innermost_loop = static_cast<int>(i);
     }
   }
+}
+
+int64_t Chain::vector_lanes() const {
+  return kind_of(ranges.back()) == Kind::Vec ? ranges.back().arg_as<RangeArg>().tile : 1;
+}
+
+void Chains::pad(const std::string& axis, int64_t to) {
+  for (Chain& c : chains_)
+    if (axis_of(c.axis) == axis && !divides(to, c.extent)) {
+      c.extent = simplify(ceildiv(c.extent, to) * iconst(to));
+      c.padded = true;
+    }
 }
 
 const Chain* Chains::find(const std::string& axis) const {
@@ -67,16 +70,32 @@ UOp Scope::value(const UOp& range) const {
     if (r == range) return v;
   return range;  // a register range stands for itself
 }
+Region Scope::region(const Chain& c) const {
+  const auto at = regions.find(axis_of(c.axis));
+  return at == regions.end() ? Region{iconst(0), c.extent} : at->second;
+}
 UOp Scope::position(const Chain& c) const {
-  UOp sum = iconst(0);
+  UOp sum = region(c).base;
   for (size_t i = 0; i < c.ranges.size(); ++i) sum = sum + value(c.ranges[i]) * iconst(c.steps[i]);
   return sum;
 }
-UOp Scope::base(const Chain& c) const {
+UOp Scope::walked(const Chain& c) const {
   UOp sum = iconst(0);
   for (size_t i = 0; i < c.ranges.size(); ++i)
     if (is_open(c.ranges[i])) sum = sum + value(c.ranges[i]) * iconst(c.steps[i]);
   return sum;
+}
+UOp Scope::base(const Chain& c) const { return region(c).base + walked(c); }
+Region Scope::closed(const Chain& c) const {
+  for (const UOp& r : c.ranges) {
+    if (is_open(r)) continue;
+    const UOp whole = region(c).extent;
+    int64_t tile = r.arg_as<RangeArg>().tile;
+    if (!tile) return {base(c), whole};
+    if (const auto n = const_int(whole)) tile = std::min(tile, round_up(*n, c.register_tile));
+    return {base(c), iconst(tile)};
+  }
+  return {base(c), iconst(1)};
 }
 UOp Scope::gate(const UOps& axes) const {
   UOp all;
@@ -84,48 +103,6 @@ UOp Scope::gate(const UOps& axes) const {
     if (std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == axis; }))
       all = all ? alu(Op::And, all, condition) : condition;
   return all;
-}
-
-bool divides(int64_t n, const UOp& extent) { return divisor(extent) % n == 0; }
-bool is_ragged(const Chain& c, const UOp& r) {
-  return c.ranges[c.innermost_loop] == r && c.register_tile > 1 && !divides(c.register_tile, c.extent);
-}
-Scope tail(const Chain& c, Scope scope) {
-  UOp offset = iconst(0);
-  for (size_t i = c.innermost_loop + 1; i < c.ranges.size(); ++i) offset = offset + c.ranges[i] * iconst(c.steps[i]);
-  scope.gates.emplace_back(axis_of(c.axis), alu(Op::Lt, offset, simplify(mod(c.extent, iconst(c.register_tile)))));
-  return scope;
-}
-
-// ---- private tiles ---------------------------------------------------------------------------------------------------
-
-PrivateTile make_tile(const char* name, int64_t number, DType dtype, const UOps& axes, const Chains& chains,
-                      const Scope& scope) {
-  PrivateTile tile;
-  UOps extents;
-  for (const UOp& axis : axes) {
-    const Chain& c = chains.of(axis);
-    int64_t extent = 1;
-    for (const UOp& r : c.ranges)
-      if (!scope.is_open(r)) {
-        const int64_t t = r.arg_as<RangeArg>().tile;
-        extent = t ? t : round_up(bounds(c.extent).hi, c.register_tile);
-        break;
-      }
-    extents.push_back(iconst(extent));
-    tile.base.push_back(scope.base(c));
-  }
-  if (extents.empty()) extents.push_back(iconst(1));  // a single value
-  if (extents.empty()) extents.push_back(iconst(1));  // of a scalar
-  tile.memory = UOp(Op::Memory, dtype, ParamArg{number, name}, extents);
-  return tile;
-}
-UOp PrivateTile::at(const UOps& positions) const {
-  UOps indices;
-  for (size_t i = 0; i < positions.size(); ++i) indices.push_back(simplify(positions[i] - base[i]));
-  if (indices.empty()) indices.push_back(iconst(0));
-  if (indices.empty()) indices.push_back(iconst(0));
-  return index(memory, indices);
 }
 
 }  // namespace pg

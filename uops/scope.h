@@ -1,5 +1,7 @@
 #pragma once
-// What the pass nests_opened knows at a point of the tree: range chains, open ranges, private tiles.
+// What the pass nests_opened knows at a point of the tree: range chains, open ranges, what part of an axis a nest walks.
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,43 +15,61 @@ Kind kind_of(const UOp& range);
 /// Unroll, upcast and vec ranges live in registers; all others are loops.
 bool is_register(Kind);
 
-/// The ranges of one axis, outer to inner.
+/// The ranges of one axis in one nest, outer to inner.
 struct Chain {
-  UOp axis;  // the unsplit Range
-  UOp extent;
+  UOp axis;    // the unsplit Range
+  UOp extent;  // of the axis; padded ones are rounded up
   UOps ranges;
   std::vector<int64_t> steps;  // elements per trip of each range
   int64_t register_tile = 1;   // T: the largest register range
   int innermost_loop = 0;      // position of the last range that is a loop
+  bool padded = false;
 
   int64_t step(const UOp& range) const {
     for (size_t i = 0; i < ranges.size(); ++i)
       if (ranges[i] == range) return steps[i];
     return 1;
   }
+  int64_t vector_lanes() const;  // 1: no vec range
 };
 class Chains {
  public:
-  explicit Chains(const UOp& scheduled);
+  Chains() = default;
+  /// `axes`: unsplit Ranges; `ranges`: the split ones, in any order. Every axis needs its outermost range.
+  Chains(const UOps& axes, const UOps& ranges);
   const Chain* find(const std::string& axis) const;
   const Chain& of(const UOp& range) const;
   const std::vector<Chain>& all() const { return chains_; }
+  void pad(const std::string& axis, int64_t to);
 
  private:
   std::vector<Chain> chains_;
 };
 
+/// The part of an axis that a nest walks: `extent` elements from `base` on, as far as they lie below the axis's end.
+struct Region {
+  UOp base, extent;
+};
+
+struct StagedLoads;
+
 /// What is open at a point of the tree.
 struct Scope {
-  std::vector<std::pair<UOp, UOp>> values;         // open split range → its value: a For's Range, or an expression
-  std::vector<std::pair<std::string, UOp>> gates;  // axis in its tail → condition on the offset in the register tile
-  UOp item;                                        // the grid's Range once open
+  std::vector<std::pair<UOp, UOp>> values;            // open split range → its value: a For's Range, or an expression
+  std::vector<std::pair<std::string, UOp>> gates;     // axis in its tail → condition on the offset in the register tile
+  std::map<std::string, UOp> counts;                  // axis in its tail → elements of the register tile
+  std::map<std::string, Region> regions;              // axes of which only a part is walked
+  std::vector<std::shared_ptr<StagedLoads>> staged;   // newest last
+  UOp item;                                           // the grid's Range once open
   bool accumulating = false;
 
   bool is_open(const UOp& range) const;
   UOp value(const UOp& range) const;
   UOp position(const Chain&) const;  // index of the axis
-  UOp base(const Chain&) const;      // the part of it that open ranges give
+  UOp base(const Chain&) const;      // the part of it that the region and open ranges give
+  UOp walked(const Chain&) const;    // the part that open ranges give
+  Region region(const Chain&) const; // of the nest
+  Region closed(const Chain&) const; // what the ranges that are not open walk
   UOp gate(const UOps& axes) const;  // conjunction for these axes; null: none
   Scope with(const UOp& range, UOp value) const {
     Scope s = *this;
@@ -58,18 +78,7 @@ struct Scope {
   }
 };
 
-/// Whether the tail of the axis is peeled at this range: its innermost loop, when the register tile does not divide.
-bool is_ragged(const Chain&, const UOp& range);
-/// The scope of that tail: the register tile holds extent mod T elements, offsets beyond are gated off.
-Scope tail(const Chain&, Scope);
 bool divides(int64_t n, const UOp& extent);
-
-/// Private memory for the part of some axes that is closed at a scope.
-struct PrivateTile {
-  UOp memory;
-  UOps base;                            // per axis: what open ranges contribute to its position
-  UOp at(const UOps& positions) const;  // Index of the element at these axis positions
-};
-PrivateTile make_tile(const char* name, int64_t number, DType, const UOps& axes, const Chains&, const Scope&);
+int64_t round_up(int64_t n, int64_t to);
 
 }  // namespace pg

@@ -143,7 +143,14 @@ Fault statement_fault(const UOp& u) {
       return all(is_statement, 1) ? "" : "the body is no statement";
     case Op::End: return u.src(0).is(Op::For) || u.src(0).is(Op::If) ? "" : "an End closes a For or an If";
     case Op::Output: return u.src(0).is(Op::Store) ? ranges_fault(u, 1) : "an Output is of a Store";
-    case Op::Scheduled: return u.src(0).is(Op::Kernel) ? ranges_fault(u, 1) : "a Scheduled is of a Kernel";
+    case Op::Nest: return has_arg<std::string>(u) ? ranges_fault(u, 0) : "a Nest has the name of a definition";
+    case Op::Directive: return has_arg<std::string>(u) ? "" : "a Directive has a text";
+    case Op::Scheduled: {
+      if (!u.src(0).is(Op::Kernel)) return "a Scheduled is of a Kernel";
+      for (const UOp& s : u.src().subspan(1))
+        if (!s.is(Op::Range) && !s.is(Op::Nest) && !s.is(Op::Directive)) return "a Scheduled holds Ranges, Nests and Directives";
+      return "";
+    }
     case Op::Kernel:
       if (!all([](const UOp& s) { return s.is(Op::Define) || s.is(Op::Output); }) || !u.src(u.src().size() - 1).is(Op::Output))
         return "a Kernel holds Defines and ends with its Output";

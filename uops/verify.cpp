@@ -37,7 +37,7 @@ const Ops& allowed(Stage stage) {
   static const Ops by_stage[] = {
       with(values | flagged(op_flag::Movement), {Op::Buffer, Op::Project, Op::ReduceAxis, Op::Arange, Op::Gather, Op::Contiguous, Op::Assign}),
       kernel,
-      with(kernel, {Op::Scheduled}),
+      with(kernel, {Op::Scheduled, Op::Nest, Op::Directive}),
       with(tree, {Op::Reduce, Op::Project}),
       with(vectors, {Op::Block, Op::StoreAll}),
       with(vectors, {Op::End, Op::Linear}),
@@ -159,8 +159,16 @@ class Verifier {
   }
   void scheduled(const UOp& root) {
     kernel(root.src(0));
+    UOps ranges;
+    for (const UOp& s : root.src().subspan(1)) {
+      if (s.is(Op::Range)) ranges.push_back(s);
+      if (s.is(Op::Nest)) split_ranges(UOps(s.src().begin(), s.src().end()), s);
+    }
+    split_ranges(ranges, root);
+  }
+  void split_ranges(const UOps& ranges, const UOp& root) {
     std::unordered_set<const void*> seen;
-    for (const UOp& r : root.src().subspan(1)) {
+    for (const UOp& r : ranges) {
       if (!seen.insert(r.id()).second) fail(root, "the range " + pretty(r) + " stands twice");
       if (is_register(r) && !const_int(r.src(0))) fail(r, "a register range has constant trips");
     }

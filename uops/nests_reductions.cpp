@@ -1,0 +1,268 @@
+// Reductions of opened nests: accumulators, partial results merged in memory, rescaling, parts of grid items.
+#include <algorithm>
+
+#include "uops/online.h"
+#include "uops/opener.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+namespace {
+const Reducer& row(const Definition& d) { return reducer(d.reduce.arg_as<ReduceArg>().reducer); }
+UOp state(const Definition& d, size_t s) {
+  return s == 0 ? d.reduce : UOp(Op::Project, d.bodies[s].dtype(), static_cast<int64_t>(s), {d.reduce});
+}
+Substitution states(const Definition& d, const UOps& values) {
+  Substitution map;
+  for (size_t s = 0; s < values.size(); ++s) map.emplace_back(state(d, s), values[s]);
+  return map;
+}
+}  // namespace
+
+UOps Opener::identity(const Nest::Part& p) const {
+  std::vector<DType> types;
+  for (const UOp& b : p.d->bodies) types.push_back(b.dtype());
+  UOps neutral = row(*p.d).identity(types);
+  // A running maximum starts at the lowest finite number: -inf - (-inf) is none.
+  if (p.neutral && row(*p.d).name == std::string_view("max")) neutral[0] = constant(types[0], -3.4028234663852886e38);
+  return neutral;
+}
+
+/// Register ranges that index an accumulator: those of the outputs, and the widening ones of the reduction.
+UOps Opener::accumulator_ranges(const Nest& n) const {
+  UOps all;
+  for (const UOp& r : n.plan->registers)
+    if (!reduces(n, r) || kind_of(r) != pg::Kind::Unroll) all.push_back(r);
+  return all;
+}
+
+UOp Opener::accumulator(const Nest& n, const Nest::Part& p, size_t s) const {
+  UOps indices;
+  UOp lane;
+  for (const UOp& r : accumulator_ranges(n)) (kind_of(r) == pg::Kind::Vec ? lane = r : indices.emplace_back(r));
+  if (indices.empty()) indices.push_back(iconst(0));
+  if (lane) indices.push_back(lane);
+  UOps src{p.accumulators[s]};
+  src.insert(src.end(), indices.begin(), indices.end());
+  return UOp(Op::Index, p.accumulators[s].dtype().element(), {}, src);
+}
+
+/// Where a crossing nest merges its partial results.
+UOp Opener::open_partial(Nest& n, const Scope& scope) {
+  UOps declared;
+  for (Nest::Part& p : n.parts) {
+    p.in_output = n.is_root && !n.plan->online && n.plan->split.empty() && merges_in_output(*p.d);
+    if (p.in_output) continue;
+    UOps base;
+    std::vector<int64_t> extents;
+    std::vector<size_t> order;
+    for (const UOp& axis : p.d->ranges) {
+      const Chain& c = n.plan->chains.of(axis);
+      base.push_back(simplify(scope.closed(c).base));
+      extents.push_back(round_up(placement_.closed(n.number, axis_of(axis), n.plan->first_reduce), c.register_tile));
+      order.push_back(order.size());
+    }
+    p.partial.clear();
+    for (size_t s = 0; s < p.d->bodies.size(); ++s) {
+      const std::string name = n.plan->name + "_partial" + (s ? std::to_string(s) : "");
+      p.partial.push_back(StagedTile::make(name, number_of(name), p.d->bodies[s].dtype(), base, plain_layout(extents, order), 1));
+      declared.push_back(p.partial.back().memory);
+    }
+  }
+  return block(declared);
+}
+
+UOp Opener::accumulate(Nest& n, size_t i, Scope scope) {
+  scope.accumulating = true;
+  UOps out;
+  for (Nest::Part& p : n.parts) {
+    UOps stores;
+    p.accumulators.clear();
+    for (size_t s = 0; s < p.d->bodies.size(); ++s) {
+      UOps extents;
+      int lanes = 1;
+      for (const UOp& r : accumulator_ranges(n)) {
+        const int64_t trips = *const_int(r.src(0));
+        if (kind_of(r) == pg::Kind::Vec)
+          lanes = static_cast<int>(trips);
+        else
+          extents.push_back(iconst(trips));
+      }
+      if (extents.empty()) extents.push_back(iconst(1));
+      // Several nests may be open at once; peeled copies of one loop never are.
+      const int64_t number = number_of(placement_.nest(p.definition).name + " accumulator " + std::to_string(s));
+      p.accumulators.push_back(UOp(Op::Memory, p.d->bodies[s].dtype().vec(lanes), ParamArg{number, "acc"}, extents));
+      out.push_back(p.accumulators.back());
+    }
+    const UOps neutral = identity(p);
+    for (size_t s = 0; s < neutral.size(); ++s) stores.push_back(store(accumulator(n, p, s), neutral[s], scope.gate(p.d->ranges)));
+    out.push_back(store_all(stores));
+  }
+  out.push_back(open(n, i, scope));
+  for (Nest::Part& p : n.parts) {
+    if (n.plan->crossing) {
+      out.push_back(merge_partial(n, p, scope));
+    } else if (n.is_root && !n.plan->split.empty()) {
+      UOps values;
+      for (size_t s = 0; s < p.accumulators.size(); ++s) values.push_back(bind(n, state(*p.d, s), scope, totals(n, p)));
+      out.push_back(store_split(n, p, scope, values));
+    } else {
+      out.push_back(store_result(n, p, bind(n, p.d->value, scope, totals(n, p)), scope));
+    }
+  }
+  return block(out);
+}
+
+UOp Opener::update(Nest& n, Nest::Part& p, const Scope& scope) {
+  const UOps neutral = identity(p);
+  const UOp reduce_gate = scope.gate(p.d->reduce_ranges);
+  UOps old, bodies, stores;
+  for (size_t s = 0; s < neutral.size(); ++s) {
+    UOp body = bind(n, p.d->bodies[s], scope, {});
+    // Neutral only after the body was evaluated: exp(0 - m) is not 0.
+    if (reduce_gate) body = alu(Op::Where, reduce_gate, body, neutral[s]);
+    old.push_back(load(accumulator(n, p, s)));
+    bodies.push_back(body);
+  }
+  const UOps next = row(*p.d).combine(old, bodies);
+  UOps axes = p.d->ranges;
+  axes.insert(axes.end(), p.d->reduce_ranges.begin(), p.d->reduce_ranges.end());
+  for (size_t s = 0; s < next.size(); ++s) stores.push_back(store(accumulator(n, p, s), next[s], scope.gate(axes)));
+  // A range that does not occur in the update (a sum of a constant) repeats it all the same.
+  UOp statement = store_all(stores);
+  for (const UOp& r : n.plan->registers)
+    if (kind_of(r) == pg::Kind::Unroll && reduces(n, r)) statement = UOp(Op::For, dt::kVoid, {}, {r, statement});
+  return statement;
+}
+
+/// What the reduction's node and its projections stand for once the loops are done: widened accumulators merged.
+Substitution Opener::totals(const Nest& n, const Nest::Part& p) const {
+  UOps loads, widened;
+  for (size_t s = 0; s < p.accumulators.size(); ++s) loads.push_back(load(accumulator(n, p, s)));
+  for (const UOp& r : accumulator_ranges(n))
+    if (reduces(n, r)) widened.push_back(r);
+  if (widened.empty()) return states(*p.d, loads);
+  loads.insert(loads.end(), widened.begin(), widened.end());
+  return {{p.d->reduce, p.d->reduce.with_src(loads)}};
+}
+
+/// A crossing nest: memory = first ? total : memory ⊕ total; after the last part the epilogue.
+UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
+  const Definition& d = *p.d;
+  UOp first = constant(dt::kBool, int64_t{1}), last = first;
+  for (size_t i = n.plan->first_reduce; i < n.plan->accumulate_at; ++i) {
+    const UOp& r = n.plan->loops[i];
+    if (!reduces(n, r) || n.plan->trivial[i]) continue;
+    const Chain& c = n.plan->chains.of(r);
+    const UOp at = scope.value(r), step = iconst(c.step(r));
+    UOp end = at * step + step;
+    for (size_t j = 0; j < c.ranges.size() && !(c.ranges[j] == r); ++j) end = end + scope.value(c.ranges[j]) * iconst(c.steps[j]);
+    // The last trip ends at the end of the enclosing tile or of what is walked of the axis.
+    UOp is_last = alu(Op::Not, alu(Op::Lt, end, scope.region(c).extent));
+    if (const int64_t tile = r.arg_as<RangeArg>().tile) is_last = alu(Op::Or, is_last, alu(Op::Eq, (at + iconst(1)) * step, iconst(tile)));
+    first = alu(Op::And, first, alu(Op::Eq, at, iconst(0)));
+    last = alu(Op::And, last, is_last);
+  }
+  const Substitution map = totals(n, p);
+  const UOp gate = scope.gate(d.ranges);
+  UOps fresh, old, merged_stores, fresh_stores, targets;
+  for (size_t s = 0; s < p.accumulators.size(); ++s) {
+    fresh.push_back(bind(n, state(d, s), scope, map));
+    targets.push_back(p.in_output ? bind(n, d.store.src(0), scope, {}) : p.partial[s].at(positions(p, n, scope)));
+    old.push_back(p.in_output && gate ? load(targets[s], gate) : load(targets[s]));
+  }
+  // The running sum is told in terms of the old maximum.
+  UOps before = old;
+  if (n.plan->online) before[0] = old[0] * bind(n, correction(scope), scope, {});
+  const UOps merged = row(d).combine(before, fresh);
+  for (size_t s = 0; s < fresh.size(); ++s) {
+    fresh_stores.push_back(store(targets[s], fresh[s], gate));
+    merged_stores.push_back(store(targets[s], merged[s], gate));
+  }
+  UOps out{when(simplify(first), store_all(fresh_stores)), when(simplify(alu(Op::Not, first)), store_all(merged_stores))};
+  if (p.in_output) return block(out);
+  const UOp done = n.is_root && !n.plan->split.empty() ? store_split(n, p, scope, old)
+                                                       : store_result(n, p, bind(n, d.value, scope, states(d, old)), scope);
+  out.push_back(when(simplify(last), done));
+  return block(out);
+}
+
+// ---- rescaling -------------------------------------------------------------------------------------------------------
+
+/// exp(M - M') at the axes of the running maximum, as an expression of the kernel's axes.
+UOp Opener::correction(const Scope&) const {
+  const NestPlan& out = placement_.nest(placement_.root());
+  const int m = online_maximum(definitions_, out.loops[out.online - 1]);
+  return load(correction_->at(definitions_[static_cast<size_t>(m)].ranges));
+}
+
+/// The state of a rescaled definition after one more part of the axis: M' = max(M, part), or L·exp(M - M') + part.
+UOp Opener::store_rescaled(Nest& n, Nest::Part& p, const Scope& scope, const UOp& total) {
+  const UOps at = positions(p, n, scope);
+  const UOp place = p.result.at(at), gate = scope.gate(p.d->ranges), old = load(place);
+  const NestPlan& out = placement_.nest(placement_.root());
+  if (static_cast<int>(p.definition) != online_maximum(definitions_, out.loops[out.online - 1]))
+    return store(place, old * load(correction_->at(at)) + total, gate);
+  const UOp next = alu(Op::Max, old, total);
+  return store_all({store(correction_->at(at), alu(Op::Exp, old - next), gate), store(place, next, gate)});
+}
+
+// ---- parts of grid items ---------------------------------------------------------------------------------------------
+
+/// The item's part of the reduction, kept until all items are done.
+UOp Opener::store_split(Nest& n, Nest::Part& p, const Scope& scope, const UOps& values) {
+  UOp parts = iconst(1), part = iconst(0);
+  for (const UOp& r : n.plan->split) {
+    parts = parts * grid_trips(n, r);
+    part = part * grid_trips(n, r) + scope.value(r);
+  }
+  if (!split_) {
+    split_.emplace();
+    std::string name = "part";
+    while (std::find(axis_names_.begin(), axis_names_.end(), name) != axis_names_.end()) name += "_";
+    split_->merge_axis = range(name, simplify(parts));
+    for (size_t s = 0; s < values.size(); ++s) {
+      UOps extents{simplify(parts)};
+      for (const UOp& r : p.d->ranges) extents.push_back(r.src(0));
+      split_->buffers.push_back(UOp(Op::Param, p.d->bodies[s].dtype(), ParamArg{kWorkspaceSlot + static_cast<int64_t>(s), "parts" + std::to_string(s)}, extents));
+    }
+  }
+  UOps stores, at{simplify(part)};
+  for (const UOp& position : positions(p, n, scope)) at.push_back(position);
+  for (size_t s = 0; s < values.size(); ++s) stores.push_back(store(index(split_->buffers[s], at), values[s], scope.gate(p.d->ranges)));
+  return store_all(stores);
+}
+
+/// A second grid, once all items of the first are done: the same reduction over the parts, and the epilogue.
+UOp Opener::merge_split() {
+  const Definition& d = definitions_.back();
+  const NestPlan& plan = placement_.nest(placement_.root());
+  const UOp& axis = split_->merge_axis;
+  UOps at{axis}, bodies;
+  at.insert(at.end(), d.ranges.begin(), d.ranges.end());
+  for (const UOp& buffer : split_->buffers) bodies.push_back(load(index(buffer, at)));
+  bodies.push_back(axis);
+  const UOp reduce = d.reduce.with_src(bodies);
+  Substitution map;
+  for (size_t s = 1; s < d.bodies.size(); ++s)
+    map.emplace_back(state(d, s), UOp(Op::Project, d.bodies[s].dtype(), static_cast<int64_t>(s), {reduce}));
+  map.emplace_back(d.reduce, reduce);
+  UOps output{substitute(d.store, map)}, scheduled;
+  output.insert(output.end(), d.ranges.begin(), d.ranges.end());
+  scheduled.push_back(UOp(Op::Kernel, dt::kVoid, std::string("merge"), {UOp(Op::Output, dt::kVoid, {}, output)}));
+  for (const UOps* ranges : {&plan.loops, &plan.registers}) {
+    for (const UOp& r : *ranges)
+      if (!placement_.reduces(placement_.root(), r)) scheduled.push_back(r);
+    if (ranges == &plan.loops) scheduled.push_back(range(axis_of(axis), axis.src(0)));
+  }
+  for (const Chain& c : plan.chains.all())
+    if (c.padded && !placement_.reduces(placement_.root(), c.axis)) {
+      const auto padding = divisor(c.extent);
+      scheduled.push_back(directive(PadLoop{axis_of(c.axis), padding}));
+    }
+  const UOp merged = Opener(UOp(Op::Scheduled, dt::kVoid, {}, scheduled), target_).run();
+  const bool has_grid = !collect(merged, [](const UOp& u) { return u.is(Op::Range) && kind_of(u) == pg::Kind::Grid; }).empty();
+  return has_grid ? merged : UOp(Op::For, dt::kVoid, {}, {range("item", iconst(1), 0, pg::Kind::Grid), merged});
+}
+
+}  // namespace pg

@@ -1,0 +1,120 @@
+// Copies of buffers into staged tiles.
+#include <algorithm>
+
+#include "uops/opener.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+namespace {
+constexpr int64_t kCopyVectors = 4;  // of a row, written out in one trip
+
+/// Conditions that are not known to hold, joined.
+UOp both(const UOp& a, const UOp& b) {
+  const UOp s = simplify(b);
+  if (const_int(s) == 1) return a;
+  return a ? alu(Op::And, a, s) : s;
+}
+}  // namespace
+
+UOp Opener::open_stage(const BufferStage& stage, Scope& scope, size_t number) {
+  UOps out;
+  const auto& groups = stage.groups;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const std::string name = stage.stage.value + "_tile" + (groups.size() > 1 ? std::to_string(g) : "");
+    const DType t = stage.param.dtype();
+    StagedTile tile = StagedTile::make(name, number_of(name + " of stage " + std::to_string(number)), t,
+                           box_base(placement_, groups[g].users[0], stage, scope), groups[g].parts, lanes_of(t));
+    out.push_back(tile.memory);
+    out.push_back(copy(stage, groups[g], tile));
+    scope.staged.push_back(std::make_shared<StagedLoads>(StagedLoads{groups[g], std::move(tile)}));
+  }
+  return block(out);
+}
+
+/// Rows in the order of the layout, each by whole vectors; what lies outside of the buffer is 0.
+UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const StagedTile& tile) {
+  const UOp& param = stage.param;
+  const size_t n = tile.parts.size();
+  UOps loops, counters, indices;  // outer to inner; the last part's counter covers a row
+  UOp vec, upcast, row_loop;
+  const auto named = [&](const std::string& what) {
+    std::string name = tile.memory.arg_as<ParamArg>().name + "_" + what;
+    while (std::find(axis_names_.begin(), axis_names_.end(), name) != axis_names_.end()) name += "_";
+    return name;
+  };
+  UOps limits;  // per dimension: coordinates from here on are not worth copying; null: all are
+  for (size_t d = 0; d < tile.base.size(); ++d) {
+    // Beyond the buffer's end nothing is read, unless what reads it counts on zeros there.
+    const UOp end = group.by_axes ? group.users[0].coordinates[d].src(0) : param.src(d);
+    limits.push_back(group.gated ? UOp() : end);
+  }
+  for (size_t i = 0; i + 1 < n; ++i) {
+    const TilePart& p = tile.parts[i];
+    UOp trips = iconst(p.count);
+    if (limits[p.dim] && p.kind != LayoutPart::Kind::Inner)
+      trips = simplify(alu(Op::Min, trips, ceildiv(limits[p.dim] - tile.base[p.dim], p.kind == LayoutPart::Kind::Outer ? p.size : 1)));
+    const UOp loop = range(named(std::to_string(i)), trips);
+    const bool once = const_int(trips) == 1;
+    loops.push_back(once ? UOp() : loop);
+    counters.push_back(once ? iconst(0) : loop);
+  }
+  if (n > 0) {
+    const int64_t row = *const_int(tile.memory.src(n - 1)), lanes = std::min(row, lanes_of(param.dtype()));
+    int64_t vectors = row / lanes, together = std::min(vectors, kCopyVectors);
+    while (vectors % together) --together;
+    UOp at = iconst(0);
+    if (vectors > together) {
+      row_loop = range(named("row"), iconst(vectors / together));
+      at = row_loop * iconst(together * lanes);
+    }
+    if (together > 1) {
+      upcast = range(named("vectors"), iconst(together), together * lanes, pg::Kind::Upcast);
+      at = at + upcast * iconst(lanes);
+    }
+    if (lanes > 1) {
+      vec = range(named("lane"), iconst(lanes), lanes, pg::Kind::Vec);
+      at = at + vec;
+    }
+    counters.push_back(at);
+  }
+  UOps coordinates = tile.base;
+  UOp gate;
+  for (size_t i = 0; i < n; ++i) {
+    const TilePart& p = tile.parts[i];
+    coordinates[p.dim] = coordinates[p.dim] + counters[i] * iconst(p.kind == LayoutPart::Kind::Outer ? p.size : 1);
+    // The padding of a row belongs to nobody: it is not read as if it were the next part.
+    if (i + 1 == n && !(const_int(tile.memory.src(i)) == p.count)) gate = both(gate, alu(Op::Lt, counters[i], iconst(p.count)));
+    indices.push_back(counters[i]);
+  }
+  if (indices.empty()) indices.push_back(iconst(0));
+  UOp source = group.users[0].load;
+  if (group.by_axes) {
+    Substitution axes;
+    for (size_t d = 0; d < coordinates.size(); ++d) {
+      const UOp& axis = group.users[0].coordinates[d];
+      axes.emplace_back(axis, coordinates[d]);
+      gate = both(gate, alu(Op::Lt, coordinates[d], axis.src(0)));
+    }
+    // The loads inside the index are within their buffers only where the axes are.
+    source = substitute(source, axes);
+    if (gate)
+      source = transform(source, [&](const UOp& u) -> UOp {
+        if (!u.is(Op::Load)) return {};
+        return load(u.src(0), u.src().size() == 2 ? alu(Op::And, u.src(1), gate) : gate);
+      });
+  } else {
+    for (size_t d = 0; d < coordinates.size(); ++d) {
+      gate = both(gate, alu(Op::Lt, coordinates[d], param.src(d)));
+      if (bounds(simplify(coordinates[d])).lo < 0) gate = both(gate, alu(Op::Not, alu(Op::Lt, coordinates[d], iconst(0))));
+    }
+    source = load(index(param, coordinates), gate);
+  }
+  UOp body = store(index(tile.memory, indices), source);
+  if (row_loop) body = UOp(Op::For, dt::kVoid, {}, {row_loop, body});
+  for (size_t i = loops.size(); i-- > 0;)
+    if (loops[i]) body = UOp(Op::For, dt::kVoid, {}, {loops[i], body});
+  return body;
+}
+
+}  // namespace pg

@@ -1,0 +1,113 @@
+#pragma once
+// The working parts of the pass nests_opened (uops/nests.cpp): loops, reductions (nests_reductions.cpp), copies into staged tiles
+// (nests_stages.cpp). docs/schedule.md, "What the loops become", says what they build.
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "uops/placement.h"
+#include "uops/reducers.h"
+#include "uops/stage_groups.h"
+#include "uops/target.h"
+#include "uops/tile.h"
+
+namespace pg {
+
+/// Loads that a staged tile answers while its scope is open.
+struct StagedLoads {
+  StageGroup group;
+  StagedTile tile;
+};
+
+class Opener {
+ public:
+  Opener(const UOp& scheduled, const Target& target);
+  UOp run();
+
+ private:
+  /// A nest being opened: one definition, or several that share their loops.
+  struct Nest {
+    size_t number = 0;  // of the first definition; its plan is followed
+    const NestPlan* plan = nullptr;
+    bool is_root = false;
+    struct Part {
+      size_t definition = 0;
+      const Definition* d = nullptr;
+      StagedTile result = {};             // a Define's memory
+      std::vector<StagedTile> partial = {};  // crossing: per state, where partial results are merged
+      bool in_output = false;       // crossing: the output itself is the memory
+      UOps accumulators = {};       // Memory per state, while inside the accumulation
+      bool neutral = false;         // only the neutral state is written
+    };
+    std::vector<Part> parts;
+    bool reduces() const { return parts[0].d->reduce && !parts[0].neutral; }
+  };
+  /// A part of an item's work that other items have parts of too: where it is kept until all are done.
+  struct Split {
+    UOps buffers;   // per state: a workspace Param [items of the reduce axes, the output axes]
+    UOp merge_axis;
+  };
+
+  // -- loops (nests.cpp) --
+  Scope enter(Nest&, Scope) const;
+  UOp open(Nest&, size_t i, Scope);
+  UOp open_loop(Nest&, size_t i, const Scope&);
+  UOp open_grid(Nest&, size_t i, Scope);
+  UOp open_attached(Nest&, size_t i, Scope&);
+  UOp open_definition(const std::vector<size_t>& group, const Scope&);
+  UOp open_carried(Nest&, const Scope&);
+  UOp open_body(Nest&, const Scope&);
+  UOp grid_trips(const Nest&, const UOp& range) const;
+  std::string loop_name(const Nest&, const UOp& range) const;
+  Scope with_position_gate(const Chain&, Scope) const;
+  Scope tail(const Chain&, Scope, const UOp& count) const;
+  bool is_ragged(const Scope&, const Chain&, const UOp& range) const;
+  bool reduces(const Nest& n, const UOp& range) const { return placement_.reduces(n.number, range); }
+
+  // -- reductions (nests_reductions.cpp) --
+  UOps identity(const Nest::Part&) const;
+  UOps accumulator_ranges(const Nest&) const;
+  UOp accumulator(const Nest&, const Nest::Part&, size_t state) const;
+  UOp open_partial(Nest&, const Scope&);
+  UOp accumulate(Nest&, size_t i, Scope);
+  UOp update(Nest&, Nest::Part&, const Scope&);
+  Substitution totals(const Nest&, const Nest::Part&) const;
+  UOp merge_partial(Nest&, Nest::Part&, const Scope&);
+  UOp store_rescaled(Nest&, Nest::Part&, const Scope&, const UOp& total);
+  UOp correction(const Scope&) const;
+  UOp store_split(Nest&, Nest::Part&, const Scope&, const UOps& states);
+  UOp merge_split();
+
+  // -- copies (nests_stages.cpp) --
+  UOp open_stage(const BufferStage&, Scope&, size_t stage);
+  UOp copy(const BufferStage&, const StageGroup&, const StagedTile&);
+
+  // -- expressions --
+  UOps positions(const Nest::Part&, const Nest&, const Scope&) const;
+  UOp store_result(Nest&, Nest::Part&, const UOp& value, const Scope&);
+  UOp bind(const Nest&, const UOp& expression, const Scope&, Substitution map) const;
+  static UOps bound_indices(const UOp& load, const Substitution&);
+  size_t number_of_definition(const UOp& define) const;
+  static std::pair<const StagedTile*, const StageGroup::User*> staged_load(const Scope&, size_t definition, const UOp& load);
+  Region region_at(const NestPlan& place, const Chain&, const Scope&) const;
+  StagedTile definition_tile(size_t d, const Scope&, const char* suffix = "");
+  int64_t number_of(const std::string& what);
+  int64_t lanes_of(DType t) const { return std::max<int64_t>(1, target_.vector_bytes / t.element_bytes()); }
+
+  const Target& target_;
+  Placement placement_;
+  const std::vector<Definition>& definitions_;
+  std::map<size_t, StagedTile> tiles_;                       // memory of the definitions opened so far
+  std::optional<StagedTile> correction_;                     // exp(M - M') of the rescaling loop
+  std::optional<Split> split_;
+  std::map<std::string, int64_t> numbers_;             // of Memories: the same one in every peeled copy of a loop
+  std::vector<std::string> axis_names_;
+};
+
+/// Statements as one: those of a single store stay a Store.
+UOp store_all(const UOps& stores);
+/// The body under a condition; nothing when that is known to be false.
+UOp when(const UOp& condition, const UOp& body);
+
+}  // namespace pg
