@@ -126,6 +126,10 @@ const std::string& CStyle::array_name(const UOp& memory) {
 }
 
 void CStyle::memory(const UOp& m) {
+  // Where a loop of one trip and its tail are written one after the other, the second life is in the same variables.
+  for (const Scope& s : scopes_)
+    if (std::find(s.declared.begin(), s.declared.end(), m.id()) != s.declared.end()) return;
+  scopes_.back().declared.push_back(m.id());
   const std::vector<int64_t>* registers = shape_.registers(m);
   if (!registers) {
     const std::string& name = array_name(m);
@@ -158,7 +162,7 @@ void CStyle::open_for(const UOp& loop) {
   const UOp& range = loop.src(0);
   const auto& arg = range.arg_as<RangeArg>();
   const std::string name = names_.take(arg.tile == 0 ? arg.axis : arg.axis + "_" + std::to_string(arg.tile));
-  const CText trips = operand(range.src(0));
+  const CText trips = is_grid(loop) && launch_.phases.size() == 1 ? CText{} : operand(range.src(0));
   const std::string head = is_grid(loop) ? grid_head(name, phase_begin_, trips)
                                          : "for (long " + name + " = 0; " + name + " < " +
                                                trips.at(Precedence::Shift) + "; ++" + name + ") {";

@@ -58,6 +58,7 @@ class CStyle {
   struct Scope {
     std::vector<std::pair<const void*, CText>> hidden;  // restored when it closes; precedence of an empty text: was unbound
     std::string range;                                  // name to release
+    std::vector<const void*> declared = {};             // Memories
   };
   CText operand(const UOp& u);
   CText value(const UOp& u);

@@ -68,6 +68,7 @@ void ProgramShape::count_uses() {
   };
   std::vector<Open> scopes{{0, {}}};
   int next_scope = 1;
+  const auto grids = std::count_if(entries.begin(), entries.end(), is_grid);  // where several begin, their trips are asked for
   for (size_t i = 0; i < entries.size(); ++i) {
     const UOp& entry = entries[i];
     if (entry.is(Op::End)) {
@@ -81,7 +82,7 @@ void ProgramShape::count_uses() {
     }
     scope_[i] = scopes.back().id;
     if (entry.is(Op::For)) {
-      if (!is_grid(entry)) use(entry.src(0).src(0), i);
+      if (!is_grid(entry) || grids > 1) use(entry.src(0).src(0), i);
     } else if (!entry.is(Op::End) && !entry.is(Op::Memory)) {
       for (const UOp& s : entry.src()) use(s, i);
     }

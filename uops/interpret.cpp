@@ -138,6 +138,8 @@ class Run {
     } catch (const InternalError& e) {
       throw InternalError("interpreter: " + std::string(e.what()) + ": " + pretty(code_[at].node));
     }
+    if (before_ > 0 && (begin_ < 0 || end_ > before_))
+      throw InternalError("interpreter: items " + std::to_string(begin_) + " .. " + std::to_string(end_) + " of " + std::to_string(before_));
   }
 
  private:

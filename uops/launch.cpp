@@ -18,7 +18,7 @@ LaunchInfo launch_info(const UOp& linear) {
                     .items = iconst(1)};
   for (const UOp& p : params_of(linear)) (p.arg_as<ParamArg>().slot < kWorkspaceSlot ? launch.params : launch.workspaces).push_back(p);
   for (const UOp& entry : linear.src())
-    if (entry.is(Op::For) && entry.src(0).arg_as<RangeArg>().kind == Kind::Grid) launch.phases.push_back(entry.src(0).src(0));
+    if (entry.is(Op::For) && entry.src(0).is(Op::Range) && entry.src(0).arg_as<RangeArg>().kind == Kind::Grid) launch.phases.push_back(entry.src(0).src(0));
   for (const UOp& entry : linear.src()) {
     if (!entry.is(Op::Memory)) continue;
     int64_t bytes = entry.dtype().bytes();

@@ -69,6 +69,9 @@ Placement::Placement(const UOp& scheduled) {
         refuse("stage: the epilogue of " + reader.name + " reads " + nests_[d].name + " outside " + loop_text(reader, nests_[d].attach.depth));
     }
   }
+  if (!nests_[root()].split.empty() && !definitions_read(definitions_, epilogue(definitions_.back())).empty())
+    refuse("grid: the epilogue reads " +
+           nests_[definitions_read(definitions_, epilogue(definitions_.back()))[0]].name + ", a part of which is in each item");
   place_buffers();
   for (const StageOpt& s : stages_)
     for (size_t d = 0; d < root() && fault_.empty(); ++d)
@@ -172,6 +175,10 @@ std::optional<Attach> Placement::find_place(const StageOpt& s) {
     refuse("stage: no nest is named " + s.at.nest);
     return std::nullopt;
   }
+  if (const size_t d = named(s.value); d < nests_.size() && nest <= d) {
+    refuse("stage: " + nests_[nest].name + " does not read " + s.value);
+    return std::nullopt;
+  }
   if (s.at.axis.empty()) return Attach{nest, 0};
   const UOps& loops = nests_[nest].loops;
   for (size_t i = 0; i < loops.size(); ++i) {
@@ -203,7 +210,6 @@ void Placement::check_readers(size_t d) {
                     loop_text(nests_[nests_[d].attach.nest], nests_[d].attach.depth));
   }
   if (!any && nests_[d].staged) refuse("stage: nobody reads " + nests_[d].name);
-  if (nests_[d].attach.nest <= d) refuse("stage: " + nests_[nests_[d].attach.nest].name + " does not read " + nests_[d].name);
 }
 
 // ---- online ----------------------------------------------------------------------------------------------------------
@@ -275,6 +281,13 @@ int64_t Placement::closed_at(size_t d, const UOp& axis, const Attach& at) const 
   return follows(d, axis, at) ? closed(at.nest, axis_of(axis), at.depth) : bounds(nests_[d].chains.of(axis).extent).hi;
 }
 
+int64_t Placement::touched(size_t d, const UOp& axis, int64_t walked) const {
+  const Chain& c = nests_[d].chains.of(axis);
+  const int64_t whole = bounds(c.extent).hi, own = d == root() ? whole : closed_at(d, axis, nests_[d].attach);
+  const bool aligned = own == whole || own % c.register_tile == 0;
+  return aligned ? round_up(walked, c.register_tile) : walked + c.register_tile - 1;
+}
+
 void Placement::classify(size_t d) {
   NestPlan& n = nests_[d];
   for (const UOp& r : n.loops) {
@@ -282,7 +295,14 @@ void Placement::classify(size_t d) {
     const int64_t tile = r.arg_as<RangeArg>().tile,
                   region = d == root() ? bounds(c.extent).hi : closed_at(d, c.axis, n.attach);
     const bool grid = d == root() && kind_of(r) == Kind::Grid, rescales = d == root() && n.online && r == n.loops[n.online - 1];
-    n.trivial.push_back(!grid && !rescales && (tile ? std::min(tile, region) : region) <= c.step(r));
+    // Inside a loop that stays open even for one trip, what is left of the axis is decided there.
+    bool within = true;
+    for (const UOp& outer : c.ranges) {
+      if (outer == r) break;
+      const auto at = static_cast<size_t>(std::find(n.loops.begin(), n.loops.end(), outer) - n.loops.begin());
+      within &= at < n.trivial.size() && n.trivial[at];
+    }
+    n.trivial.push_back(within && !grid && !rescales && (tile ? std::min(tile, region) : region) <= c.step(r));
     if (grid && reduces(d, r)) n.split.push_back(r);
   }
   const auto matters = [&](size_t i) { return !n.trivial[i] && !(d == root() && kind_of(n.loops[i]) == Kind::Grid); };
@@ -302,10 +322,11 @@ void Placement::classify(size_t d) {
 std::vector<int64_t> Placement::tile_extents(size_t d) const {
   std::vector<int64_t> extents;
   for (const UOp& axis : definitions_[d].ranges) {
-    int64_t n = closed_at(d, axis, nests_[d].attach);
-    for (const NestPlan& user : nests_)  // readers run over the end of what is there by at most their register tile
-      if (const Chain* c = user.chains.find(axis_of(axis))) n = round_up(n, c->register_tile);
-    extents.push_back(n);
+    const int64_t n = closed_at(d, axis, nests_[d].attach);
+    int64_t most = n;
+    for (size_t user = d; user < nests_.size(); ++user)
+      if (nests_[user].chains.find(axis_of(axis))) most = std::max(most, touched(user, axis, n));
+    extents.push_back(most);
   }
   return extents;
 }

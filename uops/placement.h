@@ -65,6 +65,8 @@ class Placement {
   int64_t closed(size_t nest, const std::string& axis, size_t depth) const;
   /// The same seen from another place: of an axis of definition `d`, at a place that it is below.
   int64_t closed_at(size_t d, const UOp& axis, const Attach&) const;
+  /// Elements of an axis that `d` may touch from where a part of `walked` elements begins: its register tiles run over the end.
+  int64_t touched(size_t d, const UOp& axis, int64_t walked) const;
   /// Whether the part of `d`'s axis walked at a place follows that nest's axis of the same name; else it is all of it.
   bool follows(size_t d, const UOp& axis, const Attach&) const;
   bool reduces(size_t d, const UOp& range) const;

@@ -39,7 +39,7 @@ UOp beyond_bounds(const UOp& gate, const UOps& indices, const UOp& param) {
   return rest;
 }
 
-/// The ranges open at a place, standing for themselves: bases that are the same here are the same wherever the place is.
+/// The ranges open at a place as unknowns: bases that are the same here are the same wherever the place is.
 Scope symbolic_scope(const Placement& placement, const Attach& at) {
   Scope scope;
   const NestPlan& n = placement.nest(at.nest);
@@ -48,7 +48,8 @@ Scope symbolic_scope(const Placement& placement, const Attach& at) {
       scope.regions[axis_of(c.axis)] = {variable("base of " + axis_of(c.axis), 0, 1 << 20),
                                         iconst(placement.closed(at.nest, axis_of(c.axis), 0))};
   for (size_t i = 0; i < n.loops.size(); ++i)
-    if (i < at.depth || n.trivial[i]) scope.values.emplace_back(n.loops[i], n.trivial[i] ? iconst(0) : n.loops[i]);
+    if (i < at.depth || n.trivial[i])
+      scope.values.emplace_back(n.loops[i], n.trivial[i] ? iconst(0) : variable("loop " + std::to_string(i), 0, 1 << 20));
   return scope;
 }
 
@@ -56,7 +57,7 @@ Scope symbolic_scope(const Placement& placement, const Attach& at) {
 int64_t extent_of(const Placement& placement, const StageGroup::User& user, const UOp& coordinate, const Attach& at) {
   int64_t extent = 1;
   for (const UOp& r : free_ranges(coordinate)) {
-    const int64_t walked = round_up(placement.closed_at(user.definition, r, at), placement.nest(user.definition).chains.of(r).register_tile);
+    const int64_t walked = placement.touched(user.definition, r, placement.closed_at(user.definition, r, at));
     extent += std::abs(*coefficient(coordinate, r)) * (walked - 1);
   }
   return extent;
@@ -124,8 +125,7 @@ UOps box_base(const Placement& placement, const StageGroup::User& user, const Bu
       const bool follows = placement.follows(user.definition, r, stage.attach);
       UOp at = follows ? scope.closed(place.chains.of(r)).base : iconst(0);
       if (*coefficient(e, r) < 0) {
-        const int64_t walked = round_up(placement.closed_at(user.definition, r, stage.attach),
-                                        placement.nest(user.definition).chains.of(r).register_tile);
+        const int64_t walked = placement.touched(user.definition, r, placement.closed_at(user.definition, r, stage.attach));
         at = at + iconst(walked - 1);
       }
       first.emplace_back(r, at);

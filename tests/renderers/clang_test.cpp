@@ -247,9 +247,9 @@ TEST_CASE("a matmul with a masked tail, its items run in any split") {
     const Source source = cpu.device->render(linear);
     const Artifact artifact = cpu.device->compile(source);
     const SharedObject code(artifact.bytes);
-    const auto run = reinterpret_cast<void (*)(void* const*, const long*, long, long)>(code.symbol(artifact.name));
+    const auto run = reinterpret_cast<void (*)(void* const*, const long*, void*, long, long)>(code.symbol(artifact.name));
     void* pointers[] = {parts[0].data(), parts[1].data(), parts[2].data()};
-    for (auto [begin, end] : {std::pair{2, 3}, {0, 0}, {1, 2}, {0, 1}}) run(pointers, nullptr, begin, end);
+    for (auto [begin, end] : {std::pair{2, 3}, {0, 0}, {1, 2}, {0, 1}}) run(pointers, nullptr, nullptr, begin, end);
     CHECK(difference(linear, expected, parts) == "");
   }
 }

@@ -67,14 +67,14 @@ TEST_CASE("parse(text(o)) == o") {
 TEST_CASE("what is no opt is named, with what was expected") {
   CHECK(refused("n") == "schedule: 'n' is no opt: the form is name(arguments)");
   CHECK(refused("tile(n,4") == "schedule: 'tile(n,4' is no opt: the form is name(arguments)");
-  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order");
+  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order, stage, online, fuse, pad, swap");
   CHECK(refused("tile(n)") == "schedule: 'tile(n)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,x)") == "schedule: 'tile(n,x)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,4x)") == "schedule: 'tile(n,4x)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,99999999999999999999)") ==
         "schedule: 'tile(n,99999999999999999999)' is no opt: tile(axis,size[,kind])");
-  CHECK(refused("tile(4,4)") == "schedule: 'tile(4,4)' is no opt: tile(axis,size[,kind])");
-  CHECK(refused("tile(,4)") == "schedule: 'tile(,4)' is no opt: tile(axis,size[,kind])");
+  CHECK(refused("tile(4,4)") == "schedule: 'tile(4,4)' is no opt: an axis name is letters, digits and _");
+  CHECK(refused("tile(,4)") == "schedule: 'tile(,4)' is no opt: an axis name is letters, digits and _");
   CHECK(refused("tile(n,4,vec,8)") == "schedule: 'tile(n,4,vec,8)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,4,wide)") == "schedule: 'tile(n,4,wide)' is no opt: kinds are loop, unroll, upcast, vec, local, tc");
   CHECK(refused("tile(n,4,grid)") == "schedule: 'tile(n,4,grid)' is no opt: kinds are loop, unroll, upcast, vec, local, tc");

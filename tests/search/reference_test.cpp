@@ -34,12 +34,7 @@ struct Bench {
   }
   /// What the reference says of this program's output.
   std::string verdict(Source source) {
-    RunProgram program{.artifact = cpu.device->compile(source)};
-    Values values;
-    for (const UOp& v : source.launch.variables)
-      for (const VariableBinding& b : bindings)
-        if (b.name == v.arg_as<VariableArg>().name) values.emplace_back(v, b.value), program.variables.push_back(b.value);
-    program.items = evaluate(source.launch.items, values);
+    const RunProgram program = RunProgram::of(cpu.device->compile(source), source.launch, bindings);
     const RunResult r = runner->check(program);
     return r.status == RunStatus::Ok ? reference->check_samples(runner->output()) : r.reason;
   }

@@ -32,7 +32,7 @@ RunProgram program(const std::string& name, const std::string& body) {
   Source source;
   source.name = name;
   source.text = "void " + name +
-                "(void *const *buffers, const long *variables, long begin, long end) {\n"
+                "(void *const *buffers, const long *variables, void *scratch, long begin, long end) {\n"
                 "  float *out = (float *)buffers[0]; const float *in = (const float *)buffers[1];\n"
                 "  (void)out; (void)in; (void)variables; (void)begin; (void)end;\n" +
                 body + "\n}\n";

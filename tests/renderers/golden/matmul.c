@@ -118,6 +118,6 @@ INLINE void body_of_matmul(float *restrict c, const float *restrict a, const flo
   }
 }
 
-void matmul(void *const *buffers, const long *variables, long begin, long end) {
+void matmul(void *const *buffers, const long *variables, void *scratch, long begin, long end) {
   body_of_matmul(buffers[0], buffers[1], buffers[2], begin, end);
 }

@@ -93,6 +93,6 @@ INLINE void body_of_mixed_types(unsigned short *restrict out, const _Float16 *re
   }
 }
 
-void mixed_types(void *const *buffers, const long *variables, long begin, long end) {
+void mixed_types(void *const *buffers, const long *variables, void *scratch, long begin, long end) {
   body_of_mixed_types(buffers[0], buffers[1], buffers[2], buffers[3], variables[0], begin, end);
 }

@@ -27,6 +27,6 @@ INLINE void body_of_prefix_sums(int *restrict out, const int *restrict in, const
   }
 }
 
-void prefix_sums(void *const *buffers, const long *variables, long begin, long end) {
+void prefix_sums(void *const *buffers, const long *variables, void *scratch, long begin, long end) {
   body_of_prefix_sums(buffers[0], buffers[1], variables[0], variables[1], begin, end);
 }
