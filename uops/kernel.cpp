@@ -8,8 +8,6 @@
 
 namespace pg {
 
-namespace {
-/// Visits an expression, not the inside of the Defines that it reads.
 UOps expression_nodes(const UOp& root) {
   UOps nodes;
   std::unordered_set<const void*> seen{root.id()};
@@ -24,7 +22,6 @@ UOps expression_nodes(const UOp& root) {
   }
   return nodes;
 }
-}  // namespace
 
 std::vector<Definition> definitions(const UOp& kernel) {
   std::vector<Definition> all;
