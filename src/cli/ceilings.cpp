@@ -16,7 +16,7 @@ namespace {
 constexpr int kAccumulators = 12;
 constexpr long kIterations = 20'000;  // some 50 µs
 constexpr int kStreams = 8;           // independent sums of a pass over memory
-constexpr size_t kLeastBytes = size_t{64} << 10, kMostBytes = size_t{2} << 30;
+constexpr size_t kLeastBytes = size_t{4} << 10, kMostBytes = size_t{2} << 30;
 
 std::string repeated(int times, const std::string& line) {
   std::string all;
