@@ -15,6 +15,7 @@
 #include "src/cli/bench_kernels.h"
 #include "src/cli/ceilings.h"
 #include "src/cli/interleave.h"
+#include "src/cli/kernel_peers.h"
 #include "src/cli/scheduled_kernel.h"
 #include "uops/kernel.h"
 #include "uops/text.h"
@@ -42,6 +43,11 @@ class Operands {
   }
   const std::vector<void*>& pointers() const { return pointers_; }
   std::span<const std::byte> result() const { return bytes(0); }
+  std::vector<std::span<const std::byte>> all() const {
+    std::vector<std::span<const std::byte>> spans;
+    for (size_t slot = 0; slot < specs_.size(); ++slot) spans.push_back(bytes(slot));
+    return spans;
+  }
   Reference reference(const UOp& ast) const {
     std::vector<std::span<const std::byte>> inputs{{}};
     for (size_t slot = 1; slot < specs_.size(); ++slot) inputs.push_back(bytes(slot));
@@ -80,14 +86,17 @@ class Run {
  public:
   Run(const BenchKernelOptions& options, const BenchKernel& kernel)
       : options_(options), kernel_(kernel), ours_(scheduled_kernel(kernel.ast, options.opts)), operands_(kernel.ast) {
-    if (const auto* cpu = dynamic_cast<const CpuDevice*>(&default_device()))
-      ceilings_ = std::make_unique<Ceilings>(*cpu, kernel.work.bytes);
+    if (auto* cpu = dynamic_cast<CpuDevice*>(&default_device()))
+      ceilings_ = std::make_unique<Ceilings>(*cpu, operands_.all());
     else if (options.cold)
       throw UserError("bench kernel: --cold sweeps the caches of a CPU, not those of " + default_device().name());
     launch();
     check_finite(kernel_, operands_.result());
-    if (const std::string wrong = operands_.reference(kernel_.ast).check_samples(operands_.result()); !wrong.empty())
+    reference_ = std::make_unique<Reference>(operands_.reference(kernel_.ast));
+    if (const std::string wrong = reference_->check_samples(operands_.result()); !wrong.empty())
       throw InternalError("bench kernel: " + kernel_.kind + " " + kernel_.shape + ": " + wrong);
+    theirs_.resize(operands_.result().size() / sizeof(float));
+    for (const std::string& name : options.peers) load(name);
   }
 
   Json measure() {
@@ -97,12 +106,31 @@ class Run {
       add(all, "peak", [this] { ceilings_->peak(); });
       add(all, "read", [this] { ceilings_->read(); });
     }
+    for (const auto& peer : peers_) {
+      add(all, peer->name, [&] { peer->run(); });
+      all.back().version = peer->version;
+    }
     interleave(all, options_.rounds);
+    for (const auto& peer : peers_) compare(*peer);
     return line(all);
   }
   const std::string& source() const { return ours_.built.source.text; }
 
  private:
+  void load(const std::string& name) {
+    std::string why;
+    auto found = kernel_peers(name, kernel_, operands_.pointers(), theirs_.data(), default_device().target().cores, why);
+    if (found.empty()) std::cerr << "bench: " << name << " left out: " << why << "\n";
+    for (auto& peer : found) peers_.push_back(std::move(peer));
+  }
+  /// All of a peer's result against ours, which was checked by samples.
+  void compare(KernelPeer& peer) {
+    std::fill(theirs_.begin(), theirs_.end(), std::numeric_limits<float>::quiet_NaN());
+    peer.run();
+    peer.finish();
+    const std::string wrong = reference_->check_whole(std::as_bytes(std::span(theirs_)), operands_.result());
+    if (!wrong.empty()) throw InternalError("bench kernel: " + peer.name + " and picograd differ: " + wrong);
+  }
   void launch() { ours_.built.program->launch(operands_.pointers(), {}, ours_.items); }
 
   void add(std::vector<Contestant>& all, const std::string& name, std::function<void()> run) {
@@ -141,6 +169,16 @@ class Run {
       j["read"] = row(read, 0, ceilings_->read_bytes());
       j["read"]["bytes"] = ceilings_->read_bytes();
     }
+    double best = 0;
+    j["peers"] = Json::object();
+    for (size_t i = all.size() - peers_.size(); i < all.size(); ++i) {
+      const double ratio = speedup(all[i].ms, all[0].ms).ratio;
+      if (best == 0 || ratio < best) best = ratio;
+      Json& peer = j["peers"][all[i].name] = row(all[i], w.flops, w.bytes);
+      peer["ratio"] = ratio;
+      peer["version"] = all[i].version;
+    }
+    j["ratio_to_best_peer"] = peers_.empty() ? Json(nullptr) : Json(best);
     j["search"] = search_json(ours_);
     return j;
   }
@@ -150,6 +188,9 @@ class Run {
   ScheduledKernel ours_;
   Operands operands_;
   std::unique_ptr<Ceilings> ceilings_;  // null: not on a CPU
+  std::unique_ptr<Reference> reference_;
+  std::vector<float> theirs_;
+  std::vector<std::unique_ptr<KernelPeer>> peers_;
 };
 
 void print(const Json& j, std::ostream& out) {
@@ -158,7 +199,7 @@ void print(const Json& j, std::ostream& out) {
   for (const auto& [name, extent] : j["axes"].items()) out << " " << name << "=" << extent.get<int64_t>();
   out << "\n  schedule  " << j["ours"]["schedule"].get<std::string>() << "\n";
   const auto row = [&](const std::string& name, const Json& r) {
-    out << fmt::format("  {:<9} {:10.4f} ms", name, r["median_ms"].get<double>());
+    out << fmt::format("  {:<14} {:10.4f} ms", name, r["median_ms"].get<double>());
     if (r.contains("gflops")) out << fmt::format(" {:9.1f} GFLOP/s", r["gflops"].get<double>());
     if (r.contains("gbs")) out << fmt::format(" {:8.1f} GB/s", r["gbs"].get<double>());
     out << fmt::format("   spread {:.3f}", r["spread"].get<double>());
@@ -171,6 +212,7 @@ void print(const Json& j, std::ostream& out) {
   row("picograd", j["ours"]);
   for (const char* ceiling : {"peak", "read"})
     if (j.contains(ceiling)) row(ceiling, j[ceiling]);
+  for (const auto& [name, peer] : j["peers"].items()) row(name, peer);
   out << std::flush;
 }
 

@@ -1,7 +1,6 @@
 #include "src/cli/ceilings.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -16,7 +15,6 @@ namespace {
 constexpr int kAccumulators = 12;
 constexpr long kIterations = 20'000;  // some 50 µs
 constexpr int kStreams = 8;           // independent sums of a pass over memory
-constexpr size_t kLeastBytes = size_t{4} << 10, kMostBytes = size_t{2} << 30;
 
 std::string repeated(int times, const std::string& line) {
   std::string all;
@@ -56,13 +54,13 @@ struct Sink {
 
 }  // namespace
 
-Ceilings::Ceilings(const CpuDevice& device, double working_set)
-    : threads_(device.target().cores),
+Ceilings::Ceilings(CpuDevice& device, Buffers working_set)
+    : device_(device),
+      threads_(device.target().cores),
       lanes_(device.target().lanes_f32()),
-      sweep_bytes_(device.target().l3_bytes * 3 / 2),
       code_(compile_shared_object(compiler_of(device), device.target().isa, source(device.target().vector_bytes))),
       pool_(threads_),
-      buffer_(buffer_of(working_set)) {}
+      working_set_(std::move(working_set)) {}
 
 double Ceilings::peak_flops() const { return 2.0 * kAccumulators * lanes_ * static_cast<double>(kIterations) * threads_; }
 
@@ -75,31 +73,37 @@ void Ceilings::peak() {
   threads_ == 1 ? part(0, 1) : pool_.run(threads_, part);
 }
 
-/// Whole vectors of every stream of every thread; written once by the thread that reads it.
-Ceilings::Buffer Ceilings::buffer_of(double bytes) const {
-  const size_t step = sizeof(float) * static_cast<size_t>(lanes_ * kStreams * threads_);
-  const size_t wanted = std::clamp(static_cast<size_t>(bytes), kLeastBytes, kMostBytes);
-  Buffer b;
-  b.bytes = (wanted + step - 1) / step * step;
-  b.data = {static_cast<float*>(std::aligned_alloc(4096, (b.bytes + 4095) / 4096 * 4096)), &std::free};
-  if (!b.data) throw UserError("bench: no memory for " + std::to_string(b.bytes) + " bytes to read");
-  std::memset(b.data.get(), 0, b.bytes);
-  return b;
+/// Whole rounds of the loop: what is left at the end of a buffer is left out.
+int64_t Ceilings::vectors_of_a_thread(std::span<const std::byte> buffer) const {
+  const size_t round = sizeof(float) * static_cast<size_t>(lanes_ * kStreams * threads_);
+  return static_cast<int64_t>(buffer.size() / round) * kStreams;
 }
-
-void Ceilings::read(const Buffer& b) {
+double Ceilings::read_bytes() const {
+  double bytes = 0;
+  for (const auto& b : working_set_)
+    bytes += static_cast<double>(vectors_of_a_thread(b)) * lanes_ * threads_ * sizeof(float);
+  return bytes;
+}
+void Ceilings::read(std::span<const std::byte> buffer) {
   auto* const run = reinterpret_cast<void (*)(const void*, long, float*)>(code_.symbol("pass"));
-  const size_t floats = b.bytes / sizeof(float) / static_cast<size_t>(threads_);
+  const int64_t vectors = vectors_of_a_thread(buffer);
   const auto part = [&](int64_t begin, int64_t) {
     Sink sink;
-    run(b.data.get() + static_cast<size_t>(begin) * floats, static_cast<long>(floats) / lanes_, sink.x);
+    run(reinterpret_cast<const float*>(buffer.data()) + begin * vectors * lanes_, vectors, sink.x);
   };
   threads_ == 1 ? part(0, 1) : pool_.run(threads_, part);
 }
-void Ceilings::read() { read(buffer_); }
+void Ceilings::read() {
+  for (const auto& b : working_set_) read(b);
+}
 void Ceilings::sweep() {
-  if (!swept_.data) swept_ = buffer_of(static_cast<double>(sweep_bytes_));
-  read(swept_);
+  constexpr size_t kLeastSwept = size_t{64} << 20;
+  if (!swept_) {
+    const auto wanted = static_cast<size_t>(device_.target().l3_bytes) * 3 / 2;
+    swept_ = std::make_unique<Memory>(device_, std::max(kLeastSwept, wanted));
+    std::memset(swept_->data(), 0, swept_->bytes());
+  }
+  read({static_cast<const std::byte*>(swept_->data()), swept_->bytes()});
 }
 
 }  // namespace pg

@@ -3,8 +3,11 @@
 // from where a working set lies. Two small loops, compiled as kernels are.
 #include <cstddef>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "runtime/cpu_device.h"
+#include "runtime/memory.h"
 #include "runtime/pool.h"
 #include "runtime/shared_object.h"
 
@@ -12,31 +15,30 @@ namespace pg {
 
 class Ceilings {
  public:
-  /// For the threads of the device; `working_set` in bytes. UserError without a compiler.
-  Ceilings(const CpuDevice&, double working_set);
+  using Buffers = std::vector<std::span<const std::byte>>;
+  /// For the threads of the device. The buffers are a kernel's own: so they lie in the caches where the kernel finds them.
+  /// UserError without a compiler.
+  Ceilings(CpuDevice&, Buffers working_set);
 
   /// One run of multiply-adds on every thread, and the operations it is.
   void peak();
   double peak_flops() const;
-  /// One pass over a buffer as large as the working set, and its bytes.
+  /// One pass over the working set, and its bytes.
   void read();
-  double read_bytes() const { return static_cast<double>(buffer_.bytes); }
+  double read_bytes() const;
   /// Reads so much that nothing of what was used before is left in a cache.
   void sweep();
 
  private:
-  struct Buffer {
-    std::unique_ptr<float, void (*)(void*)> data{nullptr, nullptr};
-    size_t bytes = 0;
-  };
-  Buffer buffer_of(double bytes) const;
-  void read(const Buffer&);
+  int64_t vectors_of_a_thread(std::span<const std::byte> buffer) const;
+  void read(std::span<const std::byte> buffer);
 
+  CpuDevice& device_;
   const int threads_, lanes_;
-  const int64_t sweep_bytes_;
   SharedObject code_;
   ThreadPool pool_;
-  Buffer buffer_, swept_;  // swept_: on first use
+  const Buffers working_set_;
+  std::unique_ptr<Memory> swept_;  // on first use
 };
 
 }  // namespace pg

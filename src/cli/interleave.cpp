@@ -11,9 +11,13 @@ namespace {
 
 constexpr double kSampleMs = 1;   // a faster run is repeated within a sample up to this time
 constexpr double kSlowMs = 1000;  // an unscheduled kernel takes seconds: once is enough to warm up
+constexpr double kLongMs = 100;   // such a run finds nothing in the caches but what it uses again and again
 
-double milliseconds(const Contestant& c, int repeat) {
-  if (c.before) c.before();
+double milliseconds(const Contestant& c, int repeat, bool warm = false) {
+  if (c.before)
+    c.before();
+  else if (warm)
+    c.run();
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < repeat; ++i) c.run();
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / repeat;
@@ -22,14 +26,17 @@ double milliseconds(const Contestant& c, int repeat) {
 }  // namespace
 
 void interleave(std::vector<Contestant>& all, int rounds) {
+  std::vector<char> warmed;
   for (Contestant& c : all) {
-    const bool once = milliseconds(c, 1) > kSlowMs || c.before;
-    c.repeat = once ? 1 : std::clamp(static_cast<int>(kSampleMs / std::max(1e-4, milliseconds(c, 1))), 1, 1000);
+    double once = milliseconds(c, 1);
+    if (once < kSlowMs && !c.before) once = milliseconds(c, 1);
+    c.repeat = c.before ? 1 : std::clamp(static_cast<int>(kSampleMs / std::max(1e-4, once)), 1, 1000);
+    warmed.push_back(once < kLongMs);
   }
   for (int r = 0; r < rounds; ++r)
     for (size_t i = 0; i < all.size(); ++i) {
-      Contestant& c = all[r % 2 ? all.size() - 1 - i : i];
-      c.ms.push_back(milliseconds(c, c.repeat));
+      const size_t turn = r % 2 ? all.size() - 1 - i : i;
+      all[turn].ms.push_back(milliseconds(all[turn], all[turn].repeat, warmed[turn]));
     }
 }
 

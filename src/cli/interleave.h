@@ -16,7 +16,8 @@ struct Contestant {
   std::vector<double> ms = {};  // of one run, a sample per round
 };
 
-/// Round after round, each contestant once, in an order that turns round every time.
+/// Round after round, each contestant once, in an order that turns round every time. What is fast runs once untimed before a
+/// sample, so that it finds in the caches what it left there itself, however many contestants use the same buffers.
 void interleave(std::vector<Contestant>& all, int rounds);
 
 /// A quotient of two contestants' speeds, from the samples of the same rounds.

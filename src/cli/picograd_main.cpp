@@ -152,6 +152,8 @@ struct BenchCommands {
                  "right) ,d2 (dilation) ,g4 (groups)")
         ->required();
     k.add_option("--layout", kernel.layout, layouts);
+    k.add_option("--vs", kernel.peers, "eigen, onednn, openblas: timed in the same run, where they are installed")
+        ->delimiter(',');
     k.add_option("--opts", kernel.opts, "a schedule instead of the searched one; '' is the unscheduled kernel");
     k.add_option("--rounds", kernel.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
     k.add_flag("--cold", kernel.cold, "empty the caches before each run");
