@@ -27,11 +27,15 @@ double milliseconds(const Contestant& c, int repeat, bool warm = false) {
 
 void interleave(std::vector<Contestant>& all, int rounds) {
   std::vector<char> warmed;
+  double first_ms = 0;  // of a sample of the first contestant
   for (Contestant& c : all) {
     double once = milliseconds(c, 1);
     if (once < kSlowMs && !c.before) once = milliseconds(c, 1);
-    c.repeat = c.before ? 1 : std::clamp(static_cast<int>(kSampleMs / std::max(1e-4, once)), 1, 1000);
+    const double sample = c.as_long_as_first ? std::clamp(first_ms, kSampleMs, kLongMs) : kSampleMs;
+    const double most = c.as_long_as_first ? kLongMs / 1e-4 : 1000;
+    c.repeat = c.before ? 1 : static_cast<int>(std::clamp(sample / std::max(1e-4, once), 1.0, most));
     warmed.push_back(once < kLongMs);
+    if (&c == &all[0]) first_ms = once * c.repeat;
   }
   for (int r = 0; r < rounds; ++r)
     for (size_t i = 0; i < all.size(); ++i) {

@@ -12,6 +12,7 @@ struct Contestant {
   std::string name, version;
   std::function<void()> run;
   std::function<void()> before = {};  // untimed, before every run (cold caches): nothing is repeated within a sample then
+  bool as_long_as_first = false;  // its samples last as long as the first contestant's: the scheduler disturbs both alike
   int repeat = 1;
   std::vector<double> ms = {};  // of one run, a sample per round
 };

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "runtime/device.h"
 #include "src/cli/interleave.h"
 #include "src/cli/kernel_shapes.h"
@@ -110,6 +113,18 @@ TEST_CASE("a share is the median of the quotients of the same rounds") {
   const Share s = share_of(10, ours, 10, ceiling);
   CHECK(s.median == doctest::Approx(0.5));
   CHECK(share_of(10, ours, 20, ceiling).median == doctest::Approx(0.25));
+}
+TEST_CASE("a ceiling's samples last as long as the first contestant's") {
+  std::vector<Contestant> all{
+      {.name = "slow", .version = "", .run = [] { std::this_thread::sleep_for(std::chrono::milliseconds(8)); }},
+      {.name = "ceiling",
+       .version = "",
+       .run = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); },
+       .as_long_as_first = true}};
+  interleave(all, 1);
+  CHECK(all[0].repeat == 1);
+  CHECK(all[1].repeat > 1);
+  CHECK(all[1].repeat <= 8);
 }
 TEST_CASE("cold contestants run once a sample, each time prepared; fast warm ones are repeated") {
   int runs = 0, sweeps = 0, fast = 0;
