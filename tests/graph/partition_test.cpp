@@ -138,7 +138,8 @@ TEST_CASE("rmsnorm and layernorm are one kernel") {
 TEST_CASE("groupnorm is one kernel, also when something follows: the axis of channels becomes groups and channels") {
   const Tensor x = input({2, 6, 3, 4}), w = input({6}), bias = input({6});
   const Tensor normed = x.groupnorm(2, w, bias, 1e-5);
-  for (const Tensor& y : {normed, normed.silu(), (normed + x) * 2.0, x.groupnorm(3, w, {}, 1e-5), x.groupnorm(1, {}, {}, 1e-5)}) {
+  for (const Tensor& y :
+       {normed, normed.silu(), (normed + x) * 2.0, x.groupnorm(3, w, {}, 1e-5), x.groupnorm(1, {}, {}, 1e-5)}) {
     const Planned p = planned({y});
     REQUIRE(p.count() == 1);
     CHECK(definition_names(p.kernel(0)) == Names{"S", "E", "S1"});
