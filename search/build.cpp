@@ -39,10 +39,8 @@ Work work(const UOp& kernel, std::span<const UOp> variables, std::span<const int
     const double outer = count(d.ranges), inner = outer * count(d.reduce_ranges);
     std::unordered_set<const void*> in_body;
     for (const UOp& body : d.bodies)
-      for (const UOp& u : toposort(body)) in_body.insert(u.id());
-    UOps roots = d.bodies;
-    roots.push_back(d.store ? d.store : d.value);
-    for (const UOp& u : toposort(roots)) {
+      for (const UOp& u : expression_nodes(body)) in_body.insert(u.id());
+    for (const UOp& u : expression_nodes(d.store ? d.store : d.value)) {
       if (u.is(Op::Load) || u.is(Op::Store)) {
         const UOp& buffer = u.src(0).src(0);
         if (!buffer.is(Op::Param) || !touched.insert(buffer.id()).second) continue;

@@ -40,6 +40,9 @@ std::vector<Definition> definitions(const UOp& kernel);
 /// the buffer, and every element is stored.
 bool merges_in_output(const Definition&);
 
+/// The nodes of an expression without the inside of the definitions that it reads.
+UOps expression_nodes(const UOp& expression);
+
 /// The ranges (nodes of Op::Range) that occur in an expression without looking into other definitions.
 UOps free_ranges(const UOp& expression);
 

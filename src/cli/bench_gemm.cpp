@@ -2,17 +2,14 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
-#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "search/build.h"
 #include "search/measure.h"
-#include "search/tune.h"
+#include "src/cli/interleave.h"
+#include "src/cli/scheduled_kernel.h"
 #include "src/graph/partition.h"
 #include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
@@ -21,36 +18,8 @@ namespace pg {
 
 namespace {
 
-constexpr double kSampleMs = 1;   // a faster GEMM is repeated within a sample up to this time
-constexpr double kSlowMs = 1000;  // an unscheduled GEMM takes seconds: once is enough to warm up
 constexpr int64_t kMaxExtent = 1 << 20;
 constexpr double kMaxBytes = 8e9;
-
-double milliseconds(const std::function<void()>& f, int repeat) {
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < repeat; ++i) f();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / repeat;
-}
-
-struct Contestant {
-  std::string name, version;
-  std::function<void()> run;
-  int repeat = 1;
-  std::vector<double> ms = {};
-};
-
-/// Round after round, each contestant once, in an order that turns round every time.
-void interleave(std::vector<Contestant>& all, int rounds) {
-  for (Contestant& c : all) {
-    const bool slow = milliseconds(c.run, 1) > kSlowMs;
-    c.repeat = slow ? 1 : std::clamp(static_cast<int>(kSampleMs / std::max(1e-4, milliseconds(c.run, 1))), 1, 1000);
-  }
-  for (int r = 0; r < rounds; ++r)
-    for (size_t i = 0; i < all.size(); ++i) {
-      Contestant& c = all[r % 2 ? all.size() - 1 - i : i];
-      c.ms.push_back(milliseconds(c.run, c.repeat));
-    }
-}
 
 /// The operands and the result of one problem, with our kernel for it.
 class GemmBench {
@@ -64,19 +33,7 @@ class GemmBench {
     const Plan plan = partition({product(p, a_, b_)});
     if (plan.kernels.size() != 1)
       throw InternalError("a matmul of two buffers takes " + std::to_string(plan.kernels.size()) + " kernels");
-    const SearchCounters before = search_counters();
-    const auto start = std::chrono::steady_clock::now();
-    if (options.fixed)
-      chosen_.opts = parse_opts(options.opts);
-    else
-      chosen_ = best_schedule(plan.kernels[0].ast, {}, default_device());
-    if (chosen_.source == ScheduleSource::Beam)
-      seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const SearchCounters after = search_counters();
-    counters_ = {after.candidates - before.candidates, after.compiled - before.compiled, after.measured - before.measured,
-                 after.cache_hits - before.cache_hits};
-    built_ = build(plan.kernels[0].ast, chosen_.opts, default_device());
-    items_ = evaluate(built_.source.launch.items, {}, {});
+    kernel_ = scheduled_kernel(plan.kernels[0].ast, options.fixed ? std::optional(options.opts) : std::nullopt);
     for (const UOp& buffer : plan.kernels[0].buffers) {
       const MemoryRef memory = memory_of(buffer);
       pointers_.push_back(memory ? memory->data() : c_.data());
@@ -90,7 +47,7 @@ class GemmBench {
     const auto* a = static_cast<const float*>(memory_of(a_.uop())->data());
     const auto* b = static_cast<const float*>(memory_of(b_.uop())->data());
     std::vector<Contestant> all;
-    all.push_back({"picograd", "", [this] { built_.program->launch(pointers_, {}, items_); }});
+    all.push_back({"picograd", "", [this] { kernel_.built.program->launch(pointers_, {}, kernel_.items); }});
     for (auto& peer : peers)
       all.push_back({peer->name(), peer->version(), [&, this] { peer->gemm(problem_, a, b, theirs_.data()); }});
     interleave(all, rounds);
@@ -100,9 +57,7 @@ class GemmBench {
     }
     return all;
   }
-  const Chosen& chosen() const { return chosen_; }
-  const SearchCounters& counters() const { return counters_; }
-  double search_seconds() const { return seconds_; }
+  const ScheduledKernel& kernel() const { return kernel_; }
 
  private:
   void compare(const Peer& peer) const {
@@ -120,11 +75,7 @@ class GemmBench {
   GemmProblem problem_;
   Tensor a_, b_;
   std::vector<float> c_, theirs_;
-  Chosen chosen_;
-  SearchCounters counters_;
-  double seconds_ = 0;
-  Built built_;
-  int64_t items_ = 1;
+  ScheduledKernel kernel_;
   std::vector<void*> pointers_;
 };
 
@@ -148,7 +99,7 @@ void bench_one(const BenchGemmOptions& options, const std::string& shape, const 
   line["threads"] = default_device().target().cores;
   line["precision"] = "fp32";
   line["ours"] = row(all[0]);
-  line["ours"]["schedule"] = text(bench.chosen().opts);
+  line["ours"]["schedule"] = text(bench.kernel().chosen.opts);
   line["peers"] = nlohmann::ordered_json::object();
   // Ratios of the samples of one round: what a busy neighbour does to one contestant it does to the next.
   double best_ratio = 0;
@@ -160,10 +111,7 @@ void bench_one(const BenchGemmOptions& options, const std::string& shape, const 
     if (i == 1 || ratio < best_ratio) best_ratio = ratio;
   }
   line["ratio_to_best_peer"] = all.size() > 1 ? nlohmann::ordered_json(best_ratio) : nlohmann::ordered_json(nullptr);
-  line["search"] = {{"candidates", bench.counters().candidates},
-                    {"compiled", bench.counters().compiled},
-                    {"measured", bench.counters().measured},
-                    {"seconds", bench.search_seconds()}};
+  line["search"] = search_json(bench.kernel());
   if (options.json) {
     out << line.dump() << std::endl;
     return;
@@ -172,7 +120,7 @@ void bench_one(const BenchGemmOptions& options, const std::string& shape, const 
                      line["ours"]["gflops"].get<double>());
   for (const auto& [name, peer] : line["peers"].items())
     out << fmt::format("   {} {:.1f} ({:.2f})", name, peer["gflops"].get<double>(), peer["ratio"].get<double>());
-  out << "   " << text(bench.chosen().opts) << std::endl;
+  out << "   " << text(bench.kernel().chosen.opts) << std::endl;
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ const std::vector<Line> kCommands = {
     {"llama -p TEXT [-n N] [-m FILE]", "continue a text; without -m the llama that lies in models/data"},
     {"tune llama [-m FILE | --config NAME]", "search schedules for every kernel of a llama"},
     {"bench gemm [--shapes MxNxK,..] [--vs openblas,onednn]", "matrix products, beside vendor libraries"},
+    {"bench kernel --kind KIND --shape SHAPE [--opts OPTS]",
+     "one kernel beside the machine's peak and bandwidth, and peers"},
     {"bench lower", "how long lowering takes"},
     {"db stats | list | show ID | verify", "what the schedule database holds"},
     {"devices", "what can run kernels here; where not, why and what to do"},

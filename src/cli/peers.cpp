@@ -23,18 +23,24 @@ F* symbol(void* handle, const char* name) {
   return reinterpret_cast<F*>(dlsym(handle, name));
 }
 
+constexpr int kRowMajor = 101, kNoTrans = 111, kTrans = 112;  // enum CBLAS_ORDER, CBLAS_TRANSPOSE
+
 class OpenBlas final : public Peer {
  public:
-  OpenBlas(void* handle, int threads) : gemm_(symbol<Sgemm>(handle, "cblas_sgemm")) {
+  OpenBlas(void* handle, int threads)
+      : gemm_(symbol<Sgemm>(handle, "cblas_sgemm")), gemv_(symbol<Sgemv>(handle, "cblas_sgemv")) {
     if (auto* set = symbol<void(int)>(handle, "openblas_set_num_threads")) set(threads);
     if (auto* config = symbol<char*()>(handle, "openblas_get_config")) version_ = config();
     if (auto* core = symbol<char*()>(handle, "openblas_get_corename")) version_ += std::string(", kernels ") + core();
   }
-  bool usable() const { return gemm_ != nullptr; }
+  bool usable() const { return gemm_ && gemv_; }
   const std::string& name() const override { return name_; }
   const std::string& version() const override { return version_; }
+  void gemv(int64_t n, int64_t k, bool rows, const float* w, const float* x, float* y) override {
+    const int height = static_cast<int>(rows ? n : k), width = static_cast<int>(rows ? k : n);
+    gemv_(kRowMajor, rows ? kNoTrans : kTrans, height, width, 1, w, width, x, 1, 0, y, 1);
+  }
   void gemm(const GemmProblem& p, const float* a, const float* b, float* c) override {
-    constexpr int kRowMajor = 101, kNoTrans = 111, kTrans = 112;  // enum CBLAS_ORDER, CBLAS_TRANSPOSE
     const int m = static_cast<int>(p.m), n = static_cast<int>(p.n), k = static_cast<int>(p.k);
     gemm_(kRowMajor, p.transpose_a ? kTrans : kNoTrans, p.transpose_b ? kTrans : kNoTrans, m, n, k, 1, a,
           p.transpose_a ? m : k, b, p.transpose_b ? k : n, 0, c, n);
@@ -42,7 +48,9 @@ class OpenBlas final : public Peer {
 
  private:
   using Sgemm = void(int, int, int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
+  using Sgemv = void(int, int, int, int, float, const float*, int, const float*, int, float, float*, int);
   Sgemm* gemm_;
+  Sgemv* gemv_;
   std::string name_ = "openblas", version_;
 };
 

@@ -19,6 +19,10 @@ class Peer {
   /// What was loaded, with the kernels it uses ("OpenBLAS 0.3.21 .., kernels SkylakeX").
   virtual const std::string& version() const = 0;
   virtual void gemm(const GemmProblem&, const float* a, const float* b, float* c) = 0;
+  /// y[N] = W·x; W is [N,K] row-major when `rows`, else [K,N].
+  virtual void gemv(int64_t n, int64_t k, bool rows, const float* w, const float* x, float* y) {
+    gemm({1, n, k, false, rows}, x, w, y);
+  }
 };
 
 /// "openblas" or "onednn" on this many threads. Null with `why` set when it is not installed; UserError on an unknown name.

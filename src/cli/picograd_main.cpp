@@ -11,6 +11,8 @@
 #include "runtime/config.h"
 #include "search/recheck.h"
 #include "src/cli/bench_gemm.h"
+#include "src/cli/bench_kernel.h"
+#include "src/cli/bench_kernels.h"
 #include "src/cli/bench_lower.h"
 #include "src/cli/db.h"
 #include "src/cli/demo.h"
@@ -103,6 +105,7 @@ struct LlamaCommands {
 
 struct BenchCommands {
   BenchGemmOptions gemm;
+  BenchKernelOptions kernel;
   BenchLowerOptions lower;
 
   void add_to(CLI::App& app, Command& chosen) {
@@ -120,6 +123,7 @@ struct BenchCommands {
         ->each([this](const std::string&) { gemm.fixed = true; });
     g.add_option("--rounds", gemm.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
     g.add_flag("--json", gemm.json, "a JSON object per line");
+    add_kernel(bench, chosen);
     CLI::App& l = command(bench, chosen, "lower", "how long lowering takes, kernel by kernel", [this] {
       if (lower.model.empty()) lower.model = shipped_model();
       bench_lower_command(lower, std::cout);
@@ -128,6 +132,33 @@ struct BenchCommands {
     l.add_option("-m,--model", lower.model, "a llama whose decode graph is lowered");
     l.add_option("--rounds", lower.rounds, "samples of each kernel")->check(CLI::Range(1, 10000));
     l.add_flag("--json", lower.json, "a JSON object per line");
+  }
+
+ private:
+  void add_kernel(CLI::App& bench, Command& chosen) {
+    CLI::App& k = command(bench, chosen, "kernel", "one kernel beside what the machine could do at most", [this] {
+      const Interrupt interrupt;
+      bench_kernel_command(kernel, std::cout);
+      return Interrupt::requested() ? kInterrupted : 0;
+    });
+    std::string kinds, layouts;
+    for (const BenchKind& kind : bench_kinds()) {
+      kinds += (kinds.empty() ? "" : "; ") + std::string(kind.name) + " " + kind.form;
+      if (*kind.layouts) layouts += (layouts.empty() ? "" : "; ") + std::string(kind.name) + ": " + kind.layouts;
+    }
+    k.add_option("--kind", kernel.kind, "what it computes, with the form of its shape: " + kinds)->required();
+    k.add_option("--shape", kernel.shape,
+                 "of a convolution [Nx]CxHxW,OxKHxKW and, as needed, ,s2 (stride) ,p1 or ,p0:1:0:1 (padding: top, bottom, left, "
+                 "right) ,d2 (dilation) ,g4 (groups)")
+        ->required();
+    k.add_option("--layout", kernel.layout, layouts);
+    k.add_option("--vs", kernel.peers, "eigen, onednn, openblas: timed in the same run, where they are installed")
+        ->delimiter(',');
+    k.add_option("--opts", kernel.opts, "a schedule instead of the searched one; '' is the unscheduled kernel");
+    k.add_option("--rounds", kernel.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
+    k.add_flag("--cold", kernel.cold, "empty the caches before each run");
+    k.add_flag("--source", kernel.source, "print the generated code too");
+    k.add_flag("--json", kernel.json, "a JSON object");
   }
 };
 

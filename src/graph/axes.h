@@ -15,7 +15,8 @@ UOp axes_split(const UOp& kernel);
 UOp axes_merged(const UOp& kernel);
 
 /// Post: the axes, the Params and the kernel bear readable names. A sum of products has output axes b (in both factors), m,
-/// n and reduce axes k, and Params C, A, B; others have i, j, l, .. and r, and Y, X. The name holds the extents.
+/// n and reduce axes k, and Params C, A, B; a convolution has b, g, o, y, x and c, ky, kx, and Params Y, X, W; others have
+/// i, j, l, .. and r, and Y, X. The name holds the extents.
 UOp axes_named(const UOp& kernel);
 
 }  // namespace pg

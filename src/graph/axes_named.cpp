@@ -23,28 +23,35 @@ UOps loading_factors(UOp body) {
   return factors;
 }
 
+bool has(const UOp& expression, const UOp& range) {
+  const UOps ranges = free_ranges(expression);
+  return std::find(ranges.begin(), ranges.end(), range) != ranges.end();
+}
+
+/// The two factors of a kernel that is a sum of products; empty when it is none.
+UOps summed_factors(const std::vector<Definition>& all) {
+  const Definition& out = all.back();
+  if (all.size() != 1 || !out.reduce || out.reduce.arg_as<ReduceArg>().reducer != "sum") return {};
+  UOps factors = loading_factors(out.bodies[0]);
+  return factors.size() == 2 ? factors : UOps{};
+}
+
 /// A sum of products A[b.., m.., k..] * B[b.., n.., k..]: which factor each output axis belongs to.
 struct Product {
   UOp a, b;
-  bool has(const UOp& factor, const UOp& range) const {
-    const UOps ranges = free_ranges(factor);
-    return std::find(ranges.begin(), ranges.end(), range) != ranges.end();
-  }
   char letter(const UOp& range) const {
     const bool in_a = has(a, range), in_b = has(b, range);
     return in_a == in_b ? 'b' : in_a ? 'm' : 'n';
   }
 };
 std::optional<Product> product(const std::vector<Definition>& all) {
-  const Definition& out = all.back();
-  if (all.size() != 1 || !out.reduce || out.reduce.arg_as<ReduceArg>().reducer != "sum") return std::nullopt;
-  const UOps factors = loading_factors(out.bodies[0]);
-  if (factors.size() != 2) return std::nullopt;
+  const UOps factors = summed_factors(all);
+  if (factors.empty()) return std::nullopt;
   Product p{factors[0], factors[1]};
   // A is the factor of the first axis that only one factor has; a factor without an axis of its own is A too (1 x K by K x
   // N).
   bool own[2] = {false, false}, decided = false;
-  for (const UOp& range : out.ranges) {
+  for (const UOp& range : all.back().ranges) {
     const char letter = p.letter(range);
     if (letter == 'b') continue;
     own[letter == 'n'] = true;
@@ -57,6 +64,48 @@ std::optional<Product> product(const std::vector<Definition>& all) {
   if (!decided) return std::nullopt;
   if (!own[1]) std::swap(p.a, p.b);
   return p;
+}
+
+/// A sum of products X[b.., g.., c.., y*stride + ky*dilation ..] * W[g.., o.., c.., ky..]: some dimension of X is walked by
+/// an output axis that W lacks together with a reduce axis that W has for itself.
+struct Convolution {
+  UOp x, w;
+  UOps spatial;                               // output axes y, x, in the order of X's dimensions; windows or not
+  std::vector<std::pair<UOp, UOp>> windowed;  // (output axis, reduce axis)
+};
+std::optional<Convolution> convolution_of(const UOp& x, const UOp& w, const Definition& out) {
+  constexpr size_t kMostSpatial = 3;
+  Convolution c{x, w, {}, {}};
+  const auto accesses = [](const UOp& factor) { return collect(factor, is_param_load); };
+  const auto in = [](const UOps& list, const UOp& range) {
+    return std::find(list.begin(), list.end(), range) != list.end();
+  };
+  UOps own;  // indices of W that are an axis
+  for (const UOp& read : accesses(w))
+    for (const UOp& i : read.src(0).src().subspan(1))
+      if (i.is(Op::Range)) own.push_back(i);
+  size_t filters = 0;  // output axes up to the first that W has
+  while (filters < out.ranges.size() && !has(w, out.ranges[filters])) ++filters;
+  for (const UOp& read : accesses(x))
+    for (const UOp& i : read.src(0).src().subspan(1))
+      for (const UOp& range : free_ranges(i)) {
+        const auto at = std::find(out.ranges.begin(), out.ranges.end(), range);
+        if (at == out.ranges.end() || has(w, range) || in(c.spatial, range)) continue;
+        UOps window;
+        for (const UOp& reduced : out.reduce_ranges)
+          if (has(i, reduced) && in(own, reduced) && coefficient(i, reduced)) window.push_back(reduced);
+        if (window.size() > 1 || !coefficient(i, range)) return std::nullopt;
+        if (!window.empty()) c.windowed.emplace_back(range, window[0]);
+        if (!window.empty() || static_cast<size_t>(at - out.ranges.begin()) > filters) c.spatial.push_back(range);
+      }
+  if (c.windowed.empty() || c.spatial.size() > kMostSpatial) return std::nullopt;
+  return c;
+}
+std::optional<Convolution> convolution(const std::vector<Definition>& all) {
+  const UOps factors = summed_factors(all);
+  if (factors.empty()) return std::nullopt;
+  if (auto c = convolution_of(factors[0], factors[1], all.back())) return c;
+  return convolution_of(factors[1], factors[0], all.back());
 }
 
 std::string extent_text(const UOp& extent) {
@@ -103,10 +152,11 @@ class Letters {
 
 class Namer {
  public:
-  explicit Namer(const UOp& kernel) : kernel_(kernel), all_(definitions(kernel)), product_(product(all_)) {}
+  explicit Namer(const UOp& kernel)
+      : kernel_(kernel), all_(definitions(kernel)), convolution_(convolution(all_)), product_(product(all_)) {}
 
   UOp named() {
-    const std::string name = product_ ? product_axes() : other_axes();
+    const std::string name = convolution_ ? convolution_axes() : product_ ? product_axes() : other_axes();
     name_params();
     const UOp renamed = kernel_simplified(substitute(kernel_, names_));
     return UOp(Op::Kernel, dt::kVoid, name, renamed.src());
@@ -115,6 +165,26 @@ class Namer {
  private:
   void rename(const UOp& r, std::string name) {
     if (done_.insert(r).second) names_.emplace_back(r, range(std::move(name), r.src(0)));
+  }
+
+  std::string convolution_axes() {
+    const Definition& out = all_.back();
+    const UOps& spatial = convolution_->spatial;
+    std::unordered_map<UOp, std::string> names;
+    for (size_t i = 0; i < spatial.size(); ++i) names[spatial[i]] = std::string(1, "xyz"[spatial.size() - 1 - i]);
+    for (const auto& [place, window] : convolution_->windowed) names[window] = "k" + names[place];
+    Letters b("b"), g("g"), o("o"), c("c");
+    UOps outputs, reduces;
+    for (const UOp& r : out.ranges) {
+      const bool in_x = has(convolution_->x, r), in_w = has(convolution_->w, r);
+      rename(r, names.contains(r) ? names[r] : (in_x == in_w ? g : in_w ? o : b).next());
+      outputs.push_back(r.src(0));
+    }
+    for (const UOp& r : out.reduce_ranges) {
+      rename(r, names.contains(r) ? names[r] : c.next());
+      reduces.push_back(r.src(0));
+    }
+    return "conv_" + joined(outputs) + "_" + joined(reduces);
   }
 
   std::string product_axes() {
@@ -148,9 +218,13 @@ class Namer {
   }
 
   void name_params() {
-    Letters others(product_ ? "DEFGHJKNOPQTUVW" : "X");
-    std::unordered_map<UOp, std::string> names{{all_.back().store.src(0).src(0), product_ ? "C" : "Y"}};
-    if (product_) {
+    const bool matmul = product_ && !convolution_;
+    Letters others(convolution_ ? "B" : matmul ? "DEFGHJKNOPQTUVW" : "X");
+    std::unordered_map<UOp, std::string> names{{all_.back().store.src(0).src(0), matmul ? "C" : "Y"}};
+    if (convolution_) {
+      name_factor(convolution_->x, "X", names);
+      name_factor(convolution_->w, "W", names);
+    } else if (product_) {
       name_factor(product_->a, "A", names);
       name_factor(product_->b, "B", names);
     }
@@ -169,6 +243,7 @@ class Namer {
 
   const UOp& kernel_;
   const std::vector<Definition> all_;
+  const std::optional<Convolution> convolution_;
   const std::optional<Product> product_;
   Substitution names_;
   std::unordered_set<UOp> done_;

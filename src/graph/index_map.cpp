@@ -83,7 +83,7 @@ SourceIndex padded_index(const UOp& pad, std::span<const UOp> extents, std::span
   for (size_t axis = 0; axis < extents.size(); ++axis) {
     const UOp &before = pad.src(1 + 2 * axis), &after = pad.src(2 + 2 * axis);
     const UOp& at = index[axis];
-    if (const_int(before) != 0) result.valid = both(result.valid, alu(Op::Not, alu(Op::Lt, at, before)));
+    if (const_int(before) != 0) result.valid = both(result.valid, alu(Op::Lt, before - iconst(1), at));
     if (const_int(after) != 0) result.valid = both(result.valid, alu(Op::Lt, at, simplify(before + extents[axis])));
     result.index.push_back(is_one(extents[axis]) ? iconst(0) : simplify(at - before));
   }

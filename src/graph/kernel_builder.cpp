@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/graph/axes.h"
+#include "src/graph/definitions.h"
 #include "src/graph/index_map.h"
 #include "uops/simplify.h"
 #include "uops/verify.h"
@@ -16,7 +17,9 @@ class Builder {
 
   BuiltKernel build() {
     const UOp target = element(sketch_.root, sketch_.store_index);
-    for (int use : sources_first()) values_.emplace(use, value(use));
+    const std::vector<int> uses = sources_first();
+    shared_ = shared_values(all_, sketch_, uses);
+    for (int use : uses) values_.emplace(use, value(use));
 
     UOps output{store(target, values_.at(sketch_.use))};
     output.insert(output.end(), sketch_.ranges.begin(), sketch_.ranges.end());
@@ -90,7 +93,19 @@ class Builder {
       return load(element(use.node, use.index), use.valid);
     }
     UOp result = computed(use);
-    if (std::find(sketch_.rows.begin(), sketch_.rows.end(), use.node) != sketch_.rows.end()) result = defined(use, result);
+    if (std::find(sketch_.rows.begin(), sketch_.rows.end(), use.node) != sketch_.rows.end()) {
+      UOps rows;
+      for (const UOp& range : sketch_.ranges)
+        if (std::any_of(use.index.begin(), use.index.end(), [&](const UOp& i) { return depends_on(i, range); }))
+          rows.push_back(range);
+      return defined(row_name(all_.reduction_of.at(use.node)), result, rows);
+    }
+    if (shared_.contains(number)) {
+      UOps axes;
+      for (const UOp& i : use.index)
+        if (i.is(Op::Range)) axes.push_back(i);
+      return defined(unique_name("E"), result, axes);
+    }
     return result;
   }
 
@@ -131,27 +146,22 @@ class Builder {
     return alu(Op::Where, valid, inner, constant(inner.dtype(), int64_t{0}));
   }
 
-  /// A row definition: its value becomes a virtual buffer, read at the row.
-  UOp defined(const Use& use, const UOp& row_value) {
-    UOps ranges;
-    for (const UOp& range : sketch_.ranges)
-      for (const UOp& i : use.index)
-        if (depends_on(i, range)) {
-          ranges.push_back(range);
-          break;
-        }
-    UOps src{row_value};
-    src.insert(src.end(), ranges.begin(), ranges.end());
-    defines_.emplace_back(Op::Define, row_value.dtype(), row_name(all_.reduction_of.at(use.node)), src);
-    return load(index(defines_.back(), ranges));
+  /// Its value becomes a virtual buffer, read at its axes.
+  UOp defined(const std::string& name, const UOp& value, const UOps& axes) {
+    UOps src{value};
+    src.insert(src.end(), axes.begin(), axes.end());
+    defines_.emplace_back(Op::Define, value.dtype(), name, src);
+    return load(index(defines_.back(), axes));
   }
 
-  /// The letters of the softmax and norm literature: M maximum, L sum after a maximum, S sum.
+  /// The letters of the softmax and norm literature: M maximum, L sum after a maximum, S sum; E elementwise.
   std::string row_name(const UOp& reduction) {
     const std::string& reducer = reduction.arg_as<ReduceArg>().reducer;
-    std::string name = reducer == "max" ? "M" : reducer != "sum" ? "R" : names_.contains("M") ? "L" : "S";
-    const int count = names_[name]++;
-    return count == 0 ? name : name + std::to_string(count);
+    return unique_name(reducer == "max" ? "M" : reducer != "sum" ? "R" : names_.contains("M") ? "L" : "S");
+  }
+  std::string unique_name(const std::string& letter) {
+    const int count = names_[letter]++;
+    return count == 0 ? letter : letter + std::to_string(count);
   }
 
   /// Puts what the Gathers load into the indices of their tables.
@@ -175,6 +185,7 @@ class Builder {
 
   const Sketches& all_;
   const KernelSketch& sketch_;
+  std::unordered_set<int> shared_;  // uses that are definitions beside the rows
   std::unordered_map<int, UOp> values_;
   std::unordered_map<UOp, UOp> params_;  // memory → Param
   std::unordered_map<std::string, int> names_;

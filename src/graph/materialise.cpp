@@ -48,8 +48,8 @@ Ints reduced_axes(const UOp& reduction) {
 
 class Materialiser {
  public:
-  Materialiser(const TensorGraph& graph, const std::unordered_set<UOp>& stored, const std::unordered_set<UOp>& repeated)
-      : graph_(graph), epilogues_(graph), stored_(stored), repeated_(repeated) {
+  Materialiser(const TensorGraph& graph, const Decisions& decisions)
+      : graph_(graph), epilogues_(graph), decisions_(decisions) {
     result_.reduction_of = epilogues_.reduction_of;
     for (const UOp& node : graph_.nodes) costs_[node] = cost(node);
   }
@@ -63,7 +63,7 @@ class Materialiser {
   // ---- decisions ----
 
   Cost cost(const UOp& node) const {
-    if (node.is(Op::Buffer) || graph_.kept.contains(node) || stored_.contains(node)) return {.loads = true};
+    if (node.is(Op::Buffer) || graph_.kept.contains(node) || decisions_.stored.contains(node)) return {.loads = true};
     Cost c;
     for (const UOp& s : node.src()) {
       auto it = costs_.find(s);
@@ -79,7 +79,7 @@ class Materialiser {
   }
 
   bool must_store(const UOp& node, const std::vector<int>& uses) {
-    if (graph_.kept.contains(node) || stored_.contains(node)) return true;
+    if (graph_.kept.contains(node) || decisions_.stored.contains(node)) return true;
     if (uses.empty()) return false;
     if (auto head = epilogues_.reduction_of.find(node); head != epilogues_.reduction_of.end())
       return !becomes_row(node, head->second, uses);
@@ -88,7 +88,7 @@ class Materialiser {
     if (c.arithmetic && uses.size() > kMaxPlaces) return true;
     for (int use : uses)
       if ((c.arithmetic || c.reduces) && repeats_along_an_axis(result_.uses[use])) return true;
-    shared_ = c.reduces && !repeated_.contains(node) && kernels(uses) > 1;
+    shared_ = c.reduces && !decisions_.repeated.contains(node) && kernels(uses) > 1;
     return shared_;
   }
 
@@ -133,8 +133,10 @@ class Materialiser {
         reduced.push_back(extents[i]);
       else if (rows < kernel.ranges.size() && index[i] == kernel.ranges[rows])
         ++rows;
-      else
+      else {
+        if (rows < kernel.ranges.size()) want_split(kernel, kernel.ranges[rows], index[i]);
         return false;
+      }
     }
     UOps remaining(kernel.ranges.begin() + rows, kernel.ranges.end());
     if (kernel.reduction) {
@@ -152,6 +154,17 @@ class Materialiser {
     kernel.rows.push_back(head);
     result_.reduce_ranges.emplace(reduction, std::move(remaining));
     return true;
+  }
+
+  /// The row is the quotient of an output axis: it would be a row definition if that axis were two.
+  void want_split(const KernelSketch& kernel, const UOp& range, const UOp& row) {
+    if (!row.is(Op::IDiv) || row.src(0) != range) return;
+    const auto extent = const_int(range.src(0)), by = const_int(row.src(1));
+    if (!extent || !by || *by <= 1 || *extent % *by != 0) return;
+    const UOps& index = result_.uses[kernel.use].index;
+    const auto at = std::find(index.begin(), index.end(), range);
+    if (at == index.end()) return;
+    result_.wanted_splits.emplace_back(kernel.root, AxisSplit{static_cast<size_t>(at - index.begin()), *by});
   }
 
   // ---- expansion ----
@@ -187,8 +200,17 @@ class Materialiser {
       for (; !root.is(Op::Assign) && (moves_each_once(value) || value.is(Op::Contiguous)); value = value.src(0))
         views.push_back(value);
     }
+    const auto split = decisions_.splits.find(root);
     UOps index;
-    for (const UOp& extent : extents_of(value)) index.push_back(new_range("i", kernel.ranges, extent));
+    for (const UOp& extent : extents_of(value)) {
+      if (split != decisions_.splits.end() && split->second.axis == index.size()) {
+        const UOp outer = new_range("i", kernel.ranges, iconst(*const_int(extent) / split->second.by));
+        const UOp inner = new_range("i", kernel.ranges, iconst(split->second.by));
+        index.push_back(simplify(outer * iconst(split->second.by) + inner));
+      } else {
+        index.push_back(new_range("i", kernel.ranges, extent));
+      }
+    }
     kernel.store_index = index;
     for (auto view = views.rbegin(); view != views.rend(); ++view)
       if (!view->is(Op::Contiguous)) kernel.store_index = view_index(*view, kernel.store_index);
@@ -279,7 +301,7 @@ class Materialiser {
 
   const TensorGraph& graph_;
   const Epilogues epilogues_;
-  const std::unordered_set<UOp>&stored_, &repeated_;
+  const Decisions& decisions_;
   std::unordered_map<UOp, Cost> costs_;
   std::unordered_map<UOp, std::vector<int>> uses_of_;
   std::unordered_map<int, std::map<std::vector<const void*>, int>> known_;  // kernel → uses
@@ -289,9 +311,6 @@ class Materialiser {
 };
 }  // namespace
 
-Sketches materialise(const TensorGraph& graph, const std::unordered_set<UOp>& stored,
-                     const std::unordered_set<UOp>& repeated) {
-  return Materialiser(graph, stored, repeated).run();
-}
+Sketches materialise(const TensorGraph& graph, const Decisions& decisions) { return Materialiser(graph, decisions).run(); }
 
 }  // namespace pg

@@ -8,6 +8,7 @@
 //   3. Unless it is a *row definition*: the head is read in one kernel only, at one index, which is made of the first output
 //      axes of that kernel; and what the reduction runs over are the kernel's remaining axes. Then the kernel computes it
 //      once a row, as a definition in front of its output: softmax and rmsnorm are one kernel each.
+//      What the kernel's definitions share of elementwise nodes over rows is named too (definitions.h).
 //   4. An elementwise node over row definitions that several kernels read is materialised instead of repeating the
 //   reductions.
 //   5. In the body of a kernel's own reduction, arithmetic on loaded values whose index lacks one of the kernel's output
@@ -49,21 +50,34 @@ struct KernelSketch {
   bool shared = false;    // stored by rule 4
 };
 
+/// An output axis of a kernel that is two ranges, so that a row of it is one of them: the groups of channels of a groupnorm.
+struct AxisSplit {
+  size_t axis = 0;  // of the value that the kernel computes
+  int64_t by = 0;   // extent of the inner range
+};
+
 struct Sketches {
   std::vector<Use> uses;
-  std::vector<KernelSketch> kernels;            // users before sources
-  std::unordered_map<UOp, int> kernel_of;       // materialised node → kernel
-  std::unordered_map<UOp, UOps> reduce_ranges;  // reduction → its ranges
-  std::unordered_map<UOp, UOp> reduction_of;    // head → reduction
+  std::vector<KernelSketch> kernels;                     // users before sources
+  std::unordered_map<UOp, int> kernel_of;                // materialised node → kernel
+  std::unordered_map<UOp, UOps> reduce_ranges;           // reduction → its ranges
+  std::unordered_map<UOp, UOp> reduction_of;             // head → reduction
+  std::vector<std::pair<UOp, AxisSplit>> wanted_splits;  // root of a kernel, and what would make a row definition possible
+};
+
+/// What is known only once the kernels have been sketched: partition sketches again until nothing is added.
+struct Decisions {
+  std::unordered_set<UOp> stored;             // nodes to materialise beyond the rules (7)
+  std::unordered_set<UOp> repeated;           // nodes that rule 4 named, but which turned out to hold no reduction
+  std::unordered_map<UOp, AxisSplit> splits;  // by the root of a kernel
 };
 
 inline constexpr size_t kMaxPlaces = 8;
 /// A definition without row axes is computed by every core: not worth it for long reductions.
 inline constexpr int64_t kLongestWholeRow = 1 << 16;
 
-/// The kernels that compute `roots`. `stored` are nodes to materialise beyond the rules (7), `repeated` are nodes that rule
-/// 4 named, but which turned out to hold no reduction.
-Sketches materialise(const TensorGraph&, const std::unordered_set<UOp>& stored, const std::unordered_set<UOp>& repeated);
+/// The kernels that compute the graph's roots.
+Sketches materialise(const TensorGraph&, const Decisions&);
 
 /// The Buffer below a view or an Assign.
 UOp written_buffer(UOp view);

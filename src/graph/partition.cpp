@@ -11,24 +11,25 @@
 namespace pg {
 
 namespace {
-/// The sketches with rules 4 and 7 settled: both depend on what the kernels turn out to be.
+/// The sketches with rules 3 (axes to split), 4 and 7 settled: they depend on what the kernels turn out to be.
 struct Settled {
   Sketches sketches;
   std::vector<BuiltKernel> built;  // parallel to sketches.kernels
 };
 
 Settled settle(const TensorGraph& graph) {
-  std::unordered_set<UOp> stored, repeated;
+  Decisions decisions;
   for (;;) {
-    Settled result{materialise(graph, stored, repeated), {}};
+    Settled result{materialise(graph, decisions), {}};
     const std::vector<KernelSketch>& kernels = result.sketches.kernels;
     bool again = false;
+    for (const auto& [root, split] : result.sketches.wanted_splits) again |= decisions.splits.emplace(root, split).second;
     for (int k = 0; k < static_cast<int>(kernels.size()); ++k)
-      if (kernels[k].shared && kernels[k].rows.empty()) again |= repeated.insert(kernels[k].root).second;
+      if (kernels[k].shared && kernels[k].rows.empty()) again |= decisions.repeated.insert(kernels[k].root).second;
     if (again) continue;
     for (int k = 0; k < static_cast<int>(kernels.size()); ++k) {
       result.built.push_back(build_kernel(result.sketches, k));
-      if (result.built.back().reads_elsewhere) again |= stored.insert(kernels[k].root.src(1)).second;
+      if (result.built.back().reads_elsewhere) again |= decisions.stored.insert(kernels[k].root.src(1)).second;
     }
     if (!again) return result;
   }

@@ -80,4 +80,47 @@ Tensor Tensor::rmsnorm(const Tensor& weight, double eps) const {
   return *this * ((*this * *this).mean({-1}, true) + eps).rsqrt() * weight;
 }
 
+namespace {
+/// (x - mean) / √(variance + eps) over some axes.
+Tensor standardised(const Tensor& x, const std::vector<int>& axes, double eps) {
+  const Tensor centred = x - x.mean(axes, true);
+  return centred * ((centred * centred).mean(axes, true) + eps).rsqrt();
+}
+/// y * weight + bias, both with the shape `along`; empty ones are left out.
+Tensor scaled(const Tensor& y, const Tensor& weight, const Tensor& bias, const Shape& along) {
+  const Tensor product = weight ? y * weight.reshape(along) : y;
+  return bias ? product + bias.reshape(along) : product;
+}
+}  // namespace
+
+Tensor Tensor::layernorm(const Tensor& weight, const Tensor& bias, double eps) const {
+  const Shape from = shape();
+  if (from.empty()) throw UserError("layernorm: the tensor has no axes");
+  for (const Tensor& t : {weight, bias})
+    if (t && (t.rank() != 1 || !same(t.shape()[0], from.back())))
+      throw UserError("layernorm: weight and bias must be as long as the last axis of " + text(from) + ", not " +
+                      text(t.shape()));
+  return scaled(standardised(*this, {-1}, eps), weight, bias, {from.back()});
+}
+
+/// Channels stay taken apart until the end: a kernel's axes are those of its last reduction (docs/architecture.md).
+Tensor Tensor::groupnorm(int64_t groups, const Tensor& weight, const Tensor& bias, double eps) const {
+  const Shape from = shape();
+  if (from.size() < 2) throw UserError("groupnorm: " + text(from) + " is not [N, C, ..]");
+  const auto channels = from[1].number();
+  if (!channels || groups < 1 || *channels % groups != 0)
+    throw UserError("groupnorm: " + text(from[1]) + " channels of " + text(from) + " do not fall into " +
+                    std::to_string(groups) + " groups");
+  for (const Tensor& t : {weight, bias})
+    if (t && (t.rank() != 1 || !same(t.shape()[0], from[1])))
+      throw UserError("groupnorm: weight and bias must be one number for each channel of " + text(from) + ", not " +
+                      text(t.shape()));
+  Shape split{from[0], groups, *channels / groups}, along{groups, *channels / groups};
+  split.insert(split.end(), from.begin() + 2, from.end());
+  along.insert(along.end(), from.size() - 2, Dim(1));
+  std::vector<int> axes;
+  for (size_t axis = 2; axis < split.size(); ++axis) axes.push_back(static_cast<int>(axis));
+  return scaled(standardised(reshape(split), axes, eps), weight, bias, along).reshape(from);
+}
+
 }  // namespace pg

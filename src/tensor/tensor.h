@@ -1,5 +1,6 @@
 #pragma once
 // Lazy tensors with value semantics: an operation records a UOp; nothing runs before realize() (src/graph/realize.h).
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -37,6 +38,20 @@ Dim operator+(const Dim&, const Dim&);
 Dim operator-(const Dim&, const Dim&);
 Dim operator*(const Dim&, const Dim&);
 Dim operator/(const Dim&, const Dim&);
+
+/// How the window of a convolution moves; padding is with zeros.
+struct Conv2d {
+  int64_t stride = 1;
+  std::array<int64_t, 4> padding = {};  // top, bottom, left, right
+  int64_t dilation = 1;                 // elements from one of the window to the next
+  int64_t groups = 1;                   // filters of a group see the channels of their group only
+};
+struct Conv1d {
+  int64_t stride = 1;
+  std::array<int64_t, 2> padding = {};  // left, right
+  int64_t dilation = 1;
+  int64_t groups = 1;
+};
 
 class Tensor {
  public:
@@ -118,10 +133,19 @@ class Tensor {
   Tensor argmax(int axis, bool keepdim = false) const;                  // int32; the first of equal ones
   Tensor softmax(int axis = -1) const;
   Tensor rmsnorm(const Tensor& weight, double eps) const;               // over the last axis
+  /// (x - mean) / √(variance + eps) over the last axis, times weight [n], plus bias [n]; either may be empty.
+  Tensor layernorm(const Tensor& weight, const Tensor& bias, double eps) const;
+  /// x [N, C, ..]: the same over each of `groups` runs of C/groups channels and all that follows; weight and bias [C].
+  Tensor groupnorm(int64_t groups, const Tensor& weight, const Tensor& bias, double eps) const;
 
   // ---- products, indexing ----
   /// [.., M, K] x [.., K, N] → [.., M, N]; leading axes broadcast; a 1-D operand as in PyTorch.
   Tensor matmul(const Tensor&) const;
+  /// Cross-correlation. This [N, C, H, W] or [C, H, W], weight [O, C/groups, KH, KW], bias [O] or empty →
+  /// [N, O, (H + top + bottom - dilation*(KH-1) - 1)/stride + 1, the same of W].
+  Tensor conv2d(const Tensor& weight, const Tensor& bias = {}, const Conv2d& = {}) const;
+  /// This [N, C, W] or [C, W], weight [O, C/groups, KW] → [N, O, places].
+  Tensor conv1d(const Tensor& weight, const Tensor& bias = {}, const Conv1d& = {}) const;
   /// Rows of this [n, ..] by int ids [..i] → [..i, ..].
   Tensor gather(const Tensor& ids) const;
   /// softmax(q·kᵀ·scale + mask)·v: q [.., T, d], k, v [.., S, d]; an optional mask broadcasts to [.., T, S]

@@ -71,6 +71,7 @@ TEST_CASE("help lists every variable of the environment; every command has its o
                                                   {"llama"},
                                                   {"tune", "llama"},
                                                   {"bench", "gemm"},
+                                                  {"bench", "kernel"},
                                                   {"bench", "lower"},
                                                   {"db", "stats"},
                                                   {"devices"}}) {

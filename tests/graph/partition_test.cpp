@@ -38,6 +38,20 @@ std::vector<std::string> axis_names(const UOps& ranges) {
   return names;
 }
 using Names = std::vector<std::string>;
+/// Of the Defines in front of the output.
+Names definition_names(const UOp& kernel) {
+  Names names;
+  for (const Definition& d : definitions(kernel))
+    if (d.node.is(Op::Define)) names.push_back(d.node.arg_as<std::string>());
+  return names;
+}
+/// Of an expression, not of the definitions that it reads.
+int param_loads(const UOp& u) {
+  if (u.is(Op::Define)) return 0;
+  int n = u.is(Op::Load) && u.src(0).src(0).is(Op::Param);
+  for (const UOp& s : u.src()) n += param_loads(s);
+  return n;
+}
 }  // namespace
 
 TEST_CASE("an elementwise chain is one kernel with one axis") {
@@ -79,18 +93,22 @@ TEST_CASE("the leading axes of a matmul are one m, a batched one has b") {
   CHECK(r.name(0) == "matmul_1x6x7");
   CHECK(r.check() == "");
 }
-TEST_CASE("softmax is one kernel: M, L, output") {
+TEST_CASE("softmax is one kernel: M, E, L, output") {
   const Planned p = planned({input({6, 9}).softmax()});
   REQUIRE(p.count() == 1);
   CHECK(p.name(0) == "softmax_6x9");
+  CHECK(definition_names(p.kernel(0)) == Names{"M", "E", "L"});
   const auto all = definitions(p.kernel(0));
-  REQUIRE(all.size() == 3);
-  CHECK(all[0].node.arg_as<std::string>() == "M");
-  CHECK(all[1].node.arg_as<std::string>() == "L");
   CHECK(axis_names(all[0].ranges) == Names{"i"});
   CHECK(axis_names(all[0].reduce_ranges) == Names{"j"});
-  CHECK(axis_names(all[2].ranges) == Names{"i", "j"});
-  CHECK(all[0].reduce_ranges[0] == all[2].ranges[1]);
+  CHECK(axis_names(all[1].ranges) == Names{"i", "j"});
+  CHECK_FALSE(all[1].reduce);
+  CHECK(axis_names(all[2].reduce_ranges) == Names{"j"});
+  CHECK(axis_names(all[3].ranges) == Names{"i", "j"});
+  CHECK(all[0].reduce_ranges[0] == all[3].ranges[1]);
+  // x is read in M and E only.
+  CHECK(param_loads(all[2].bodies[0]) == 0);
+  CHECK(param_loads(all[3].value) == 0);
   CHECK(p.check() == "");
 }
 TEST_CASE("softmax of several leading axes and of a scaled, masked input") {
@@ -106,16 +124,47 @@ TEST_CASE("softmax over a leading axis stores its reductions") {
   CHECK(p.check() == "");
 }
 TEST_CASE("rmsnorm and layernorm are one kernel") {
-  const Tensor x = input({6, 8}), w = input({8});
+  const Tensor x = input({6, 8}), w = input({8}), bias = input({8});
   const Planned p = planned({x.rmsnorm(w, 1e-5)});
   REQUIRE(p.count() == 1);
   CHECK(p.name(0) == "norm_6x8");
-  CHECK(definitions(p.kernel(0))[0].node.arg_as<std::string>() == "S");
+  CHECK(definition_names(p.kernel(0)) == Names{"S"});
   CHECK(p.check() == "");
-  const Tensor centred = x - x.mean({-1}, true);
-  const Planned q = planned({centred * ((centred * centred).mean({-1}, true) + 1e-5).rsqrt() * w});
-  CHECK(q.count() == 1);
+  const Planned q = planned({x.layernorm(w, bias, 1e-5)});
+  REQUIRE(q.count() == 1);
+  CHECK(definition_names(q.kernel(0)) == Names{"S", "E", "S1"});
   CHECK(q.check() == "");
+}
+TEST_CASE("groupnorm is one kernel, also when something follows: the axis of channels becomes groups and channels") {
+  const Tensor x = input({2, 6, 3, 4}), w = input({6}), bias = input({6});
+  const Tensor normed = x.groupnorm(2, w, bias, 1e-5);
+  for (const Tensor& y :
+       {normed, normed.silu(), (normed + x) * 2.0, x.groupnorm(3, w, {}, 1e-5), x.groupnorm(1, {}, {}, 1e-5)}) {
+    const Planned p = planned({y});
+    REQUIRE(p.count() == 1);
+    CHECK(definition_names(p.kernel(0)) == Names{"S", "E", "S1"});
+    CHECK(collect(p.kernel(0), [](const UOp& u) { return u.is(Op::IDiv) || u.is(Op::Mod); }).empty());
+    CHECK(p.check() == "");
+  }
+  const Planned p = planned({normed.silu().conv2d(input({4, 6, 3, 3}), {}, {.padding = {1, 1, 1, 1}})});
+  CHECK(p.count() == 2);
+  CHECK(p.check() == "");
+}
+TEST_CASE("what only one definition reads, or what reads no row, bears no name") {
+  const Tensor x = input({6, 9});
+  const Planned p = planned({(x * 0.5).softmax()});
+  CHECK(definition_names(p.kernel(0)) == Names{"M", "E", "L"});
+  const Planned q = planned({(x - x.max({-1}, true)).exp() * 2.0});
+  CHECK(definition_names(q.kernel(0)) == Names{"M"});
+  CHECK(q.check() == "");
+}
+TEST_CASE("two values that definitions share have two names; part of a shared value has none") {
+  const Tensor x = input({6, 9}), d = x - x.max({-1}, true), e = d.exp();
+  // The output reads e and d, the sum e only.
+  const Planned p = planned({e / e.sum({-1}, true) + d});
+  REQUIRE(p.count() == 1);
+  CHECK(definition_names(p.kernel(0)) == Names{"M", "E", "E1", "L"});
+  CHECK(p.check() == "");
 }
 TEST_CASE("logsumexp is one kernel") {
   const Tensor x = input({6, 9});

@@ -72,6 +72,17 @@ TEST_CASE("reference: right kernels pass under every schedule") {
   CHECK(integers.verdict(integers.kernel, "tile(i,8,vec)") == "");
 }
 
+TEST_CASE("reference: a long sum into one accumulator passes, one term less does not") {
+  const int64_t terms = 20'000;  // 4 √K roundings are not enough for it
+  Bench b(gemm(16, 16, terms));
+  CHECK(b.verdict(b.kernel, "") == "");
+  KernelWriter w;
+  const UOp m = w.axis("m", 16), n = w.axis("n", 16), k = w.axis("k", terms - 1);
+  const UOp out = w.param("out", dt::f32, {16, 16}), a = read(w.param("A", dt::f32, {16, terms}), {m, k}),
+            x = read(w.param("B", dt::f32, {terms, 16}), {k, n});
+  CHECK(b.verdict(w.output("short", at(out, {m, n}), w.reduce("sum", a * x, {k}), {m, n}), "").find("element ") == 0);
+}
+
 TEST_CASE("reference: a modified source is wrong") {
   Bench b(relu(iconst(1000)));
   const Source good = render_kernel(b.kernel, parse_opts("tile(i,8,vec)"), *b.cpu.device);

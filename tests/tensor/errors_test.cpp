@@ -91,6 +91,34 @@ TEST_CASE("errors of products and gathers") {
   CHECK(ERROR(zeros({}).gather(Tensor::arange(2))) == "gather: the tensor has no rows");
 }
 
+TEST_CASE("errors of convolutions and norms") {
+  const Tensor x = zeros({1, 4, 8, 8}), w = zeros({6, 4, 3, 3});
+  CHECK(ERROR(zeros({8, 8}).conv2d(w)) ==
+        "conv2d: x is [N, C, H, W] or [C, H, W], the weight [O, C/groups, KH, KW]: x [8, 8], weight [6, 4, 3, 3]");
+  CHECK(ERROR(zeros({4, 8}).conv1d(w)) ==
+        "conv1d: x is [N, C, W] or [C, W], the weight [O, C/groups, KW]: x [4, 8], weight [6, 4, 3, 3]");
+  const std::string shapes = ": x [1, 4, 8, 8], weight [6, 4, 3, 3]";
+  CHECK(ERROR(zeros({1, 5, 8, 8}).conv2d(w)) ==
+        "conv2d: the weight takes 4 channels, x has 5: x [1, 5, 8, 8], weight [6, 4, 3, 3]");
+  CHECK(ERROR(x.conv2d(w, {}, {.groups = 2})) == "conv2d: the weight takes 8 channels in 2 groups, x has 4" + shapes);
+  CHECK(ERROR(x.conv2d(w, {}, {.groups = 0})) == "conv2d: 0 groups" + shapes);
+  CHECK(ERROR(x.conv2d(zeros({5, 2, 3, 3}), {}, {.groups = 2})) ==
+        "conv2d: 5 filters do not fall into 2 groups: x [1, 4, 8, 8], weight [5, 2, 3, 3]");
+  CHECK(ERROR(x.conv2d(w, zeros({4}))) == "conv2d: the bias [4] is not one number for each of 6 filters" + shapes);
+  CHECK(ERROR(x.conv2d(w, {}, {.stride = 0})) == "conv2d: stride and dilation are at least 1" + shapes);
+  CHECK(ERROR(x.conv2d(w, {}, {.padding = {1, 1, -1, 0}})) == "conv2d: padding is not negative" + shapes);
+  CHECK(ERROR(x.conv2d(w, {}, {.dilation = 4})) == "conv2d: a window of 9 does not fit the padded extent 8" + shapes);
+  CHECK(ERROR(zeros({1, 4, 8, Dim(variable("n", 4, 9))}).conv2d(w)) ==
+        "conv2d: axis 3 of the input [1, 4, 8, n] holds Variables");
+  CHECK(ERROR(zeros({}).layernorm({}, {}, 1e-5)) == "layernorm: the tensor has no axes");
+  CHECK(ERROR(zeros({2, 3}).layernorm(zeros({3}), zeros({2}), 1e-5)) ==
+        "layernorm: weight and bias must be as long as the last axis of [2, 3], not [2]");
+  CHECK(ERROR(zeros({3}).groupnorm(1, {}, {}, 1e-5)) == "groupnorm: [3] is not [N, C, ..]");
+  CHECK(ERROR(x.groupnorm(3, {}, {}, 1e-5)) == "groupnorm: 4 channels of [1, 4, 8, 8] do not fall into 3 groups");
+  CHECK(ERROR(x.groupnorm(2, zeros({8}), {}, 1e-5)) ==
+        "groupnorm: weight and bias must be one number for each channel of [1, 4, 8, 8], not [8]");
+}
+
 TEST_CASE("errors of creation") {
   const std::array<float, 5> five{};
   const Dim n(variable("n", 1, 8));

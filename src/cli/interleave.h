@@ -1,0 +1,32 @@
+#pragma once
+// How benchmarks take time: contestants in turns within one run, so that what a busy neighbour does to one of them it does
+// to the next.
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace pg {
+
+struct Contestant {
+  std::string name, version;
+  std::function<void()> run;
+  std::function<void()> before = {};  // untimed, before every run (cold caches): nothing is repeated within a sample then
+  bool as_long_as_first = false;  // its samples last as long as the first contestant's: the scheduler disturbs both alike
+  int repeat = 1;
+  std::vector<double> ms = {};  // of one run, a sample per round
+};
+
+/// Round after round, each contestant once, in an order that turns round every time. What is fast runs once untimed before a
+/// sample, so that it finds in the caches what it left there itself, however many contestants use the same buffers.
+void interleave(std::vector<Contestant>& all, int rounds);
+
+/// A quotient of two contestants' speeds, from the samples of the same rounds.
+struct Share {
+  double median = 0;
+  double spread = 0;  // half the interquartile range / median
+};
+/// work / ms over ceiling / ceiling_ms: how much of the ceiling's speed is reached.
+Share share_of(double work, std::span<const double> ms, double ceiling, std::span<const double> ceiling_ms);
+
+}  // namespace pg
