@@ -23,8 +23,6 @@ class Clang {
   virtual const std::string& version() const = 0;
   /// How it is reached, for people: "clang-19, a process for each batch".
   virtual std::string route() const = 0;
-  /// Kernels that one translation unit should hold, where there are as many.
-  virtual size_t together() const = 0;
   /// Throws InternalError with the compiler's words. May be called from several threads.
   virtual CompiledObject compile(const std::string& source, const std::vector<std::string>& flags) const = 0;
 };

@@ -21,9 +21,7 @@ class ClangInProcess final : public Clang {
         free_(reinterpret_cast<decltype(free_)>(dlsym(module, "picograd_clang_free"))) {}
 
   const std::string& version() const override { return version_; }
-  std::string route() const override { return "in process"; }
-  // A kernel alone costs no more than among others, and its object holds nothing else.
-  size_t together() const override { return 1; }
+  std::string route() const override { return kModule; }
 
   CompiledObject compile(const std::string& source, const std::vector<std::string>& flags) const override {
     std::vector<const char*> words;

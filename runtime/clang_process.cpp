@@ -11,8 +11,6 @@ namespace {
 
 // Newest first: newer ones know newer processors.
 constexpr const char* kCompilers[] = {"clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14", "clang"};
-// Starting Clang takes as long as compiling a kernel; more kernels a translation unit gain little more.
-constexpr size_t kTogether = 16;
 
 /// "Debian clang version 19.1.7 (3~deb12u1)" → "clang 19.1.7"
 std::optional<std::string> version_of(const std::string& program) {
@@ -43,8 +41,6 @@ std::string missing_clang(const std::string& configured) {
   return configured.empty() ? "no C compiler found: " + install
                             : "PICOGRAD_CLANG=" + configured + " is not a clang that runs: " + install;
 }
-
-size_t ClangProcess::together() const { return kTogether; }
 
 CompiledObject ClangProcess::compile(const std::string& source, const std::vector<std::string>& flags) const {
   std::vector<std::string> command = {program_, "-c", "-x", "c", "-o", "-"};

@@ -12,7 +12,6 @@ class ClangProcess final : public Clang {
   ClangProcess(std::string program, std::string version) : program_(std::move(program)), version_(std::move(version)) {}
   const std::string& version() const override { return version_; }
   std::string route() const override { return program_ + ", a process for each batch"; }
-  size_t together() const override;
   CompiledObject compile(const std::string& source, const std::vector<std::string>& flags) const override;
 
  private:

@@ -13,6 +13,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double microseconds(Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
 
+// A translation unit costs some milliseconds whatever it holds, a process some more; more kernels gain little more.
+constexpr size_t kTogether = 16;
 // What waking the pool may cost; a launch that takes less alone runs alone.
 constexpr double kWorthSharing = 15;
 
@@ -145,10 +147,8 @@ std::vector<Artifact> CpuDevice::compile_all(std::span<const Source> sources) {
       missing.push_back(i);
   }
   const std::span<const size_t> left(missing);
-  if (left.empty()) return all;
-  const size_t together = required_compiler().together();
-  for (size_t at = 0; at < left.size(); at += together)
-    compile_together(sources, keys, left.subspan(at, std::min(together, left.size() - at)), all);
+  for (size_t at = 0; at < left.size(); at += kTogether)
+    compile_together(sources, keys, left.subspan(at, std::min(kTogether, left.size() - at)), all);
   return all;
 }
 

@@ -22,6 +22,7 @@ const std::vector<Line> kCommands = {
     {"tune llama [-m FILE | --config NAME]", "search schedules for every kernel of a llama"},
     {"bench gemm [--shapes MxNxK,..] [--vs openblas,onednn]", "matrix products, beside vendor libraries"},
     {"bench lower", "how long lowering takes"},
+    {"bench compile", "how long compiling takes, and how fast what it makes is, by each route to Clang"},
     {"db stats | list | show ID | verify", "what the schedule database holds"},
     {"devices", "what can run kernels here; where not, why and what to do"},
     {"help", "this page; `picograd COMMAND --help` lists a command's options"},
