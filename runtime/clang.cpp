@@ -18,7 +18,7 @@ const char* kSetUp = "run ./picograd setup --full, which installs LLVM's librari
 
 }  // namespace
 
-FoundClang find_clang(const Config& c) {
+FoundClang choose_clang(const Config& c, const LoadedClangModule& (*module)()) {
   const auto spawned = [&](const std::string& note) -> FoundClang {
     if (auto clang = ClangProcess::find(c.clang)) return {clang, "", note};
     return {nullptr, missing_clang(c.clang), note};
@@ -26,11 +26,13 @@ FoundClang find_clang(const Config& c) {
   if (c.compiler == "spawn") return spawned("not in process: PICOGRAD_COMPILER=spawn");
   // Who names a compiler means that one.
   if (c.compiler == "auto" && !c.clang.empty()) return spawned("not in process: PICOGRAD_CLANG names a compiler");
-  const LoadedClangModule loaded = clang_module();
+  const LoadedClangModule& loaded = module();
   if (loaded.clang) return {loaded.clang, "", ""};
   if (c.compiler == "auto") return spawned("not in process: " + loaded.missing + "; " + kSetUp);
   return {nullptr, "PICOGRAD_COMPILER=inprocess: " + loaded.missing + ": " + kSetUp + ", or set PICOGRAD_COMPILER=auto", ""};
 }
+
+FoundClang find_clang(const Config& c) { return choose_clang(c, clang_module); }
 
 std::vector<std::string> clang_flags(const std::string& isa) {
   return {"-O2", "-march=" + isa, "-mprefer-vector-width=512",

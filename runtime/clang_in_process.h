@@ -10,7 +10,9 @@ struct LoadedClangModule {
 };
 /// Loaded on first use, once for the process.
 const LoadedClangModule& clang_module();
-/// From this file, for tests.
+/// From this file.
 LoadedClangModule load_clang_module(const std::string& path);
+/// find_clang where `module` is what there is.
+FoundClang choose_clang(const Config&, const LoadedClangModule& (*module)());
 
 }  // namespace pg

@@ -13,6 +13,8 @@
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/CrashRecoveryContext.h>
+#include <llvm/Support/ErrorHandling.h>
+#include <llvm/Support/Process.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/VirtualFileSystem.h>
 #include <llvm/Support/raw_ostream.h>
@@ -38,11 +40,14 @@ constexpr const char* kFile = "kernel.c";
 /// What is left of -O2, in 40 % of its time (`picograd bench compile` shows that kernels are as fast): the prelude's
 /// functions are inlined, their loops over lanes written out, and what does not change in a loop is moved out of it; the
 /// vectorizers are for loops that a schedule left plain, and for the ends of reductions.
+#define COMBINE "instcombine<no-verify-fixpoint>"  // to be done in one iteration is a hope, not a must
 constexpr llvm::StringLiteral kPasses =
     "function(sroa),always-inline,"
-    "function(sroa,early-cse<memssa>,simplifycfg,instcombine,"
-    "loop-mssa(loop-rotate,licm),loop(indvars,loop-unroll-full),sroa,simplifycfg,instcombine,"
-    "loop-vectorize<interleave-forced-only>,slp-vectorizer,vector-combine,instcombine)";
+    "function(sroa,early-cse<memssa>,simplifycfg," COMBINE
+    ","
+    "loop-mssa(loop-rotate,licm),loop(indvars,loop-unroll-full),sroa,simplifycfg," COMBINE
+    ","
+    "loop-vectorize<interleave-forced-only>,slp-vectorizer,vector-combine," COMBINE ")";
 
 class Stopwatch {
  public:
@@ -88,6 +93,7 @@ Invocation read_flags(const Flags& flags, Words& words) {
   made->getCodeGenOpts().DisableLLVMPasses = true;  // kPasses run instead
   made->getCodeGenOpts().DisableFree = false;       // the process goes on
   made->getFrontendOpts().DisableFree = false;
+  made->getDiagnosticOpts().ShowCarets = false;  // nor does "1 error generated." go to stderr; the Words have carets
   return made;
 }
 
@@ -172,6 +178,14 @@ std::string clang_version() {
   return "clang " + behind.split(' ').first.str();
 }
 
+thread_local std::string last_words;  // of an error that LLVM cannot go on from
+
+/// LLVM would end the process; this ends the RunSafely that it happens in.
+void fail(void*, const char* reason, bool) {
+  last_words = reason;
+  llvm::sys::Process::Exit(1);
+}
+
 void start() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -179,6 +193,7 @@ void start() {
     llvm::InitializeNativeTargetAsmPrinter();
     llvm::InitializeNativeTargetAsmParser();
     llvm::CrashRecoveryContext::Enable();
+    llvm::install_fatal_error_handler(fail);
   });
 }
 
@@ -202,8 +217,9 @@ EXPORTED int picograd_clang_compile(const char* source, size_t size, const char*
   std::string error;
   // A crash of Clang costs its memory and this one kernel.
   llvm::CrashRecoveryContext guard;
+  last_words = "Clang crashed";
   if (!guard.RunSafely([&] { error = compile({source, size}, Flags(flags, flags + flag_count), compiled); }))
-    error = "error: Clang crashed";
+    error = "error: " + last_words;
   out->frontend_ms = compiled.frontend_ms;
   out->passes_ms = compiled.passes_ms;
   out->codegen_ms = compiled.codegen_ms;

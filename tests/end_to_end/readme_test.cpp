@@ -72,6 +72,7 @@ TEST_CASE("help lists every variable of the environment; every command has its o
                                                   {"tune", "llama"},
                                                   {"bench", "gemm"},
                                                   {"bench", "lower"},
+                                                  {"bench", "compile"},
                                                   {"db", "stats"},
                                                   {"devices"}}) {
     CHECK(contains(help, command[0]));
