@@ -37,7 +37,7 @@ namespace {
 
 constexpr const char* kFile = "kernel.c";
 
-/// What is left of -O2, in 40 % of its time (`picograd bench compile` shows that kernels are as fast): the prelude's
+/// What is left of -O2, in 60 % of its time (`picograd bench compile` shows that kernels are as fast): the prelude's
 /// functions are inlined, their loops over lanes written out, and what does not change in a loop is moved out of it; the
 /// vectorizers are for loops that a schedule left plain, and for the ends of reductions.
 #define COMBINE "instcombine<no-verify-fixpoint>"  // to be done in one iteration is a hope, not a must
