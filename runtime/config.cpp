@@ -40,6 +40,11 @@ std::string isa(Config& c, const std::string& value) {
   c.isa = value;
   return {};
 }
+std::string compiler(Config& c, const std::string& value) {
+  if (value != "auto" && value != "inprocess" && value != "spawn") return "auto, inprocess or spawn";
+  c.compiler = value;
+  return {};
+}
 
 constexpr Row kRows[] = {
     {{"BEAM", "N (0)", "width of the beam search; 0: the cached winner, else the heuristic"}, number<int, &Config::beam>},
@@ -51,6 +56,9 @@ constexpr Row kRows[] = {
     {{"THREADS", "N (0)", "cores a launch may use; 0: all"}, number<int, &Config::threads>},
     {{"PICOGRAD_CACHE", "DIR (beside the database)", "compiled kernels"}, word<&Config::cache_dir>},
     {{"PICOGRAD_CLANG", "PATH (clang-19 .. clang-14, clang)", "the compiler of the CPU device"}, word<&Config::clang>},
+    {{"PICOGRAD_COMPILER", "auto|inprocess|spawn (auto)",
+      "Clang as a library or as a child process; auto: the library where it is"},
+     compiler},
     {{"PICOGRAD_DB", "FILE ($XDG_CACHE_HOME/picograd/picograd.db)", "the schedule database"}, word<&Config::db>},
     {{"PICOGRAD_RUNNER", "PATH (beside the program)", "picograd-runner, which times candidates"}, word<&Config::runner>},
 };

@@ -15,6 +15,7 @@ struct Config {
   std::string db;              // PICOGRAD_DB: the schedule database; default $XDG_CACHE_HOME/picograd/picograd.db
   std::string cache_dir;       // PICOGRAD_CACHE: compiled artifacts; default beside the database
   std::string clang;           // PICOGRAD_CLANG: path of clang; default: clang-19, clang-18 .. clang-14, clang on PATH
+  std::string compiler = "auto";  // PICOGRAD_COMPILER: auto, inprocess, spawn
   double budget = 0;           // BUDGET: seconds of search in all; 0: no limit
   std::string runner;          // PICOGRAD_RUNNER: path of picograd-runner; default: beside the program or ../libexec
 };

@@ -14,7 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double microseconds(Clock::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
 
-// More kernels a translation unit gain little more.
+// A translation unit costs some milliseconds whatever it holds, a process some more; more kernels gain little more.
 constexpr size_t kTogether = 16;
 // What waking the pool may cost; a launch that takes less alone runs alone.
 constexpr double kWorthSharing = 15;
@@ -100,8 +100,7 @@ std::string joined(const std::vector<std::string>& words) {
 CpuDevice::CpuDevice(const Config& c)
     : cpu_(cpu_info()),
       target_(cpu_target(cpu_, c.isa, c.threads)),
-      configured_clang_(c.clang),
-      cache_dir_(c.cache_dir),
+      config_(c),
       pool_(std::make_shared<ThreadPool>(target_.cores)) {}
 
 DeviceInfo CpuDevice::info() const {
@@ -119,22 +118,21 @@ ToolchainInfo CpuDevice::toolchain() const {
   return {ArtifactCache::key({text}), text};
 }
 
-const ClangCompiler* CpuDevice::compiler() const {
+const FoundClang& CpuDevice::compiler() const {
   std::lock_guard lock(setup_);
-  if (!looked_) compiler_ = ClangCompiler::find(configured_clang_);
-  looked_ = true;
-  return compiler_ ? &*compiler_ : nullptr;
+  if (!compiler_) compiler_ = find_clang(config_);
+  return *compiler_;
 }
 
 std::string CpuDevice::compiler_version() const {
-  if (const ClangCompiler* c = compiler()) return c->version;
-  const std::string last = ArtifactCache::last_compiler(cache_dir_);
+  if (const auto& clang = compiler().clang) return clang->version();
+  const std::string last = ArtifactCache::last_compiler(config_.cache_dir);
   return last.empty() ? "none" : last;
 }
 
 ArtifactCache& CpuDevice::cache() {
   std::lock_guard lock(setup_);
-  if (!cache_) cache_.emplace(cache_dir_);
+  if (!cache_) cache_.emplace(config_.cache_dir);
   return *cache_;
 }
 
@@ -143,20 +141,21 @@ std::string CpuDevice::key(const Source& source) const {
   return ArtifactCache::key({source.text, joined(clang_flags(target_.isa)), compiler_version(), machine});
 }
 
-const ClangCompiler& CpuDevice::required_compiler() const {
-  if (const ClangCompiler* c = compiler()) return *c;
-  throw UserError(missing_clang(configured_clang_));
+const Clang& CpuDevice::required_compiler() const {
+  const FoundClang& found = compiler();
+  if (!found.clang) throw UserError(found.missing);
+  return *found.clang;
 }
 
 Artifact CpuDevice::compile_now(const Source& source, const std::string& key) {
-  const ClangCompiler& clang = required_compiler();
+  const Clang& clang = required_compiler();
   const auto start = Clock::now();
   Artifact made{
       source.name,
       with_context("compiling " + source.name, [&] { return compile_shared_object(clang, target_.isa, source.text); }), 0};
   made.compile_ms = microseconds(Clock::now() - start) / 1000;
   cache().put(key, made);
-  cache().remember_compiler(clang.version);
+  cache().remember_compiler(clang.version());
   return made;
 }
 
@@ -189,7 +188,7 @@ void CpuDevice::compile_together(std::span<const Source> sources, std::span<cons
     out[which[0]] = compile_now(sources[which[0]], keys[which[0]]);
     return;
   }
-  const ClangCompiler& clang = required_compiler();
+  const Clang& clang = required_compiler();
   UOps linears;
   std::vector<std::string> symbols;
   for (size_t i : which) {
@@ -209,7 +208,7 @@ void CpuDevice::compile_together(std::span<const Source> sources, std::span<cons
     out[which[i]] = {symbols[i], bytes, each};
     cache().put(keys[which[i]], out[which[i]]);
   }
-  cache().remember_compiler(clang.version);
+  cache().remember_compiler(clang.version());
 }
 
 std::shared_ptr<Program> CpuDevice::load(const Artifact& artifact, const LaunchInfo& launch) {

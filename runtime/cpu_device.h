@@ -24,14 +24,14 @@ class CpuDevice final : public HostMemoryDevice {
   std::vector<Artifact> compile_all(std::span<const Source>) override;
   std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) override;
 
-  /// Null: none on this machine.
-  const ClangCompiler* compiler() const;
+  /// By which route kernels are compiled, or why by none.
+  const FoundClang& compiler() const;
   const CpuInfo& cpu() const { return cpu_; }
 
  private:
   ArtifactCache& cache();
   std::string key(const Source&) const;
-  const ClangCompiler& required_compiler() const;
+  const Clang& required_compiler() const;
   Artifact compile_now(const Source&, const std::string& key);
   void compile_together(std::span<const Source>, std::span<const std::string> keys, std::span<const size_t> which,
                         std::vector<Artifact>& out);
@@ -41,11 +41,10 @@ class CpuDevice final : public HostMemoryDevice {
   const std::string name_ = "CPU";
   const CpuInfo cpu_;
   const Target target_;
-  const std::string configured_clang_, cache_dir_;
+  const Config config_;
   std::shared_ptr<ThreadPool> pool_;
   mutable std::mutex setup_;   // of the two below (no call_once: nothing may be thrown through it)
-  mutable bool looked_ = false;
-  mutable std::optional<ClangCompiler> compiler_;
+  mutable std::optional<FoundClang> compiler_;
   std::optional<ArtifactCache> cache_;
 };
 

@@ -70,6 +70,7 @@ struct DeviceReport {
   bool found = false;
   std::string what;    // hardware and toolchain, or why it cannot be used
   std::string remedy;  // what to do, empty when found
+  std::string note;    // what else could be had; may be empty
 };
 std::vector<DeviceReport> device_reports();
 

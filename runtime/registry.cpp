@@ -28,9 +28,9 @@ DeviceReport cpu_report() {
   const Target& t = cpu.target();
   const std::string hardware = cpu.cpu().model + ", " + std::to_string(t.cores) + (t.cores == 1 ? " core, " : " cores, ") +
                                std::to_string(8 * t.vector_bytes) + "-bit vectors";
-  if (const ClangCompiler* clang = cpu.compiler())
-    return {"CPU", true, hardware + ", " + clang->version + " (" + clang->program + ")", ""};
-  return {"CPU", false, hardware + "; only kernels compiled before can run", missing_clang(config().clang)};
+  const FoundClang& found = cpu.compiler();
+  if (found.clang) return {"CPU", true, hardware + ", " + found.clang->version() + " (" + found.clang->route() + ")", "", found.note};
+  return {"CPU", false, hardware + "; only kernels compiled before can run", found.missing, found.note};
 }
 
 DeviceReport cuda_report() {
@@ -39,8 +39,8 @@ DeviceReport cuda_report() {
     if (handle) dlclose(handle);
     return handle != nullptr;
   };
-  if (!is_there("libcuda.so.1")) return {"CUDA", false, "libcuda.so.1 not found", "install the NVIDIA driver"};
-  return {"CUDA", false, "driver found; this build has no CUDA device yet", "use the CPU device"};
+  if (!is_there("libcuda.so.1")) return {"CUDA", false, "libcuda.so.1 not found", "install the NVIDIA driver", ""};
+  return {"CUDA", false, "driver found; this build has no CUDA device yet", "use the CPU device", ""};
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ Device& device(std::string_view name) {
 Device& default_device() { return device(config().device); }
 
 std::vector<DeviceReport> device_reports() {
-  return {cpu_report(), {"REF", true, "the reference interpreter", ""}, cuda_report()};
+  return {cpu_report(), {"REF", true, "the reference interpreter", "", ""}, cuda_report()};
 }
 
 int64_t evaluate(const UOp& expression, std::span<const UOp> variables, std::span<const int64_t> values) {

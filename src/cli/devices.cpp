@@ -10,7 +10,8 @@ void print_devices(std::ostream& out) {
   for (const DeviceReport& d : device_reports()) {
     out << d.name << std::string(d.name.size() < 6 ? 6 - d.name.size() : 1, ' ') << (d.found ? "found    " : "missing  ")
         << d.what << "\n";
-    if (!d.found) out << "               " << d.remedy << "\n";
+    for (const std::string& more : {d.remedy, d.note})
+      if (!more.empty()) out << "               " << more << "\n";
   }
 }
 

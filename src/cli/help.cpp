@@ -24,6 +24,7 @@ const std::vector<Line> kCommands = {
     {"bench kernel --kind KIND --shape SHAPE [--opts OPTS]",
      "one kernel beside the machine's peak and bandwidth, and peers"},
     {"bench lower", "how long lowering takes"},
+    {"bench compile", "how long compiling takes, and how fast what it makes is, by each route to Clang"},
     {"db stats | list | show ID | verify", "what the schedule database holds"},
     {"devices", "what can run kernels here; where not, why and what to do"},
     {"help", "this page; `picograd COMMAND --help` lists a command's options"},

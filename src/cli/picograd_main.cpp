@@ -10,6 +10,7 @@
 
 #include "runtime/config.h"
 #include "search/recheck.h"
+#include "src/cli/bench_compile.h"
 #include "src/cli/bench_gemm.h"
 #include "src/cli/bench_kernel.h"
 #include "src/cli/bench_kernels.h"
@@ -107,6 +108,7 @@ struct BenchCommands {
   BenchGemmOptions gemm;
   BenchKernelOptions kernel;
   BenchLowerOptions lower;
+  BenchCompileOptions compile;
 
   void add_to(CLI::App& app, Command& chosen) {
     CLI::App& bench = *app.add_subcommand("bench", "measure kernels")->require_subcommand(1);
@@ -132,6 +134,16 @@ struct BenchCommands {
     l.add_option("-m,--model", lower.model, "a llama whose decode graph is lowered");
     l.add_option("--rounds", lower.rounds, "samples of each kernel")->check(CLI::Range(1, 10000));
     l.add_flag("--json", lower.json, "a JSON object per line");
+    CLI::App& c = command(bench, chosen, "compile", "how long compiling takes, by each route to Clang", [this] {
+      if (compile.model.empty()) compile.model = shipped_model();
+      bench_compile_command(compile, std::cout);
+      return 0;
+    });
+    c.add_option("-m,--model", compile.model, "a llama whose decode graph is compiled");
+    c.add_option("--count", compile.count, "kernels, spread evenly over the candidates")->check(CLI::Range(1, 10000));
+    c.add_option("--batch", compile.batch, "kernels handed over at once")->check(CLI::Range(1, 1000));
+    c.add_option("--rounds", compile.rounds, "samples of the matmul by either route")->check(CLI::Range(6, 10000));
+    c.add_flag("--json", compile.json, "a JSON object per line");
   }
 
  private:

@@ -73,9 +73,33 @@ TEST_CASE("no compiler: what needs one says so, the rest works") {
     everywhere("/nonexistent");
   }
   SUBCASE("none on PATH") {
+    picograd.environment["PICOGRAD_COMPILER"] = "spawn";
     picograd.environment["PATH"] = picograd.folder / "nothing";
     everywhere("apt-get install");
   }
+}
+
+TEST_CASE("Clang in process, where its module is not: said by devices, an error for who insists, a process otherwise") {
+  Program picograd;
+  picograd.program = picograd.folder / "picograd";
+  fs::copy_file(kProgram, picograd.program);
+  CHECK(contains(picograd.ok({"devices"}).out,
+                 "not in process: libpicograd-clang.so is not built; run ./picograd setup --full"));
+  picograd.ok(kSmall);
+  picograd.environment["PICOGRAD_COMPILER"] = "inprocess";
+  picograd.environment["PICOGRAD_CACHE"] = picograd.folder / "empty";
+  check_error(picograd.run(kSmall), 1, {"PICOGRAD_COMPILER=inprocess", "./picograd setup --full"});
+  picograd.environment["PICOGRAD_COMPILER"] = "gcc";
+  check_error(picograd.run(kSmall), 1, {"PICOGRAD_COMPILER=gcc", "auto, inprocess or spawn"});
+}
+
+TEST_CASE("bench compile: a line for each route there is, and how their kernels compare") {
+  Program picograd;
+  const Outcome o = picograd.ok({"bench", "compile", "--count", "3", "--rounds", "6", "--json"});
+  const auto routes = [&](const std::string& route) { return contains(o.out, "{\"route\":\"" + route + "\""); };
+  CHECK(routes("spawn") != contains(o.err, "spawn left out"));
+  CHECK(routes("inprocess") != contains(o.err, "inprocess left out"));
+  CHECK(contains(o.out, "speed_in_process_over_spawned") == (routes("spawn") && routes("inprocess")));
 }
 
 TEST_CASE("a damaged database is set aside with a warning; the db commands refuse it") {

@@ -52,7 +52,7 @@ class Program {
 
   /// Starts it; `finish` waits. As user `uid`, where that is not 0.
   pid_t start(std::vector<std::string> arguments, uid_t uid = 0) {
-    arguments.insert(arguments.begin(), kProgram);
+    arguments.insert(arguments.begin(), program);
     std::vector<std::string> settings;
     for (const auto& [name, value] : environment) settings.push_back(name + "=" + value);
     std::vector<char*> argv, envp;
@@ -99,6 +99,7 @@ class Program {
   }
 
   TemporaryFolder folder;
+  std::string program = kProgram;
   std::map<std::string, std::string> environment;
 };
 

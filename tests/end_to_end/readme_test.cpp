@@ -73,6 +73,7 @@ TEST_CASE("help lists every variable of the environment; every command has its o
                                                   {"bench", "gemm"},
                                                   {"bench", "kernel"},
                                                   {"bench", "lower"},
+                                                  {"bench", "compile"},
                                                   {"db", "stats"},
                                                   {"devices"}}) {
     CHECK(contains(help, command[0]));

@@ -149,13 +149,25 @@ inline std::string difference(const UOp& linear, const Buffers& expected, const 
   return "";
 }
 
+/// The first feature of this level that the processor lacks; "" when its code runs here.
+inline std::string missing_feature(const std::string& isa) {
+  const CpuInfo cpu = cpu_info();
+  std::vector<const char*> asked;
+  if (isa == "x86-64-v3" || isa == "x86-64-v4") asked = {"avx2", "fma", "f16c"};
+  if (isa == "x86-64-v4") asked.insert(asked.end(), {"avx512f", "avx512bw", "avx512dq", "avx512vl"});
+  for (const char* feature : asked)
+    if (!cpu.has(feature)) return feature;
+  return "";
+}
+
 /// A CPU device of its own, with a fresh artifact cache.
 struct TestCpu {
   TemporaryDirectory directory;
   Config config;
   std::unique_ptr<CpuDevice> device;
-  explicit TestCpu(const std::string& isa = "native", int threads = 1) {
+  explicit TestCpu(const std::string& isa = "native", int threads = 1, const std::string& compiler = "auto") {
     config.isa = isa;
+    config.compiler = compiler;
     config.threads = threads;
     config.cache_dir = directory.path() + "/artifacts";
     device = std::make_unique<CpuDevice>(config);

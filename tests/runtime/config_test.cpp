@@ -22,6 +22,7 @@ TEST_CASE("without variables: the defaults, the database under HOME") {
   CHECK(c.beam == 0);
   CHECK(c.device == "CPU");
   CHECK(c.isa == "native");
+  CHECK(c.compiler == "auto");
   CHECK(c.db == "/home/a/.cache/picograd/picograd.db");
   CHECK(c.cache_dir == "/home/a/.cache/picograd/artifacts");
 }
@@ -35,8 +36,14 @@ TEST_CASE("XDG_CACHE_HOME counts when it is absolute; artifacts lie beside the d
 }
 
 TEST_CASE("values are read") {
-  const Config c =
-      from({{"BEAM", "8"}, {"BUDGET", "1.5"}, {"THREADS", "3"}, {"DEVICE", "REF"}, {"ISA", "x86-64-v3"}, {"DEBUG", "4"}});
+  const Config c = from({{"BEAM", "8"},
+                         {"BUDGET", "1.5"},
+                         {"THREADS", "3"},
+                         {"DEVICE", "REF"},
+                         {"ISA", "x86-64-v3"},
+                         {"DEBUG", "4"},
+                         {"PICOGRAD_COMPILER", "inprocess"}});
+  CHECK(c.compiler == "inprocess");
   CHECK(c.beam == 8);
   CHECK(c.budget == 1.5);
   CHECK(c.threads == 3);
@@ -52,11 +59,13 @@ TEST_CASE("what does not parse names the variable and what it should be") {
   CHECK_THROWS_WITH_AS(from({{"BUDGET", "nan"}}), "BUDGET=nan: should be a number, 0 or more", UserError);
   CHECK_THROWS_WITH_AS(from({{"DEVICE", "TPU"}}), "DEVICE=TPU: should be CPU or REF", UserError);
   CHECK_THROWS_WITH_AS(from({{"ISA", "avx9"}}), "ISA=avx9: should be native, x86-64-v3 or x86-64-v4", UserError);
+  CHECK_THROWS_WITH_AS(from({{"PICOGRAD_COMPILER", "gcc"}}), "PICOGRAD_COMPILER=gcc: should be auto, inprocess or spawn",
+                       UserError);
 }
 
 TEST_CASE("every variable is in the table once") {
   std::map<std::string, int> names;
   for (const ConfigVariable& v : config_variables()) names[v.name]++;
   for (const auto& [name, count] : names) CHECK(count == 1);
-  CHECK(names.size() == 10);
+  CHECK(names.size() == 11);
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "runtime/clang_process.h"
 #include "runtime/memory.h"
 #include "runtime/ref_device.h"
 #include "tests/renderers/sample_programs.h"
@@ -80,7 +81,7 @@ TEST_CASE("without a compiler: cached kernels run, others say what to install") 
     toolchain = cpu.toolchain().id;
   }
   CpuDevice bare(config_with(dir, "/nowhere/clang"));
-  CHECK(bare.compiler() == nullptr);
+  CHECK(!bare.compiler().clang);
   CHECK(bare.toolchain().id == toolchain);
   check_runs(bare, known);
   CHECK_THROWS_WITH_AS(bare.compile(bare.render(unknown)), doctest::Contains("install clang-19"), UserError);
@@ -90,8 +91,8 @@ TEST_CASE("without a compiler: cached kernels run, others say what to install") 
 }
 
 TEST_CASE("a program that is no clang is none") {
-  CHECK(!ClangCompiler::find("/bin/true"));
-  CHECK(!ClangCompiler::find("/bin/false"));
+  CHECK(!ClangProcess::find("/bin/true"));
+  CHECK(!ClangProcess::find("/bin/false"));
 }
 
 TEST_CASE("generated code that does not compile shows the compiler's words") {
