@@ -42,9 +42,9 @@ std::string source(int vector_bytes) {
          "  for (unsigned i = 0; i < sizeof(v) / sizeof(float); ++i) sink[2] += s[i];\n}\n";
 }
 
-const ClangCompiler& compiler_of(const CpuDevice& device) {
-  if (const ClangCompiler* c = device.compiler()) return *c;
-  throw UserError(missing_clang(""));
+const Clang& compiler_of(const CpuDevice& device) {
+  if (const FoundClang& found = device.compiler(); found.clang) return *found.clang;
+  throw UserError(device.compiler().missing);
 }
 
 /// x, y: the accumulators converge to y / (1 - x), far from subnormal numbers. The third takes the result.
