@@ -35,6 +35,7 @@ void CStyle::entry(size_t i) {
   switch (e.op()) {
     case Op::Memory: return memory(e);
     case Op::Store: return store_entry(e);
+    case Op::Prefetch: return prefetch_entry(e);
     case Op::For: return open_for(e);
     case Op::If: return open_scope("if (" + operand(e.src(0)).text + ") {");
     case Op::End: return close_scope();
@@ -156,6 +157,12 @@ void CStyle::store_entry(const UOp& s) {
     return line(r.text + " = " + (gate.text.empty() ? v : select(index.dtype(), gate, v, r)).text + ";");
   }
   line(store(s, names_of_.at(buffer.id()), operand(index.src(1)), v, gate.text.empty() ? nullptr : &gate));
+}
+
+void CStyle::prefetch_entry(const UOp& p) {
+  const UOp& buffer = accessed(p);
+  if (buffer.is(Op::Memory) && shape_.registers(buffer)) return;
+  line(prefetch(names_of_.at(buffer.id()), operand(p.src(0).src(1))));
 }
 
 void CStyle::open_for(const UOp& loop) {

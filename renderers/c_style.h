@@ -39,6 +39,8 @@ class CStyle {
   /// A whole statement, without indent.
   virtual std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& value,
                             const CText* gate) = 0;
+  /// A whole statement: `buffer[index]` will be written soon.
+  virtual std::string prefetch(const std::string& buffer, const CText& index) = 0;
   /// The head of the loop over the launch's items; `first`: how many items come before (empty: none), `trips`: how many there are
   /// (empty: unknown, and no others follow).
   virtual std::string grid_head(const std::string& range, const CText& first, const CText& trips) = 0;
@@ -70,6 +72,7 @@ class CStyle {
   void value_entry(size_t i);
   void memory(const UOp&);
   void store_entry(const UOp&);
+  void prefetch_entry(const UOp&);
   void open_for(const UOp&);
   void open_scope(std::string head, std::string range = {});
   void close_scope();

@@ -53,6 +53,10 @@ class ClangC final : public CStyle {
            range + ") {";
   }
 
+  std::string prefetch(const std::string& buffer, const CText& index) override {
+    return "__builtin_prefetch(&" + buffer + "[" + index.text + "], 1);";
+  }
+
   CText convert(DType from, DType to, const CText& x) override {
     const int lanes = to.lanes;
     const DType f32 = dt::f32.vec(lanes), i32 = dt::i32.vec(lanes), i64 = dt::i64.vec(lanes);

@@ -30,6 +30,7 @@ class ClangPrelude {
   bool first_use(const std::string& name) { return written_.insert(name).second; }
   void define(const std::string& head, const std::string& body);
   std::string bits(int lanes);
+  std::string gather_body(DType, const std::string& mask_bits);
   std::string unaligned(DType);
   std::string masked_body(DType, bool is_store);
   std::string masked_body_in_a_wider_register(DType, bool is_store, const std::string& by_lanes);

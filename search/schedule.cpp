@@ -150,15 +150,15 @@ void Schedule::order_opts(Opts& opts) const {
     while (same < loops.size() && loops[same] == unnamed[same]) ++same;
     return std::vector<RangeRef>(loops.begin() + static_cast<long>(same), loops.end());
   };
-  const std::vector<RangeRef> common = named(root().loops, default_loops(root()));
-  if (!common.empty()) opts.push_back(Order{common});
-  for (const Nest& n : nests_) {
-    if (&n == &root() || !n.live) continue;
-    std::vector<RangeRef> own = named(n.loops, reordered(default_loops(n), common));
-    if (own.empty()) continue;
-    own[0].nest = n.name;
+  const auto say = [&](const Nest& n) {
+    std::vector<RangeRef> own = named(n.loops, default_loops(n));
+    if (own.empty()) return;
+    if (&n != &root()) own[0].nest = n.name;
     opts.push_back(Order{own});
-  }
+  };
+  say(root());
+  for (const Nest& n : nests_)
+    if (&n != &root() && n.live) say(n);
 }
 
 Opts Schedule::opts() const {

@@ -61,6 +61,7 @@ class Instance {
 
   /// The statement, or null when its gates say that nothing is to be done.
   UOp statement(const UOp& s) {
+    if (s.is(Op::Prefetch)) return prefetch_of(s);
     if (!s.is(Op::StoreAll)) return store_of(s);
     UOps stores;
     for (const UOp& one : s.src())
@@ -106,6 +107,15 @@ class Instance {
     const UOp each = !step ? broadcast_to(value(first), lanes_)
                            : simplify(broadcast(first, lanes_) + UOp(Op::Lanes, t, {}, {}) * constant(t, *step));
     return {UOp(Op::Index, element.vec(lanes_), {}, {buffer, each}), lanes_};
+  }
+
+  /// One hint for all lanes, by the first; lanes that lie apart get none.
+  UOp prefetch_of(const UOp& p) {
+    if (p.src().size() == 2 && const_int(value_gate(p.src(1))) == 0) return {};
+    const UOp index = address(p.src(0), false).index;
+    const UOp& at = index.src(1);
+    if (at.dtype().lanes > 1) return {};
+    return UOp(Op::Prefetch, dt::kVoid, {}, {UOp(Op::Index, index.src(0).dtype(), {}, {index.src(0), at})});
   }
 
   UOp store_of(const UOp& s) {
@@ -276,6 +286,7 @@ UOp expand(const UOp& statement, const UOps& repeats, const Target& target) {
 
 UOp expand_tree(const UOp& u, UOps repeats, const Target& target) {
   switch (u.op()) {
+    case Op::Prefetch:
     case Op::Store:
     case Op::StoreAll: return expand(u, repeats, target);
     case Op::Block: {

@@ -152,6 +152,7 @@ class Run {
       case Op::Memory: poison(*in.place); break;
       case Op::Load: load(in, item_); break;
       case Op::Store: store(in, item_); break;
+      case Op::Prefetch: break;
       case Op::Broadcast: std::fill_n(in.result, in.lanes, *in.src[0]); break;
       case Op::Stack:
       case Op::Shuffle:

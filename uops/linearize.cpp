@@ -28,6 +28,10 @@ class Linearizer {
         return;
       case Op::Memory: entries_.push_back(s); return;
       case Op::Store: stores(std::span(&s, 1)); return;
+      case Op::Prefetch:
+        value(s.src(0).src(1));
+        entries_.push_back(s);
+        return;
       case Op::StoreAll: stores(s.src()); return;
       case Op::If:
       case Op::For: {

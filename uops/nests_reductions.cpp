@@ -98,6 +98,15 @@ UOp Opener::accumulate(Nest& n, size_t i, Scope scope) {
     for (size_t s = 0; s < neutral.size(); ++s) stores.push_back(store(accumulator(n, p, s), neutral[s], scope.gate(p.d->ranges)));
     out.push_back(store_all(stores));
   }
+  // What a part is merged into comes near while the part is summed.
+  if (n.plan->crossing)
+    for (const Nest::Part& p : n.parts)
+      for (size_t s = 0; s < p.d->bodies.size(); ++s) {
+        const UOp gate = scope.gate(p.d->ranges);
+        UOps hint{merge_target(n, p, s, scope)};
+        if (gate) hint.push_back(gate);
+        out.push_back(UOp(Op::Prefetch, dt::kVoid, {}, hint));
+      }
   out.push_back(open(n, i, scope));
   for (Nest::Part& p : n.parts) {
     if (n.plan->crossing) {
@@ -146,6 +155,10 @@ Substitution Opener::totals(const Nest& n, const Nest::Part& p) const {
   return {{p.d->reduce, p.d->reduce.with_src(loads)}};
 }
 
+UOp Opener::merge_target(const Nest& n, const Nest::Part& p, size_t s, const Scope& scope) const {
+  return p.in_output ? bind(n, p.d->store.src(0), scope, {}) : p.partial[s].at(positions(p, n, scope));
+}
+
 /// A crossing nest: memory = first ? total : memory ⊕ total; after the last part the epilogue.
 UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
   const Definition& d = *p.d;
@@ -168,7 +181,7 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
   UOps fresh, old, merged_stores, fresh_stores, targets;
   for (size_t s = 0; s < p.accumulators.size(); ++s) {
     fresh.push_back(bind(n, state(d, s), scope, map));
-    targets.push_back(p.in_output ? bind(n, d.store.src(0), scope, {}) : p.partial[s].at(positions(p, n, scope)));
+    targets.push_back(merge_target(n, p, s, scope));
     old.push_back(p.in_output && gate ? load(targets[s], gate) : load(targets[s]));
   }
   // The running sum is told in terms of the old maximum.

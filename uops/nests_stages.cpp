@@ -1,5 +1,6 @@
 // Copies of buffers into staged tiles.
 #include <algorithm>
+#include <numeric>
 
 #include "uops/opener.h"
 #include "uops/simplify.h"
@@ -14,6 +15,12 @@ UOp both(const UOp& a, const UOp& b) {
   const UOp s = simplify(b);
   if (const_int(s) == 1) return a;
   return a ? alu(Op::And, a, s) : s;
+}
+/// Elements from one trip of a part to the next in the buffer.
+int64_t source_step(const UOp& param, const TilePart& p) {
+  int64_t step = p.kind == LayoutPart::Kind::Outer ? p.size : 1;
+  for (size_t d = p.dim + 1; d < param.src().size(); ++d) step *= std::max<int64_t>(bounds(param.src(d)).hi, 1);
+  return step;
 }
 }  // namespace
 
@@ -32,7 +39,8 @@ UOp Opener::open_stage(const BufferStage& stage, Scope& scope, size_t number) {
   return block(out);
 }
 
-/// Rows in the order of the layout, each by whole vectors; what lies outside of the buffer is 0.
+/// Rows of the layout by whole vectors; what lies outside of the buffer is 0. The buffer's far dimensions are walked outside its
+/// near ones, so that memory is read in runs that the prefetchers follow, wherever the tile puts them.
 UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const StagedTile& tile) {
   const UOp& param = stage.param;
   const size_t n = tile.parts.size();
@@ -112,8 +120,14 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
   }
   UOp body = store(index(tile.memory, indices), source);
   if (row_loop) body = UOp(Op::For, dt::kVoid, {}, {row_loop, body});
+  std::vector<size_t> order(loops.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (!group.by_axes)
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return source_step(param, tile.parts[a]) > source_step(param, tile.parts[b]);
+    });
   for (size_t i = loops.size(); i-- > 0;)
-    if (loops[i]) body = UOp(Op::For, dt::kVoid, {}, {loops[i], body});
+    if (loops[order[i]]) body = UOp(Op::For, dt::kVoid, {}, {loops[order[i]], body});
   return body;
 }
 

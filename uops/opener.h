@@ -73,6 +73,7 @@ class Opener {
   UOp accumulate(Nest&, size_t i, Scope);
   UOp update(Nest&, Nest::Part&, const Scope&);
   Substitution totals(const Nest&, const Nest::Part&) const;
+  UOp merge_target(const Nest&, const Nest::Part&, size_t state, const Scope&) const;
   UOp merge_partial(Nest&, Nest::Part&, const Scope&);
   UOp store_rescaled(Nest&, Nest::Part&, const Scope&, const UOp& total);
   UOp correction(const Scope&) const;

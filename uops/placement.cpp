@@ -41,21 +41,21 @@ UOps param_reads(const UOp& expression, const UOp& param) {
 }
 
 Placement::Placement(const UOp& scheduled) {
-  std::string online, fused;
   std::vector<std::string> kept;
   for (const UOp& u : scheduled.src().subspan(1)) {
     if (!u.is(Op::Directive)) continue;
     const Directive d = parse_directive(u.arg_as<std::string>());
     if (const auto* s = std::get_if<StageOpt>(&d)) stages_.push_back(*s), kept.push_back(s->value);
-    if (const auto* o = std::get_if<OnlineLoop>(&d)) online = o->axis;
+    if (const auto* o = std::get_if<OnlineLoop>(&d)) online_axis_ = o->axis;
   }
   definitions_ = pg::definitions(elementwise_inlined(scheduled.src(0), kept));
   make_nests(scheduled);
   find_whole();
+  find_trivial_loops(root());
   for (size_t d = definitions_.size() - 1; d-- > 0;) place_by_default(d);
   for (const StageOpt& s : stages_) place_stage(scheduled.src(0), s);
   if (!fault_.empty()) return;
-  if (!online.empty()) place_online(online);
+  if (!online_axis_.empty()) place_online(online_axis_);
   for (size_t d = 0; d < root() && fault_.empty(); ++d) check_readers(d);
   if (!fault_.empty()) return;
   for (size_t d = nests_.size(); d-- > 0;) classify(d);
@@ -138,7 +138,7 @@ size_t Placement::root_depth(size_t d) const {
 void Placement::place_by_default(size_t d) {
   const NestPlan& out = nests_[root()];
   size_t depth = 0;
-  while (depth < out.loops.size() && contains(definitions_[d].ranges, out.loops[depth])) ++depth;
+  while (depth < out.loops.size() && (out.trivial[depth] || contains(definitions_[d].ranges, out.loops[depth]))) ++depth;
   if (std::find(nests_[d].whole.begin(), nests_[d].whole.end(), true) != nests_[d].whole.end()) depth = 0;
   for (size_t reader = d + 1; reader < root(); ++reader) {
     const std::vector<size_t> read = definitions_read(definitions_, everything(definitions_[reader]));
@@ -223,14 +223,14 @@ void Placement::place_online(const std::string& axis) {
     if (out.loops[i] == c->ranges[0]) out.online = i + 1;
   if (!out.online || kind_of(c->ranges[0]) != Kind::Loop) return refuse("online: " + axis + " is no loop of " + out.name);
   for (size_t i = 0; i + 1 < out.online; ++i)
-    if (reduces(root(), out.loops[i])) return refuse("online: the reduce loop " + axis_of(out.loops[i]) + " stands round " + axis);
+    if (!out.trivial[i] && reduces(root(), out.loops[i])) return refuse("online: the reduce loop " + axis_of(out.loops[i]) + " stands round " + axis);
   for (size_t d = 0; d < root(); ++d) {
     if (!reduces(d, c->axis)) continue;
     nests_[d].carried = true;
     if (nests_[d].staged && !(nests_[d].attach == Attach{root(), out.online}))
       return refuse("online: " + nests_[d].name + " is rescaled at " + axis + ", not staged elsewhere");
     for (size_t i = 0; i + 1 < out.online; ++i)
-      if (!contains(definitions_[d].ranges, out.loops[i]))
+      if (!out.trivial[i] && !contains(definitions_[d].ranges, out.loops[i]))
         return refuse("online: " + nests_[d].name + " has no axis " + axis_of(out.loops[i]));
     nests_[d].attach = {root(), out.online};
   }
@@ -288,13 +288,15 @@ int64_t Placement::touched(size_t d, const UOp& axis, int64_t walked) const {
   return aligned ? round_up(walked, c.register_tile) : walked + c.register_tile - 1;
 }
 
-void Placement::classify(size_t d) {
+void Placement::find_trivial_loops(size_t d) {
   NestPlan& n = nests_[d];
+  n.trivial.clear();
   for (const UOp& r : n.loops) {
     const Chain& c = n.chains.of(r);
     const int64_t tile = r.arg_as<RangeArg>().tile,
                   region = d == root() ? bounds(c.extent).hi : closed_at(d, c.axis, n.attach);
-    const bool grid = d == root() && kind_of(r) == Kind::Grid, rescales = d == root() && n.online && r == n.loops[n.online - 1];
+    const bool grid = d == root() && kind_of(r) == Kind::Grid,
+               rescales = d == root() && axis_of(r) == online_axis_ && tile == 0;
     // Inside a loop that stays open even for one trip, what is left of the axis is decided there.
     bool within = true;
     for (const UOp& outer : c.ranges) {
@@ -303,8 +305,14 @@ void Placement::classify(size_t d) {
       within &= at < n.trivial.size() && n.trivial[at];
     }
     n.trivial.push_back(within && !grid && !rescales && (tile ? std::min(tile, region) : region) <= c.step(r));
-    if (grid && reduces(d, r)) n.split.push_back(r);
   }
+}
+
+void Placement::classify(size_t d) {
+  NestPlan& n = nests_[d];
+  if (d != root()) find_trivial_loops(d);
+  for (const UOp& r : n.loops)
+    if (d == root() && kind_of(r) == Kind::Grid && reduces(d, r)) n.split.push_back(r);
   const auto matters = [&](size_t i) { return !n.trivial[i] && !(d == root() && kind_of(n.loops[i]) == Kind::Grid); };
   n.first_reduce = n.loops.size();
   for (size_t i = n.loops.size(); i-- > 0;)

@@ -87,6 +87,7 @@ class Placement {
   void find_whole();
   void place_stage(const UOp& kernel, const StageOpt&);
   std::optional<Attach> find_place(const StageOpt&);
+  void find_trivial_loops(size_t d);
   void place_by_default(size_t d);
   void place_online(const std::string& axis);
   void place_buffers();
@@ -99,6 +100,7 @@ class Placement {
   std::vector<Definition> definitions_;
   std::vector<NestPlan> nests_;
   std::vector<StageOpt> stages_;
+  std::string online_axis_;  // empty: none
   std::vector<BufferStage> buffer_stages_;
   std::vector<std::vector<size_t>> groups_;
   std::string fault_;

@@ -165,6 +165,10 @@ void InterpretedProgram::add(const UOp& entry) {
       bind(entry, {.place = in.place});
       break;
     }
+    case Op::Prefetch:
+      place(src[0].src(0));
+      value(src[0].src(1));
+      break;
     case Op::Store:
       in.lanes = src[1].dtype().lanes;
       if (src[1].dtype() != src[0].dtype()) fail("the value is not of the Index's type", entry);

@@ -182,6 +182,7 @@ std::string typing_fault(const UOp& u) {
     case Op::Param: return has_arg<ParamArg>(u) && u.dtype().lanes == 1 ? extents_fault(u, 0) : "a Param is a buffer of scalars with a slot";
     case Op::Range: return has_arg<RangeArg>(u) && u.dtype() == dt::index ? extents_fault(u, 0) : "a Range is an i64 with an axis";
     case Op::Lanes: case Op::Broadcast: case Op::Stack: case Op::Shuffle: return vector_fault(u);
+    case Op::Prefetch: return u.dtype() == dt::kVoid && u.src(0).is(Op::Index) ? "" : "a Prefetch is of an Index";
     case Op::Store:
       if (u.dtype() != dt::kVoid) return "a statement has no value";
       [[fallthrough]];

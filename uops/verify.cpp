@@ -32,8 +32,8 @@ const Ops& allowed(Stage stage) {
   static const Ops values = with(flagged(op_flag::Elementwise), {Op::Const, Op::Variable});
   static const Ops memory = with(values, {Op::Param, Op::Range, Op::Index, Op::Load, Op::Store});
   static const Ops kernel = with(memory, {Op::Reduce, Op::Project, Op::Define, Op::Output, Op::Kernel});
-  static const Ops tree = with(memory, {Op::Memory, Op::Broadcast, Op::Block, Op::For, Op::If, Op::StoreAll});
-  static const Ops vectors = with(memory, {Op::Memory, Op::Lanes, Op::Broadcast, Op::Stack, Op::Shuffle, Op::For, Op::If});
+  static const Ops tree = with(memory, {Op::Memory, Op::Broadcast, Op::Block, Op::For, Op::If, Op::StoreAll, Op::Prefetch});
+  static const Ops vectors = with(memory, {Op::Memory, Op::Prefetch, Op::Lanes, Op::Broadcast, Op::Stack, Op::Shuffle, Op::For, Op::If});
   static const Ops by_stage[] = {
       with(values | flagged(op_flag::Movement), {Op::Buffer, Op::Project, Op::ReduceAxis, Op::Arange, Op::Gather, Op::Contiguous, Op::Assign}),
       kernel,
@@ -191,6 +191,7 @@ class Verifier {
         }
         check_open(s.src(0), s, open);
         return statement(s.src(1), open);
+      case Op::Prefetch:
       case Op::Store:
       case Op::StoreAll: return check_open(s, s, open);
       case Op::Memory: return;
@@ -215,7 +216,7 @@ class Verifier {
     };
     for (const UOp& e : root.src()) {
       const bool opens = e.is(Op::For) || e.is(Op::If);
-      if (!opens && !e.is(Op::End) && !e.is(Op::Store) && !e.is(Op::Memory) && !is_linear_value(e)) fail(e, "no entry of a Linear");
+      if (!opens && !e.is(Op::End) && !e.is(Op::Store) && !e.is(Op::Prefetch) && !e.is(Op::Memory) && !is_linear_value(e)) fail(e, "no entry of a Linear");
       if (opens && e.src().size() != 1) fail(e, "a For or If of a Linear has no body");
       if (e.is(Op::End)) {
         if (scopes.empty() || !(scopes.back() == e.src(0))) fail(e, "it closes what is not the innermost scope");
@@ -240,7 +241,7 @@ class Verifier {
         }
         scopes.push_back(e);
         values.emplace_back();
-      } else if (!e.is(Op::Store)) {
+      } else if (!e.is(Op::Store) && !e.is(Op::Prefetch)) {
         const int* scope = bound.find(e);
         if (scope && *scope >= 0) continue;  // bound again: it lives as long as its first binding
         bound.set(e, static_cast<int>(scopes.size()));
