@@ -70,13 +70,16 @@ UOp moderate_exp(const UOp& x) {
 }  // namespace
 
 UOp exp_f32(const UOp& x) {
-  // Beyond these the result is 0 and ∞; a NaN becomes the lower one, so that what is converted to an integer is small.
+  // Beyond these the result is 0 and ∞; a NaN becomes the upper one, so that what is converted to an integer is small.
   constexpr double kLowest = -104, kHighest = 89;
-  const UOp above = where(less(kLowest, x), x, like(x, kLowest));
-  const auto [mantissa, exponent] = exponential(where(less(above, kHighest), above, like(x, kHighest)));
-  // Two factors: neither is out of range, and only the second product rounds to a subnormal.
-  const UOp n = converted(exponent, dt::i32), half = bitwise(Op::Shr, n, 1);
-  const UOp y = mantissa * power_of_two(half) * power_of_two(n - half);
+  const UOp below = where(less(x, kHighest), x, like(x, kHighest));
+  const auto [mantissa, exponent] = exponential(where(less(kLowest, below), below, like(x, kLowest)));
+  // The exponent is added to the mantissa's bits, 2^32 above where it would be subnormal: only the product then rounds to one.
+  constexpr double kFar = -90;
+  const UOp far = less(exponent, kFar), n = converted(exponent, dt::i32);
+  const UOp bits = recast(mantissa, dt::i32) + bitwise(Op::Shl, where(far, plus(n, 32), n), 23);
+  const UOp scaled = recast(bits, dt::f32);
+  const UOp y = where(far, times(scaled, 0x1p-32), scaled);
   return where(alu(Op::Ne, x, x), x, y);
 }
 

@@ -165,7 +165,7 @@ void attention(BenchKernel& k) {
   const UOp m = w.define("M", w.reduce("max", s, {j}), {h, i});
   const UOp p = w.define("P", alu(Op::Exp, s - m), {h, i, j});
   const UOp l = w.define("L", w.reduce("sum", p, {j}), {h, i});
-  const UOp o = alu(Op::Div, w.reduce("sum", p * w.read(values, {h, j, d}), {j}), l);
+  const UOp o = w.reduce("sum", p * w.read(values, {h, j, d}), {j}) * alu(Op::Recip, l);
   k.ast =
       kernel_simplified(w.output(fmt::format("attention_{}x{}x{}", n[0], n[1], n[2]), w.at(out, {h, i, d}), o, {h, i, d}));
 }

@@ -1,8 +1,9 @@
 #include "src/cli/interleave.h"
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 
+#include "runtime/device.h"
 #include "search/measure.h"
 
 namespace pg {
@@ -13,14 +14,21 @@ constexpr double kSampleMs = 1;   // a faster run is repeated within a sample up
 constexpr double kSlowMs = 1000;  // an unscheduled kernel takes seconds: once is enough to warm up
 constexpr double kLongMs = 100;   // such a run finds nothing in the caches but what it uses again and again
 
+/// Of the thread alone where only one works: what others run on its core meanwhile does not count.
+double now_ms() {
+  timespec t{};
+  clock_gettime(default_device().target().cores == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
+}
+
 double milliseconds(const Contestant& c, int repeat, bool warm = false) {
   if (c.before)
     c.before();
   else if (warm)
     c.run();
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now_ms();
   for (int i = 0; i < repeat; ++i) c.run();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() / repeat;
+  return (now_ms() - start) / repeat;
 }
 
 }  // namespace

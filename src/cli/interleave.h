@@ -17,6 +17,7 @@ struct Contestant {
   std::vector<double> ms = {};  // of one run, a sample per round
 };
 
+/// A launch on one core is timed by the clock of its thread, on several by the clock on the wall.
 /// Round after round, each contestant once, in an order that turns round every time. What is fast runs once untimed before a
 /// sample, so that it finds in the caches what it left there itself, however many contestants use the same buffers.
 void interleave(std::vector<Contestant>& all, int rounds);

@@ -70,7 +70,7 @@ Tensor Tensor::argmax(int axis, bool keepdim) const {
 Tensor Tensor::softmax(int axis) const {
   const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
   const Tensor e = (x - x.max({axis}, true).detach()).exp();
-  return e / e.sum({axis}, true);
+  return e * e.sum({axis}, true).reciprocal();  // a division a row, not an element
 }
 
 Tensor Tensor::rmsnorm(const Tensor& weight, double eps) const {
