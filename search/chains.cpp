@@ -2,59 +2,116 @@
 
 #include <algorithm>
 
+#include "uops/kernel.h"
+#include "uops/scope.h"
 #include "uops/simplify.h"
 
 namespace pg {
 
 std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pair<std::string, Splits>>& changed) {
-  Opts opts;
-  for (const Axis& a : s.axes()) {
-    const Splits* chain = &s.chain(a.name);
-    for (const auto& [axis, c] : changed)
-      if (axis == a.name) chain = &c;
-    for (const auto& split : *chain) opts.push_back(Tile{a.name, split.size, split.kind});
+  const auto is_changed = [&](const std::string& axis) {
+    return std::any_of(changed.begin(), changed.end(), [&](const auto& c) { return c.first == axis; });
+  };
+  if (!s.online().empty() && is_changed(s.online())) return std::nullopt;
+  Opts opts, later;
+  for (const Opt& o : s.opts()) {
+    const auto* tile = std::get_if<Tile>(&o);
+    if (tile && is_changed(tile->axis)) continue;
+    (tile || std::holds_alternative<Online>(o) || std::holds_alternative<Grid>(o) ? opts : later).push_back(o);
   }
-  if (!s.grid().empty()) opts.push_back(Grid{s.grid()});
+  for (const auto& [axis, splits] : changed)
+    for (const auto& split : splits) opts.push_back(Tile{axis, split.size, split.kind});
   Expected<Schedule> next = Schedule(s.kernel()).apply(opts);
   if (!next) return std::nullopt;
-  // An explicit order is kept for the ranges that are still there.
-  for (const Opt& o : s.opts())
-    if (const auto* order = std::get_if<Order>(&o)) {
-      Order kept;
-      const std::vector<RangeRef> loops = next->order();
-      for (const RangeRef& r : order->ranges)
-        if (std::find(loops.begin(), loops.end(), r) != loops.end() && next->kind(r) == Kind::Loop) kept.ranges.push_back(r);
-      if (kept.ranges.empty()) break;
-      if (Expected<Schedule> ordered = next->apply(Opt(kept))) return *ordered;
+  // An explicit order is kept for the ranges that are still there, and so is what still has its place.
+  for (const Opt& o : later) {
+    Opt kept = o;
+    if (auto* order = std::get_if<Order>(&kept)) {
+      const std::string name = order->ranges[0].nest;
+      const Schedule::Nest& nest = name.empty() ? next->root() : *next->nest(name);
+      std::erase_if(order->ranges, [&](RangeRef r) {
+        r.nest.clear();
+        return std::find(nest.loops.begin(), nest.loops.end(), r) == nest.loops.end();
+      });
+      if (order->ranges.empty()) continue;
+      order->ranges[0].nest = name;
     }
+    if (Expected<Schedule> with = next->apply(kept)) next = with;
+  }
   return *next;
 }
 
-std::optional<Schedule> cache_tiled(const Schedule& s, const std::string& vec_axis, const std::string& row_axis,
-                                    int64_t columns, int64_t depth, const Target& target) {
+std::string shared_operand(const UOp& kernel, const std::string& vec_axis, const std::string& row_axis) {
+  const Definition out = definitions(kernel).back();
+  for (const UOp& body : out.bodies)
+    for (const UOp& u : expression_nodes(body)) {
+      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param) || u.src(0).src(0) == out.store.src(0).src(0)) continue;
+      bool vec = false, row = false;
+      for (const UOp& r : free_ranges(u.src(0))) {
+        vec |= axis_of(r) == vec_axis;
+        row |= axis_of(r) == row_axis;
+      }
+      if (vec && !row) return u.src(0).src(0).arg_as<ParamArg>().name;
+    }
+  return "";
+}
+
+bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis) {
+  for (const UOp& u : toposort(kernel))
+    if (u.is(Op::Load) && u.src(0).src(0).is(Op::Param) && u.src(0).src(0).arg_as<ParamArg>().name == buffer)
+      for (const UOp& r : free_ranges(u))
+        if (axis_of(r) == axis) return true;
+  return false;
+}
+
+std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const Target& target) {
   const Axis* reduce = nullptr;
   for (const Axis& a : s.axes())
     if (a.reduce && !a.output && (!reduce || bounds(a.extent).hi > bounds(reduce->extent).hi)) reduce = &a;
-  if (!reduce || vec_axis.empty() || row_axis.empty() || vec_axis == reduce->name) return std::nullopt;
-  if (bounds(reduce->extent).hi < 2 * depth || bounds(s.axis(vec_axis)->extent).hi < columns) return std::nullopt;
+  if (!reduce || t.vec_axis.empty() || t.row_axis.empty() || t.vec_axis == reduce->name) return std::nullopt;
+  const int64_t deep_extent = bounds(reduce->extent).hi, rows_extent = bounds(s.axis(t.row_axis)->extent).hi;
+  // Parts of the sum of much the same length; a packed panel may be all of it.
+  const int64_t parts = (deep_extent + t.depth / 2) / t.depth;
+  if (parts < (t.staged.empty() ? 2 : 1) || bounds(s.axis(t.vec_axis)->extent).hi < t.columns) return std::nullopt;
   const auto up = [](int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; };
-  Splits vec = s.chain(vec_axis), row = s.chain(row_axis), deep = s.chain(reduce->name);
-  const int64_t n = up(columns, s.register_tile(vec_axis)), k = up(depth, s.register_tile(reduce->name));
+  Splits vec = s.chain(t.vec_axis), row = s.chain(t.row_axis), deep = s.chain(reduce->name);
+  const int64_t n = up(t.columns, s.register_tile(t.vec_axis)), k = up((deep_extent + parts - 1) / parts, s.register_tile(reduce->name));
   vec.insert(vec.begin(), {n, Kind::Loop});
-  deep.insert(deep.begin(), {k, Kind::Loop});
-  std::vector<std::pair<std::string, Splits>> changed = {{vec_axis, vec}, {reduce->name, deep}};
-  RangeRef rows{row_axis, 0};
+  if (parts > 1) deep.insert(deep.begin(), {k, Kind::Loop});
+  std::vector<RangeRef> rows{{t.row_axis, 0}};
   Grid grid;
+  int64_t share = rows_extent;
   if (target.cores > 1) {
-    rows.tile = up((bounds(s.axis(row_axis)->extent).hi + target.cores - 1) / target.cores, s.register_tile(row_axis));
-    row.insert(row.begin(), {rows.tile, Kind::Loop});
-    changed.emplace_back(row_axis, row);
-    grid.axes.push_back(row_axis);
+    share = up((rows_extent + target.cores - 1) / target.cores, s.register_tile(t.row_axis));
+    rows = {{t.row_axis, share}};
+    grid.axes.push_back(t.row_axis);
   }
-  const std::optional<Schedule> tiled = with_chains(s, changed);
+  // A block of rows stays in the L1 and L2 while the columns pass.
+  if (const int64_t block = up(t.rows, s.register_tile(t.row_axis)); t.rows && block < share) {
+    if (target.cores > 1) rows[0].tile = share = up(share, block);
+    row.insert(row.begin(), {block, Kind::Loop});
+    rows.push_back({t.row_axis, block});
+  }
+  if (target.cores > 1) row.insert(row.begin(), {share, Kind::Loop});
+  const std::optional<Schedule> tiled = with_chains(s, {{t.vec_axis, vec}, {reduce->name, deep}, {t.row_axis, row}});
   if (!tiled) return std::nullopt;
-  const Order order{{{vec_axis, 0}, {reduce->name, 0}, {vec_axis, n}, rows, {reduce->name, k}}};
-  const Expected<Schedule> ordered = tiled->apply(Opts{grid, order});
+  Order order{{{t.vec_axis, 0}}};
+  if (parts > 1) order.ranges.push_back({reduce->name, 0});
+  // What reads the panel again stays inside of its copy.
+  if (!t.staged.empty())
+    for (const RangeRef& r : tiled->root().loops)
+      if (r.axis != t.vec_axis && r.axis != t.row_axis && s.axis(r.axis)->output && !moves(s.kernel(), t.staged, r.axis)) order.ranges.push_back(r);
+  if (rows.size() == 2) order.ranges.push_back(rows[0]);
+  order.ranges.push_back({t.vec_axis, n});
+  order.ranges.push_back(rows.back());
+  order.ranges.push_back({reduce->name, parts > 1 ? k : 0});
+  for (const RangeRef& r : tiled->root().loops) {  // other reductions inside
+    const Axis& a = *s.axis(r.axis);
+    if (a.reduce && !a.output && a.name != reduce->name) order.ranges.push_back(r);
+  }
+  Opts opts{grid, order};
+  if (!t.staged.empty()) opts.push_back(StageOpt{t.staged, {parts > 1 ? reduce->name : t.vec_axis, 0}});
+  const Expected<Schedule> ordered = tiled->apply(opts);
   return ordered ? std::optional(*ordered) : std::nullopt;
 }
 

@@ -9,15 +9,27 @@
 
 namespace pg {
 
-using Splits = std::vector<Schedule::Split>;
+using Splits = Schedule::Splits;
 
 /// `s` with other chains for some axes, its grid and what is left of its order; null when that is illegal.
 std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pair<std::string, Splits>>& changed);
 
-/// A block of `columns` of the vec axis by `depth` of the longest reduce axis stays in the L2 while all rows pass; partial
-/// results are merged in the output. One core takes all rows, several share them. Null when the axes are too short for that,
-/// or the partial results would need more private memory than there is.
-std::optional<Schedule> cache_tiled(const Schedule& s, const std::string& vec_axis, const std::string& row_axis,
-                                    int64_t columns, int64_t depth, const Target&);
+/// How a large product stays in the caches: a block of `columns` of the vec axis by `depth` of the longest reduce axis in the
+/// L2, while blocks of `rows` pass (0: all of a core's rows in one). Partial results are merged in the output.
+struct CacheTile {
+  std::string vec_axis, row_axis;
+  int64_t columns = 256, depth = 256, rows = 0;
+  std::string staged = {};  // the buffer that is copied into a panel, row of vectors after row; empty: none
+};
+/// The buffer that a product's register rows share: the one in the reduction's body that the vec axis moves and the row axis
+/// does not. Empty: there is none.
+std::string shared_operand(const UOp& kernel, const std::string& vec_axis, const std::string& row_axis);
+
+/// Whether an axis moves what the kernel reads of a buffer.
+bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis);
+
+/// One core takes all rows, several share them. Null when the axes are too short for that, or the partial results would need
+/// more private memory than there is.
+std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile&, const Target&);
 
 }  // namespace pg

@@ -16,6 +16,7 @@ constexpr double kLoadsPerCycle = 2, kMathPerCycle = 2,
 constexpr double kSpillPenalty = 0.15;            // per register above the file
 constexpr double kBytesPerCycle[] = {56, 24, 8};  // sustained from L2, L3, DRAM by one core of a Zen 5
 constexpr double kLine = 64;                      // bytes of a cache line
+constexpr double kCopyCycles = 0.25;                // of an element into a staged tile, once
 constexpr double kItemCycles = 20;                // finding a grid item's indices
 
 struct AxisShape {
@@ -43,6 +44,12 @@ UOp flat(const UOp& at) {
     stride = stride * at.src(0).src(i);
   }
   return simplify(sum);
+}
+
+double elements_of(const UOp& buffer) {
+  double n = 1;
+  for (const UOp& e : buffer.src()) n *= static_cast<double>(std::max<int64_t>(1, bounds(e).hi));
+  return n;
 }
 
 /// Elements of an axis that the ranges inside the `depth` outermost loops walk over.
@@ -77,7 +84,11 @@ double fetches(const Schedule& s, const std::vector<RangeRef>& loops, size_t dep
 
 /// Time to fetch what a nest reads and writes: at each cache level, the largest inner part of the nest whose data fit into
 /// the level is loaded once for each trip of the loops round it.
-double memory_cycles(const Schedule& s, const Target& target, const Definition& d, const UOps& addresses) {
+struct Stream {
+  UOp address;
+  bool packed = false;  // a staged tile: its elements lie side by side
+};
+double memory_cycles(const Schedule& s, const Target& target, const Definition& d, const std::vector<Stream>& streams) {
   std::vector<RangeRef> loops;
   UOps axes = d.ranges;
   axes.insert(axes.end(), d.reduce_ranges.begin(), d.reduce_ranges.end());
@@ -90,8 +101,8 @@ double memory_cycles(const Schedule& s, const Target& target, const Definition& 
   for (int level = 0; level < 3; ++level)
     for (size_t depth = 0; depth <= loops.size(); ++depth) {
       double footprint = 0, traffic = 0;
-      for (const UOp& address : addresses) {
-        double elements = 1, run = 1, line = kLine;  // run: contiguous elements
+      for (const auto& [address, packed] : streams) {
+        double elements = 1, run = 1, line = packed ? 0 : kLine;  // run: contiguous elements
         for (const UOp& a : axes) {
           if (!depends_on(address, a)) continue;
           elements *= covered(s, loops, depth, a);
@@ -115,7 +126,9 @@ double memory_cycles(const Schedule& s, const Target& target, const Definition& 
 double estimate(const Schedule& s, const Target& target) {
   double cycles = 0;
   const std::vector<RangeRef> order = s.order();
-  for (const Definition& d : definitions(s.kernel())) {
+  std::vector<std::string> kept;
+  for (const StageOpt& stage : s.stages()) kept.push_back(stage.value);
+  for (const Definition& d : definitions(elementwise_inlined(s.kernel(), kept))) {
     double iterations = 1, accumulators = 1, waste = 1, lanes = 1, instances = 1;
     std::vector<std::pair<std::string, AxisShape>> shapes;
     for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
@@ -136,14 +149,16 @@ double estimate(const Schedule& s, const Target& target) {
     UOps roots = d.bodies;
     if (!d.reduce) roots.push_back(d.store ? d.store : d.value);
     double math = d.reduce ? instances * width : 0, loads = 0;
-    UOps streams;
+    std::vector<Stream> streams;
     for (const UOp& u : toposort(roots)) {
       if (info(u.op()).has(op_flag::Elementwise) && u.dtype().is_float())
         math += instances * width *
                 (u.is(Op::Exp) || u.is(Op::Sin) || u.is(Op::Cos) || u.is(Op::Erf) || u.is(Op::Tanh) ? 12 : 0.5);
       if ((!u.is(Op::Load) && !u.is(Op::Store)) || !u.src(0).src(0).is(Op::Param)) continue;
       const UOp address = flat(u.src(0));
-      streams.push_back(address);
+      const bool packed = u.is(Op::Load) && std::find(kept.begin(), kept.end(), u.src(0).src(0).arg_as<ParamArg>().name) != kept.end();
+      streams.push_back({address, packed});
+      if (packed) cycles += elements_of(u.src(0).src(0)) * kCopyCycles;
       double copies = 1;
       bool gather = false, vector = false;
       for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
@@ -152,7 +167,7 @@ double estimate(const Schedule& s, const Target& target) {
           for (const auto& [axis, shape] : shapes)
             if (axis == axis_of(r)) {
               copies *= shape.registers;
-              if (shape.lanes > 1) (coefficient(address, r) == 1 ? vector : gather) = true;
+              if (shape.lanes > 1) (packed || coefficient(address, r) == 1 ? vector : gather) = true;
             }
         }
       loads += copies * (gather ? lanes * 1.5 : vector ? width : 1);

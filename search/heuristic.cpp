@@ -51,6 +51,9 @@ Movement movement(const UOp& kernel, const UOp& axis) {
   return m;
 }
 
+/// A panel is copied once and read by every block of rows: with few of them the copy costs more than it saves.
+constexpr int64_t kWorthPacking = 192;
+
 class Heuristic {
  public:
   Heuristic(const UOp& kernel, const Target& target) : kernel_(kernel), target_(target), schedule_(kernel) {
@@ -63,7 +66,8 @@ class Heuristic {
     const UOp vec = vector_axis();
     if (vec) widen(vec);
     if (root_.reduce) block(vec);
-    if (!cache_tile(vec)) parallelise();
+    if (!cache_tile(vec) && !stage_windows(vec)) parallelise();
+    keep_rows();
     return schedule_.opts();
   }
 
@@ -90,19 +94,31 @@ class Heuristic {
       if (extent(axis) < 2) continue;
       const Movement m = movement(kernel_, axis);
       // A gather costs as much as its lanes; a scattered store does so once per output only. A horizontal merge is cheap.
-      double cost = 10.0 * m.strided + (root_.reduce ? 1.0 : 10.0) * m.scattered_stores + (is_reduce(axis) ? 0.5 : 0) -
+      const int packed = packable(axis);
+      double cost = 10.0 * (m.strided - packed) + 0.3 * packed + (root_.reduce ? 1.0 : 10.0) * m.scattered_stores + (is_reduce(axis) ? 0.5 : 0) -
                     0.01 * m.contiguous;
-      if (extent(axis) < target_.lanes_f32()) cost += 4;
-      if (m.contiguous == 0 && m.scattered_stores == 0) cost += 2;
+      if (extent(axis) < target_.lanes_f32()) cost += is_reduce(axis) ? 20 : 4;  // a window is too short to walk by vectors
+      if (m.contiguous == 0 && packed == 0 && m.scattered_stores == 0) cost += 2;
       if (cost < best_cost) best_cost = cost, best = axis;
     }
     return best;
   }
 
-  static int64_t power_of_two_up_to(int64_t n) {
-    int64_t p = 1;
-    while (p * 2 <= n) p *= 2;
-    return p;
+  /// Loads along an output axis that are strided in memory, but will be read from a panel: what many rows share.
+  int packable(const UOp& axis) const {
+    if (rows_ || !root_.reduce || is_reduce(axis) || extent(axis) < CacheTile().columns || !const_int(axis.src(0))) return 0;
+    if (std::none_of(root_.reduce_ranges.begin(), root_.reduce_ranges.end(), [&](const UOp& r) { return extent(r) >= kWorthPacking; })) return 0;
+    int count = 0;
+    for (const UOp& u : expression_nodes(root_.bodies[0])) {
+      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
+      const UOp flat = flat_address(u.src(0));
+      if (!depends_on(flat, axis) || coefficient(flat, axis) == 1) continue;
+      int64_t rows = 1;
+      for (const UOp& row : root_.ranges)
+        if (const_int(row.src(0)) && !depends_on(flat, row)) rows *= extent(row);
+      count += rows / target_.cores >= kWorthPacking;
+    }
+    return count;
   }
 
   void widen(const UOp& vec) {
@@ -136,12 +152,110 @@ class Heuristic {
   }
   /// Large products: what is read again and again stays in the L2.
   bool cache_tile(const UOp& vec) {
-    constexpr int64_t kColumns = 256, kDepth = 256;  // 256 KB of the second operand
     if (!vec || row_.empty() || rows_ || !const_int(schedule_.axis(row_)->extent))
       return false;  // how to share unknown rows is unknown
-    const std::optional<Schedule> tiled = cache_tiled(schedule_, axis_of(vec), row_, kColumns, kDepth, target_);
+    const std::string shared = shared_operand(kernel_, axis_of(vec), row_);
+    int64_t rows = 1;  // outputs of one core that read the same element of it
+    for (const UOp& r : root_.ranges)
+      if (!shared.empty() && !moves(kernel_, shared, axis_of(r))) rows *= extent(r);
+    rows /= target_.cores;
+    const CacheTile t{axis_of(vec), row_};  // 256 x 256 elements of the second operand, 256 KB
+    if (rows >= kWorthPacking && !is_reduce(vec)) {
+      CacheTile packed = t;
+      packed.depth = 512, packed.rows = 10 * schedule_.register_tile(row_);
+      packed.staged = shared;
+      if (const auto tiled = cache_tiled(schedule_, packed, target_)) {
+        schedule_ = *tiled;
+        pack_rows(axis_of(vec));
+        return true;
+      }
+    }
+    const std::optional<Schedule> tiled = cache_tiled(schedule_, t, target_);
     if (tiled) schedule_ = *tiled;
     return tiled.has_value();
+  }
+
+  /// The other operand too, where it lies across the sum: each block of rows once.
+  void pack_rows(const std::string& vec) {
+    const std::string operand = shared_operand(kernel_, row_, vec);
+    for (const UOp& u : expression_nodes(root_.bodies[0])) {
+      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param) || u.src(0).src(0).arg_as<ParamArg>().name != operand) continue;
+      const UOp flat = flat_address(u.src(0));
+      if (std::any_of(root_.reduce_ranges.begin(), root_.reduce_ranges.end(), [&](const UOp& k) { return coefficient(flat, k) == 1; })) return;
+      for (const RangeRef& r : schedule_.root().loops)
+        if (r.axis == row_) {
+          take(StageOpt{operand, r});
+          return;
+        }
+    }
+  }
+
+  /// A buffer that is read by overlapping windows (a convolution's input): a few lines of it, with their halo and their padding,
+  /// are copied once and read by all filters.
+  bool stage_windows(const UOp& vec) {
+    if (!vec || row_.empty() || rows_ || is_reduce(vec)) return false;
+    std::string windowed;
+    UOp line;  // the output axis that moves the windows from line to line
+    for (const UOp& u : expression_nodes(root_.bodies[0])) {
+      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
+      for (const UOp& i : u.src(0).src().subspan(1)) {
+        const UOps moved = free_ranges(i);
+        if (moved.size() < 2) continue;
+        windowed = u.src(0).src(0).arg_as<ParamArg>().name;
+        for (const UOp& r : moved)
+          if (!is_reduce(r) && !(r == vec) && axis_of(r) != row_) line = r;
+      }
+    }
+    if (windowed.empty()) return false;
+    const std::string lines = line ? axis_of(line) : axis_of(vec);
+    if (line && vectors_ == 1 && schedule_.chain(lines).empty() && extent(line) >= 4) {
+      // A narrow image: the block of registers has lines too, and fewer filters.
+      const int64_t filters = std::max<int64_t>(1, (target_.registers - 1) / 4 - 1);
+      if (const auto narrow = with_chains(schedule_, {{row_, {{balanced(bounds(schedule_.axis(row_)->extent).hi, filters), Kind::Upcast}}},
+                                                      {lines, {{4, Kind::Upcast}}}}))
+        schedule_ = *narrow;
+    } else if (line && extent(line) >= 8) {
+      take(Tile{lines, 4});
+    }
+    const Schedule before = schedule_;
+    if (extent(line ? line : vec) >= 2 * target_.cores) take(Grid{{lines}});
+    if (const Expected<Schedule> staged = schedule_.apply(Opt(StageOpt{windowed, {lines, 0}}))) {
+      std::vector<RangeRef> order;
+      for (const RangeRef& r : staged->root().loops)
+        if (!(r == RangeRef{lines, 0})) order.push_back(r);
+      if (staged->grid().empty()) order.insert(order.begin(), {lines, 0});
+      if (const Expected<Schedule> ordered = schedule_.apply(Opts{Order{order}, StageOpt{windowed, {lines, 0}}})) {
+        schedule_ = *ordered;
+        return true;
+      }
+    }
+    schedule_ = before;
+    return false;
+  }
+
+  /// What several definitions of a row compute alike with an exp in it is kept for the row.
+  void keep_rows() {
+    constexpr int64_t kLongestRow = 64 << 10;  // elements: 256 KB
+    const std::vector<Definition> all = definitions(kernel_);
+    const auto has = [](const UOps& axes, const std::string& name) {
+      return std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == name; });
+    };
+    const auto rows = std::find_if(all.begin(), all.end(), [](const Definition& d) { return d.reduce && !d.store; });
+    if (rows == all.end()) return;
+    RangeRef at;  // the innermost of the row loops
+    for (const RangeRef& r : schedule_.order()) {
+      if (is_register(schedule_.kind(r)) || !has(rows->ranges, r.axis)) break;
+      at = r;
+    }
+    for (const Definition& d : all) {
+      if (d.reduce || d.store) continue;
+      const UOps nodes = expression_nodes(d.value);
+      const bool costly = std::any_of(nodes.begin(), nodes.end(), [](const UOp& u) { return u.is(Op::Exp) || u.is(Op::Tanh) || u.is(Op::Erf); });
+      int64_t row = 1;
+      for (const UOp& axis : d.ranges)
+        if (!has(rows->ranges, axis_of(axis))) row *= extent(axis);
+      if (costly && row <= kLongestRow) take(StageOpt{d.node.arg_as<std::string>(), at});
+    }
   }
   /// Whether some load of the body does not move with this axis.
   bool reuses(const UOp& axis) const { return movement(kernel_, axis).fixed > 0; }
@@ -191,6 +305,23 @@ class Heuristic {
     // Columns before rows: a block of columns of the second operand stays in the L2 while rows pass.
     if (root_.reduce && !rows_ && grid.axes.size() == 2) std::swap(grid.axes[0], grid.axes[1]);
     if (items > 1) take(grid);
+    if (items == 1 && target_.cores > 1) split_reduction();
+  }
+
+  /// One long reduction: each item has a part of it.
+  void split_reduction() {
+    if (rows_ || root_.reduce_ranges.empty()) return;
+    const UOp& axis = *std::max_element(root_.reduce_ranges.begin(), root_.reduce_ranges.end(),
+                                        [&](const UOp& a, const UOp& b) { return extent(a) < extent(b); });
+    constexpr int64_t kItemsACore = 4;  // so that a core that comes late has less left to do
+    const int64_t tile = schedule_.register_tile(axis_of(axis)), items = kItemsACore * target_.cores;
+    if (!const_int(axis.src(0)) || extent(axis) < 2 * items * tile) return;
+    constexpr int64_t kLongest = 1 << 20;  // of a loop tile
+    const int64_t part = std::min((extent(axis) / items + tile - 1) / tile * tile, kLongest / tile * tile);
+    Splits splits = schedule_.chain(axis_of(axis));
+    splits.insert(splits.begin(), {part, Kind::Loop});
+    if (const auto split = with_chains(schedule_, {{axis_of(axis), splits}}))
+      if (const Expected<Schedule> shared = split->apply(Opt(Grid{{axis_of(axis)}}))) schedule_ = *shared;
   }
 
   UOp kernel_;

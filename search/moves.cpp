@@ -5,6 +5,7 @@
 
 #include "search/chains.h"
 #include "search/tune.h"
+#include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
 
@@ -25,6 +26,7 @@ class Neighbours {
     }
     grids();
     orders();
+    stages();
     return std::move(found_);
   }
 
@@ -133,6 +135,26 @@ class Neighbours {
       }
   }
 
+  /// One stage less, or one more at any loop of the output's nest: of a buffer, or of a definition that several read.
+  void stages() {
+    for (size_t i = 0; i < s_.stages().size(); ++i) {
+      Opts fewer;
+      for (const Opt& o : s_.opts())
+        if (!(o == Opt(s_.stages()[i]))) fewer.push_back(o);
+      if (Expected<Schedule> next = Schedule(s_.kernel()).apply(fewer)) add(*next);
+    }
+    std::vector<std::string> values;
+    for (const UOp& p : params_of(s_.kernel()))
+      if (p.arg_as<ParamArg>().slot > 0) values.push_back(p.arg_as<ParamArg>().name);
+    for (const Schedule::Nest& n : s_.nests())
+      if (&n != &s_.root()) values.push_back(n.name);
+    std::vector<RangeRef> places = s_.root().loops;
+    for (const std::string& axis : s_.grid()) places.push_back({axis, 0});
+    for (const std::string& value : values)
+      for (const RangeRef& at : places)
+        if (Expected<Schedule> next = s_.apply(Opt(StageOpt{value, at}))) add(*next);
+  }
+
   const Schedule& s_;
   const Target& target_;
   std::set<std::string> seen_;
@@ -177,10 +199,12 @@ std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
       if (Expected<Schedule> other = s->apply(Opt(Grid{swapped})); other && seen.insert(text(other->opts())).second)
         found.push_back(*other);
       for (int64_t columns : {256, 512})
-        for (int64_t depth : {128, 256, 512})
-          if (auto tiled = cache_tiled(*s, vec_axis, row_axis, columns, depth, target);
-              tiled && seen.insert(text(tiled->opts())).second)
-            found.push_back(std::move(*tiled));
+        for (int64_t depth : {256, 512})
+          for (const std::string& staged : {std::string(), shared_operand(kernel, vec_axis, row_axis)})
+            for (int64_t blocks : {0, 5, 10})
+              if (auto tiled = cache_tiled(*s, {vec_axis, row_axis, columns, depth, blocks * row, staged}, target);
+                  tiled && seen.insert(text(tiled->opts())).second)
+                found.push_back(std::move(*tiled));
     }
   return found;
 }
