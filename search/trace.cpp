@@ -5,6 +5,7 @@
 
 #include "runtime/config.h"
 #include "search/schedule.h"
+#include "uops/gathers.h"
 #include "uops/lower.h"
 #include "uops/simplify.h"
 #include "uops/text.h"
@@ -30,6 +31,7 @@ void trace_kernel(const UOp& kernel, const Opts& opts, const Device& device, int
       out << "--- " << pass.name << "\n" << text(after) << "\n";
     });
   }
+  for (const std::string& gather : inner_gathers(linear)) out << "gathers: " << gather << "\n";
   out << "--- source\n" << device.render(linear).text << "\n";
 }
 

@@ -17,6 +17,7 @@
 #include "src/cli/interleave.h"
 #include "src/cli/kernel_peers.h"
 #include "src/cli/scheduled_kernel.h"
+#include "uops/gathers.h"
 #include "uops/kernel.h"
 #include "uops/text.h"
 
@@ -159,6 +160,7 @@ class Run {
     j["threads"] = default_device().target().cores;
     j["precision"] = "fp32";
     j["cold"] = options_.cold;
+    j["gathers"] = inner_gathers(ours_.built.source.linear);
     j["flops"] = w.flops;
     j["bytes"] = w.bytes;
     j["ours"] = row(all[0], w.flops, w.bytes);
@@ -200,6 +202,7 @@ void print(const Json& j, std::ostream& out) {
                      j.value("layout", ""), j["name"].get<std::string>());
   for (const auto& [name, extent] : j["axes"].items()) out << " " << name << "=" << extent.get<int64_t>();
   out << "\n  schedule  " << j["ours"]["schedule"].get<std::string>() << "\n";
+  for (const Json& gather : j["gathers"]) out << "  gathers   " << gather.get<std::string>() << "\n";
   const auto row = [&](const std::string& name, const Json& r) {
     out << fmt::format("  {:<14} {:10.4f} ms", name, r["median_ms"].get<double>());
     if (r.contains("gflops")) out << fmt::format(" {:9.1f} GFLOP/s", r["gflops"].get<double>());
