@@ -9,11 +9,12 @@
 namespace pg {
 
 namespace {
-constexpr int64_t kMaxTile = 1 << 20;             // elements of a loop tile
-constexpr int64_t kMaxLanes = 64;                 // of a vec range: four 64-byte registers of floats
-constexpr int64_t kMaxInstances = 512;            // statements of a register block; beyond, code no longer fits the L1i
-constexpr int64_t kMaxPrivateBytes = 16 << 20;    // tiles of one thread: beyond a core's share of the last cache they are no nearer
-constexpr int64_t kMaxRegisterBytes = 2 << 10;    // of a tile in registers: all of AVX-512's
+constexpr int64_t kMaxTile = 1 << 20;   // elements of a loop tile
+constexpr int64_t kMaxLanes = 64;       // of a vec range: four 64-byte registers of floats
+constexpr int64_t kMaxInstances = 512;  // statements of a register block; beyond, code no longer fits the L1i
+constexpr int64_t kMaxPrivateBytes =
+    16 << 20;  // tiles of one thread: beyond a core's share of the last cache they are no nearer
+constexpr int64_t kMaxRegisterBytes = 2 << 10;  // of a tile in registers: all of AVX-512's
 
 bool contains(const std::vector<std::string>& list, const std::string& s) {
   return std::find(list.begin(), list.end(), s) != list.end();
@@ -41,7 +42,8 @@ struct Apply {
     for (size_t i = 0; i < g.axes.size(); ++i) {
       if (!s.axis(g.axes[i])) return Illegal{"grid: no axis " + g.axes[i]};
       if (!root.has(g.axes[i])) return Illegal{"grid: " + root.name + " has no axis " + g.axes[i]};
-      if (std::find(g.axes.begin(), g.axes.begin() + static_cast<long>(i), g.axes[i]) != g.axes.begin() + static_cast<long>(i))
+      if (std::find(g.axes.begin(), g.axes.begin() + static_cast<long>(i), g.axes[i]) !=
+          g.axes.begin() + static_cast<long>(i))
         return Illegal{"grid: " + g.axes[i] + " named twice"};
     }
     const bool by_default = root.loops == s.default_loops(root);
@@ -66,21 +68,23 @@ struct Apply {
       for (size_t j = 0; j < i; ++j)
         if (o.ranges[j].axis == r.axis && o.ranges[j].tile == r.tile) return Illegal{"order: " + text(r) + " named twice"};
     }
-    for (Schedule::Nest& n : s.nests_)
-      if (addressed(n)) n.loops = Schedule::reordered(n.loops, o.ranges);
+    for (Schedule::Nest& other : s.nests_)
+      if (addressed(other)) other.loops = Schedule::reordered(other.loops, o.ranges);
     return nested();
   }
 
   Expected<Schedule> operator()(const StageOpt& st) {
     if (st.memory == StageMemory::Shared || st.memory == StageMemory::Global)
-      return Illegal{std::string("stage: ") + (st.memory == StageMemory::Shared ? "shared" : "global") + " memory needs a GPU"};
+      return Illegal{std::string("stage: ") + (st.memory == StageMemory::Shared ? "shared" : "global") +
+                     " memory needs a GPU"};
     if (st.stages != 1 || st.copy != StageCopy::Plain) return Illegal{"stage: pipelined copies need a GPU"};
-    if (std::any_of(s.stages_.begin(), s.stages_.end(), [&](const StageOpt& other) { return other.value == st.value && other.at == st.at; }))
+    StageOpt canonical = st;
+    if (canonical.at.nest == s.root().name) canonical.at.nest.clear();
+    if (std::any_of(s.stages_.begin(), s.stages_.end(),
+                    [&](const StageOpt& other) { return other.value == st.value && other.at == canonical.at; }))
       return Illegal{"stage: " + st.value + " is staged there already"};
     for (Schedule::Nest& nest : s.nests_)
       if (nest.name == st.value) nest.live = true;
-    StageOpt canonical = st;
-    if (canonical.at.nest == s.root().name) canonical.at.nest.clear();
     s.stages_.push_back(canonical);
     std::sort(s.stages_.begin(), s.stages_.end(), [](const StageOpt& a, const StageOpt& b) { return text(a) < text(b); });
     return s;
@@ -126,11 +130,13 @@ struct Apply {
     for (const auto& [axis, size] : s.padded_)
       for (const Schedule::Nest& nest : s.nests_)
         if (nest.live && nest.has(axis) && size % register_tile(nest, axis))
-          return Illegal{"pad: register tile " + n(register_tile(nest, axis)) + " of " + axis + " does not divide " + n(size)};
+          return Illegal{"pad: register tile " + n(register_tile(nest, axis)) + " of " + axis + " does not divide " +
+                         n(size)};
     const Placement placement(s.scheduled());
     if (!placement.fault().empty()) return Illegal{placement.fault()};
     if (const int64_t bytes = placement.private_bytes(Target{}); bytes > kMaxPrivateBytes)
-      return Illegal{(s.stages_.empty() ? "order: " : "stage: ") + ("private memory of " + n(bytes >> 10)) + " KB > " + n(kMaxPrivateBytes >> 10) + " KB"};
+      return Illegal{(s.stages_.empty() ? "order: " : "stage: ") + ("private memory of " + n(bytes >> 10)) + " KB > " +
+                     n(kMaxPrivateBytes >> 10) + " KB"};
     for (const StageOpt& st : s.stages_)
       if (st.memory == StageMemory::Reg)
         if (const int64_t bytes = placement.bytes_of(st.value, Target{}); bytes > kMaxRegisterBytes)
@@ -151,12 +157,15 @@ struct Apply {
     if (t.size < 1 || t.size > kMaxTile) return "tile: size " + n(t.size) + " is not in 1.." + n(kMaxTile);
     if (!chain.empty()) {
       const auto& inner = chain.back();
-      if (t.size >= inner.size || inner.size % t.size != 0) return "tile: " + n(t.size) + " does not divide enclosing " + n(inner.size);
+      if (t.size >= inner.size || inner.size % t.size != 0)
+        return "tile: " + n(t.size) + " does not divide enclosing " + n(inner.size);
       if (inner.kind == Kind::Vec) return "tile: the vec range " + t.axis + ":" + n(inner.size) + " stays innermost";
-      if (is_register(inner.kind) && !is_register(t.kind)) return "tile: a loop below register tile " + n(inner.size) + " of " + t.axis;
+      if (is_register(inner.kind) && !is_register(t.kind))
+        return "tile: a loop below register tile " + n(inner.size) + " of " + t.axis;
     }
     if (t.kind == Kind::Vec) {
-      if (t.size < 2 || t.size > kMaxLanes || (t.size & (t.size - 1))) return "vec: " + n(t.size) + " lanes; a power of two in 2.." + n(kMaxLanes);
+      if (t.size < 2 || t.size > kMaxLanes || (t.size & (t.size - 1)))
+        return "vec: " + n(t.size) + " lanes; a power of two in 2.." + n(kMaxLanes);
       for (const auto& [axis, splits] : nest.chains)
         for (const auto& split : splits)
           if (split.kind == Kind::Vec) return "vec: second vec range";
@@ -189,11 +198,7 @@ struct Apply {
 
   Expected<Schedule> nested() const {
     for (const Schedule::Nest& nest : s.nests_)
-      for (size_t i = 0; i < nest.loops.size(); ++i)
-        for (size_t j = i + 1; j < nest.loops.size(); ++j)
-          if (nest.loops[i].axis == nest.loops[j].axis && nest.loops[i].tile &&
-              (!nest.loops[j].tile || nest.loops[j].tile > nest.loops[i].tile))
-            return Illegal{"order: " + text(nest.loops[i]) + " outside " + text(nest.loops[j])};
+      if (const std::string why = Schedule::misplaced(nest.loops); !why.empty()) return Illegal{"order: " + why};
     return s;
   }
 };

@@ -109,6 +109,14 @@ std::vector<RangeRef> Schedule::reordered(std::vector<RangeRef> loops, const std
   return loops;
 }
 
+std::string Schedule::misplaced(const std::vector<RangeRef>& loops) {
+  for (size_t i = 0; i < loops.size(); ++i)
+    for (size_t j = i + 1; j < loops.size(); ++j)
+      if (loops[i].axis == loops[j].axis && loops[i].tile && (!loops[j].tile || loops[j].tile > loops[i].tile))
+        return text(loops[i]) + " outside " + text(loops[j]);
+  return "";
+}
+
 std::vector<RangeRef> Schedule::order() const {
   std::vector<RangeRef> all;
   for (const std::string& a : grid_) all.push_back({a, 0});
@@ -129,8 +137,8 @@ void Schedule::tile_opts(Opts& opts) const {
   for (const Axis& a : axes_) {
     const Splits& common = chain(a.name);
     const bool alike = a.name != online_ && std::all_of(nests_.begin(), nests_.end(), [&](const Nest& n) {
-      return !n.live || !n.has(a.name) || n.chains.at(a.name) == common;
-    });
+                         return !n.live || !n.has(a.name) || n.chains.at(a.name) == common;
+                       });
     for (const Nest& n : nests_) {
       if (!n.live || !n.has(a.name) || (alike && &n != &nest_with(a.name))) continue;
       const Splits& splits = n.chains.at(a.name);
@@ -226,8 +234,7 @@ Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts) {
 int64_t register_pressure(const Schedule& schedule, const Target& target) {
   int64_t most = 0;
   for (const Definition& d : definitions(schedule.kernel())) {
-    const Schedule::Nest* nest =
-        d.store ? &schedule.root() : schedule.nest(d.node.arg_as<std::string>());
+    const Schedule::Nest* nest = d.store ? &schedule.root() : schedule.nest(d.node.arg_as<std::string>());
     if (!nest->live) continue;
     int64_t accumulators = 1, lanes = 1, most_numerous = 1;
     const auto visit = [&](const UOps& ranges, bool reduce) {

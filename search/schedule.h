@@ -1,6 +1,6 @@
 #pragma once
-// The canonical state of a schedule: range chains and loop order per nest, the grid, what is staged. Opts change it or say why
-// they may not.
+// The canonical state of a schedule: range chains and loop order per nest, the grid, what is staged. Opts change it or say
+// why they may not.
 #include <map>
 #include <optional>
 #include <string>
@@ -81,8 +81,8 @@ class Schedule {
   std::vector<RangeRef> order() const;
   Kind kind(const RangeRef&) const;
 
-  /// The schedule after `opt`, or why it is not allowed. Limits on code and private memory, and what a stage asks of its place,
-  /// hold for the state after the last opt.
+  /// The schedule after `opt`, or why it is not allowed. Limits on code and private memory, and what a stage asks of its
+  /// place, hold for the state after the last opt.
   Expected<Schedule> apply(const Opt&) const;
   Expected<Schedule> apply(const Opts&) const;
   /// The shortest opts that give this state from nothing, in canonical order: the identity used to deduplicate.
@@ -96,6 +96,8 @@ class Schedule {
   std::vector<RangeRef> default_loops(const Nest&) const;
   /// A nest's loops with these ones innermost, as far as it has them.
   static std::vector<RangeRef> reordered(std::vector<RangeRef> loops, const std::vector<RangeRef>& innermost);
+  /// "m:96 outside m", or "".
+  static std::string misplaced(const std::vector<RangeRef>& loops);
   const Nest& nest_with(const std::string& axis) const;
   bool is_grid(const Nest&, const std::string& axis) const;
   UOp split_range(const Nest&, const RangeRef&) const;
@@ -106,7 +108,7 @@ class Schedule {
   std::vector<Axis> axes_;
   std::vector<Nest> nests_;
   std::vector<std::string> grid_;
-  std::vector<StageOpt> stages_;       // by text
+  std::vector<StageOpt> stages_;  // by text
   std::string online_;
   std::vector<std::string> fused_;  // sorted
   std::map<std::string, int64_t> padded_;

@@ -64,7 +64,7 @@ UOp Opener::open_partial(Nest& n, const Scope& scope) {
     }
     p.partial.clear();
     for (size_t s = 0; s < p.d->bodies.size(); ++s) {
-      const std::string name = n.plan->name + "_partial" + (s ? std::to_string(s) : "");
+      const std::string name = placement_.nest(p.definition).name + "_partial" + (s ? std::to_string(s) : "");
       p.partial.push_back(StagedTile::make(name, number_of(name), p.d->bodies[s].dtype(), base, plain_layout(extents, order), 1));
       declared.push_back(p.partial.back().memory);
     }
@@ -162,7 +162,7 @@ UOp Opener::merge_target(const Nest& n, const Nest::Part& p, size_t s, const Sco
 /// A crossing nest: memory = first ? total : memory ⊕ total; after the last part the epilogue.
 UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
   const Definition& d = *p.d;
-  UOp first = constant(dt::kBool, int64_t{1}), last = first;
+  UOp first = constant(dt::kBool, int64_t{1}), last = first, rescales = first;
   for (size_t i = n.plan->first_reduce; i < n.plan->accumulate_at; ++i) {
     const UOp& r = n.plan->loops[i];
     if (!reduces(n, r) || n.plan->trivial[i]) continue;
@@ -174,6 +174,7 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
     UOp is_last = alu(Op::Not, alu(Op::Lt, end, scope.region(c).extent));
     if (const int64_t tile = r.arg_as<RangeArg>().tile) is_last = alu(Op::Or, is_last, alu(Op::Eq, (at + iconst(1)) * step, iconst(tile)));
     first = alu(Op::And, first, alu(Op::Eq, at, iconst(0)));
+    if (i + 1 != n.plan->online) rescales = alu(Op::And, rescales, alu(Op::Eq, at, iconst(0)));
     last = alu(Op::And, last, is_last);
   }
   const Substitution map = totals(n, p);
@@ -184,9 +185,12 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
     targets.push_back(merge_target(n, p, s, scope));
     old.push_back(p.in_output && gate ? load(targets[s], gate) : load(targets[s]));
   }
-  // The running sum is told in terms of the old maximum.
+  // The running sum is told in terms of the old maximum, until the first part of a step is merged.
   UOps before = old;
-  if (n.plan->online) before[0] = old[0] * bind(n, correction(scope), scope, {});
+  if (n.plan->online) {
+    const UOp scale = bind(n, correction(scope), scope, {});
+    before[0] = old[0] * simplify(alu(Op::Where, simplify(rescales), scale, constant(scale.dtype(), 1.0)));
+  }
   const UOps merged = row(d).combine(before, fresh);
   for (size_t s = 0; s < fresh.size(); ++s) {
     fresh_stores.push_back(store(targets[s], fresh[s], gate));

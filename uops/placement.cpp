@@ -8,9 +8,6 @@
 namespace pg {
 
 namespace {
-bool contains(const UOps& axes, const UOp& range) {
-  return std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == axis_of(range); });
-}
 std::string loop_text(const NestPlan& n, size_t depth) {
   if (!depth) return "the top of " + n.name;
   const auto& arg = n.loops[depth - 1].arg_as<RangeArg>();
@@ -63,23 +60,28 @@ Placement::Placement(const UOp& scheduled) {
     // What the reader computes once its reduction is done must still be there.
     for (size_t r = d + 1; r <= root(); ++r) {
       const NestPlan& reader = nests_[r];
-      if (nests_[d].attach.nest != r || nests_[d].carried || !definitions_[r].reduce || nests_[d].attach.depth <= reader.accumulate_at) continue;
+      if (nests_[d].attach.nest != r || nests_[d].carried || !definitions_[r].reduce ||
+          nests_[d].attach.depth <= reader.accumulate_at)
+        continue;
       const std::vector<size_t> read = definitions_read(definitions_, epilogue(definitions_[r]));
       if (std::find(read.begin(), read.end(), d) != read.end())
-        refuse("stage: the epilogue of " + reader.name + " reads " + nests_[d].name + " outside " + loop_text(reader, nests_[d].attach.depth));
+        refuse("stage: the epilogue of " + reader.name + " reads " + nests_[d].name + " outside " +
+               loop_text(reader, nests_[d].attach.depth));
     }
   }
   if (!nests_[root()].split.empty() && !definitions_read(definitions_, epilogue(definitions_.back())).empty())
-    refuse("grid: the epilogue reads " +
-           nests_[definitions_read(definitions_, epilogue(definitions_.back()))[0]].name + ", a part of which is in each item");
+    refuse("grid: the epilogue reads " + nests_[definitions_read(definitions_, epilogue(definitions_.back()))[0]].name +
+           ", a part of which is in each item");
   place_buffers();
   for (const StageOpt& s : stages_)
     for (size_t d = 0; d < root() && fault_.empty(); ++d)
-      if (s.value == nests_[d].name && !s.layout.empty() && tile_parts(d).empty()) refuse("stage: the layout does not fit " + s.value);
+      if (s.value == nests_[d].name && !s.layout.empty() && tile_parts(d).empty())
+        refuse("stage: the layout does not fit " + s.value);
   for (size_t d = 0; d < definitions_.size(); ++d) groups_.push_back({d});
   for (const UOp& u : scheduled.src().subspan(1))
     if (u.is(Op::Directive))
-      if (const Directive d = parse_directive(u.arg_as<std::string>()); std::holds_alternative<Fuse>(d)) fuse(std::get<Fuse>(d).axis);
+      if (const Directive d = parse_directive(u.arg_as<std::string>()); std::holds_alternative<Fuse>(d))
+        fuse(std::get<Fuse>(d).axis);
 }
 
 void Placement::make_nests(const UOp& scheduled) {
@@ -88,9 +90,9 @@ void Placement::make_nests(const UOp& scheduled) {
     n.name = d.store ? d.store.src(0).src(0).arg_as<ParamArg>().name : d.node.arg_as<std::string>();
     UOps axes = d.ranges, ranges;
     for (const UOp& r : d.reduce_ranges)
-      if (!contains(axes, r)) axes.push_back(r);
+      if (!has_axis(axes, r)) axes.push_back(r);
     for (const UOp& u : scheduled.src().subspan(1))
-      if (u.is(Op::Range) && contains(axes, u)) ranges.push_back(u);
+      if (u.is(Op::Range) && has_axis(axes, u)) ranges.push_back(u);
     if (!d.store)
       for (const UOp& u : scheduled.src().subspan(1))
         if (u.is(Op::Nest) && u.arg_as<std::string>() == n.name) ranges.assign(u.src().begin(), u.src().end());
@@ -115,7 +117,11 @@ size_t Placement::named(const std::string& nest) const {
   return nests_.size();
 }
 
-bool Placement::reduces(size_t d, const UOp& range) const { return contains(definitions_[d].reduce_ranges, range); }
+bool Placement::reduces(size_t d, const UOp& range) const { return has_axis(definitions_[d].reduce_ranges, range); }
+bool Placement::reads(size_t reader, size_t d) const {
+  const std::vector<size_t> read = definitions_read(definitions_, everything(definitions_[reader]));
+  return std::find(read.begin(), read.end(), d) != read.end();
+}
 
 /// Axes that some reader does not read at its own axis of that name.
 void Placement::find_whole() {
@@ -138,11 +144,10 @@ size_t Placement::root_depth(size_t d) const {
 void Placement::place_by_default(size_t d) {
   const NestPlan& out = nests_[root()];
   size_t depth = 0;
-  while (depth < out.loops.size() && (out.trivial[depth] || contains(definitions_[d].ranges, out.loops[depth]))) ++depth;
+  while (depth < out.loops.size() && (out.trivial[depth] || has_axis(definitions_[d].ranges, out.loops[depth]))) ++depth;
   if (std::find(nests_[d].whole.begin(), nests_[d].whole.end(), true) != nests_[d].whole.end()) depth = 0;
   for (size_t reader = d + 1; reader < root(); ++reader) {
-    const std::vector<size_t> read = definitions_read(definitions_, everything(definitions_[reader]));
-    if (std::find(read.begin(), read.end(), d) != read.end()) depth = std::min(depth, root_depth(reader));
+    if (reads(reader, d)) depth = std::min(depth, root_depth(reader));
   }
   nests_[d].attach = {root(), depth};
   // A stage says where its definition stands; what that one reads stands no deeper.
@@ -152,10 +157,10 @@ void Placement::place_by_default(size_t d) {
 }
 
 void Placement::place_stage(const UOp& kernel, const StageOpt& s) {
-  const auto at = find_place(s);
-  if (!at) return;
   const size_t d = named(s.value);
   if (d == root()) return refuse("stage: " + s.value + " is the output");
+  const auto at = find_place(s);
+  if (!at) return;
   if (d < root()) {
     if (nests_[d].staged) return refuse("stage: " + s.value + " is staged twice");
     nests_[d].attach = *at, nests_[d].staged = true;
@@ -202,8 +207,7 @@ bool Placement::is_below(size_t reader, const Attach& at) const {
 void Placement::check_readers(size_t d) {
   bool any = false;
   for (size_t reader = d + 1; reader <= root(); ++reader) {
-    const std::vector<size_t> read = definitions_read(definitions_, everything(definitions_[reader]));
-    if (std::find(read.begin(), read.end(), d) == read.end()) continue;
+    if (!reads(reader, d)) continue;
     any = true;
     if (!is_below(reader, nests_[d].attach))
       return refuse("stage: " + nests_[reader].name + " reads " + nests_[d].name + " outside " +
@@ -230,7 +234,7 @@ void Placement::place_online(const std::string& axis) {
     if (nests_[d].staged && !(nests_[d].attach == Attach{root(), out.online}))
       return refuse("online: " + nests_[d].name + " is rescaled at " + axis + ", not staged elsewhere");
     for (size_t i = 0; i + 1 < out.online; ++i)
-      if (!out.trivial[i] && !contains(definitions_[d].ranges, out.loops[i]))
+      if (!out.trivial[i] && !has_axis(definitions_[d].ranges, out.loops[i]))
         return refuse("online: " + nests_[d].name + " has no axis " + axis_of(out.loops[i]));
     nests_[d].attach = {root(), out.online};
   }
@@ -242,51 +246,7 @@ void Placement::place_online(const std::string& axis) {
   }
 }
 
-// ---- regions ---------------------------------------------------------------------------------------------------------
-
-bool Placement::follows(size_t d, const UOp& axis, const Attach& at) const {
-  if (d == at.nest) return true;
-  if (!nests_[at.nest].chains.find(axis_of(axis))) return false;
-  if (reduces(d, axis) && !contains(definitions_[d].ranges, axis)) return nests_[d].carried && at.nest == root();
-  for (size_t i = 0; i < definitions_[d].ranges.size(); ++i)
-    if (axis_of(definitions_[d].ranges[i]) == axis_of(axis) && nests_[d].whole[i]) return false;
-  // Its readers walk no more of the axis than the place does.
-  for (size_t reader = d + 1; reader <= root(); ++reader) {
-    if (reader == at.nest) continue;
-    const std::vector<size_t> read = definitions_read(definitions_, everything(definitions_[reader]));
-    if (std::find(read.begin(), read.end(), d) == read.end()) continue;
-    if (!follows(reader, axis, at)) return false;
-  }
-  // A place between: what stands there follows too.
-  const Attach& its = nests_[d].attach;
-  return its.nest == at.nest || follows(its.nest, axis, at);
-}
-
-int64_t Placement::closed(size_t nest, const std::string& axis, size_t depth) const {
-  const NestPlan& n = nests_[nest];
-  const Chain* c = n.chains.find(axis);
-  if (!c) throw InternalError("closed: " + n.name + " has no axis " + axis);
-  const int64_t whole = nest == root() ? bounds(c->extent).hi : closed_at(nest, c->axis, n.attach);
-  for (const UOp& r : c->ranges) {
-    const auto at = static_cast<size_t>(std::find(n.loops.begin(), n.loops.end(), r) - n.loops.begin());
-    if (at < n.loops.size() && (at < depth || (!n.trivial.empty() && n.trivial[at]))) continue;
-    const int64_t tile = r.arg_as<RangeArg>().tile;
-    return tile ? std::min(tile, round_up(whole, c->register_tile)) : whole;
-  }
-  return 1;
-}
-
-int64_t Placement::closed_at(size_t d, const UOp& axis, const Attach& at) const {
-  if (d == at.nest) return closed(d, axis_of(axis), at.depth);
-  return follows(d, axis, at) ? closed(at.nest, axis_of(axis), at.depth) : bounds(nests_[d].chains.of(axis).extent).hi;
-}
-
-int64_t Placement::touched(size_t d, const UOp& axis, int64_t walked) const {
-  const Chain& c = nests_[d].chains.of(axis);
-  const int64_t whole = bounds(c.extent).hi, own = d == root() ? whole : closed_at(d, axis, nests_[d].attach);
-  const bool aligned = own == whole || own % c.register_tile == 0;
-  return aligned ? round_up(walked, c.register_tile) : walked + c.register_tile - 1;
-}
+// ---- loops -----------------------------------------------------------------------------------------------------------
 
 void Placement::find_trivial_loops(size_t d) {
   NestPlan& n = nests_[d];
@@ -327,88 +287,21 @@ void Placement::classify(size_t d) {
   }
 }
 
-std::vector<int64_t> Placement::tile_extents(size_t d) const {
-  std::vector<int64_t> extents;
-  for (const UOp& axis : definitions_[d].ranges) {
-    const int64_t n = closed_at(d, axis, nests_[d].attach);
-    int64_t most = n;
-    for (size_t user = d; user < nests_.size(); ++user)
-      if (nests_[user].chains.find(axis_of(axis))) most = std::max(most, touched(user, axis, n));
-    extents.push_back(most);
-  }
-  return extents;
-}
-
-std::vector<TilePart> Placement::tile_parts(size_t d) const {
-  const std::vector<int64_t> extents = tile_extents(d);
-  const UOps& axes = definitions_[d].ranges;
-  for (const StageOpt& s : stages_)
-    if (s.value == nests_[d].name && !s.layout.empty()) {
-      std::vector<std::vector<std::string>> names;
-      for (size_t i = 0; i < axes.size(); ++i) names.push_back({std::to_string(i), axis_of(axes[i])});
-      std::string fault;
-      return resolve_layout(s.layout, names, extents, fault);
-    }
-  // The axis that its nest walks by vectors is last.
-  std::vector<size_t> order;
-  for (const bool vec : {false, true})
-    for (size_t i = 0; i < axes.size(); ++i)
-      if ((nests_[d].chains.of(axes[i]).vector_lanes() > 1) == vec) order.push_back(i);
-  return plain_layout(extents, order);
-}
-
-namespace {
-int64_t product(const std::vector<int64_t>& extents, int64_t bytes) {
-  for (int64_t e : extents)
-    if (__builtin_mul_overflow(bytes, std::max<int64_t>(e, 1), &bytes)) return int64_t{1} << 50;
-  return std::min(bytes, int64_t{1} << 50);
-}
-int64_t buffer_bytes(const BufferStage& s, const Target& target) {
-  const int64_t element = s.param.dtype().element_bytes();
-  int64_t bytes = 0;
-  for (const StageGroup& g : s.groups) bytes += product({tile_elements(g.parts, std::max<int64_t>(1, target.vector_bytes / element))}, element);
-  return bytes;
-}
-}  // namespace
-
-int64_t Placement::private_bytes(const Target& target) const {
-  int64_t bytes = 0;
-  for (size_t d = 0; d < nests_.size(); ++d) {
-    const NestPlan& n = nests_[d];
-    if (d != root()) bytes += product(tile_extents(d), definitions_[d].value.dtype().bytes() * (n.carried ? 2 : 1));
-    if (!n.crossing || (d == root() && n.split.empty() && !n.online && merges_in_output(definitions_[d]))) continue;
-    std::vector<int64_t> extents;
-    for (const UOp& axis : definitions_[d].ranges)
-      extents.push_back(round_up(closed(d, axis_of(axis), n.first_reduce), n.chains.of(axis).register_tile));
-    for (const UOp& body : definitions_[d].bodies) bytes += product(extents, body.dtype().bytes());
-  }
-  for (const BufferStage& s : buffer_stages_) bytes += buffer_bytes(s, target);
-  return bytes;
-}
-
-int64_t Placement::bytes_of(const std::string& value, const Target& target) const {
-  for (size_t d = 0; d < root(); ++d)
-    if (nests_[d].name == value) return product(tile_extents(d), definitions_[d].value.dtype().bytes());
-  int64_t bytes = 0;
-  for (const BufferStage& s : buffer_stages_)
-    if (s.stage.value == value) bytes = std::max(bytes, buffer_bytes(s, target));
-  return bytes;
-}
-
 // ---- buffers ---------------------------------------------------------------------------------------------------------
 
 void Placement::place_buffers() {
   for (BufferStage& s : buffer_stages_) {
     if (!fault_.empty()) return;
-    if (definitions_.back().store.src(0).src(0) == s.param) return refuse("stage: " + s.stage.value + " is written by the kernel");
     bool any = false;
     for (size_t d = 0; d < definitions_.size(); ++d)
       any |= is_below(d, s.attach) && !param_reads(everything(definitions_[d]), s.param).empty();
-    if (!any) return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
+    if (!any)
+      return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
     std::string why;
     s.groups = stage_groups(*this, s, why);
     if (!why.empty()) return refuse(why);
-    if (s.groups.empty()) return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
+    if (s.groups.empty())
+      return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
   }
 }
 
@@ -426,17 +319,19 @@ void Placement::fuse(const std::string& axis) {
     for (size_t d = first + 1; d < root(); ++d) {
       if (groups_[d].size() != 1 || !over(d)) continue;
       const NestPlan &a = nests_[first], &b = nests_[d];
-      const bool alike = a.attach == b.attach && a.loops == b.loops && a.registers == b.registers && a.carried == b.carried &&
-                         definitions_[first].ranges == definitions_[d].ranges &&
+      const bool alike = a.attach == b.attach && a.loops == b.loops && a.registers == b.registers &&
+                         a.carried == b.carried && definitions_[first].ranges == definitions_[d].ranges &&
                          definitions_[first].reduce_ranges == definitions_[d].reduce_ranges;
       // No value flows from the first to this one, directly or through what stands between.
       std::vector<bool> depends(definitions_.size(), false);
       for (size_t member : groups_[first]) depends[member] = true;
       for (size_t r = first + 1; r <= d; ++r)
-        for (size_t read : definitions_read(definitions_, everything(definitions_[r]))) depends[r] = depends[r] || depends[read];
+        for (size_t read : definitions_read(definitions_, everything(definitions_[r])))
+          depends[r] = depends[r] || depends[read];
       bool flows = depends[d];
       // What it reads must be there when the first one is computed.
-      for (size_t read : definitions_read(definitions_, everything(definitions_[d]))) flows |= read > first && nests_[read].attach == a.attach;
+      for (size_t read : definitions_read(definitions_, everything(definitions_[d])))
+        flows |= read > first && nests_[read].attach == a.attach;
       if (!alike || flows) continue;
       groups_[first].push_back(d);
       groups_[d].clear();

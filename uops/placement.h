@@ -1,6 +1,7 @@
 #pragma once
-// Where everything of a scheduled kernel stands: the nest of each definition, the loop at which it is computed, the loop at which
-// a buffer's tile is copied. Pure analysis: `nests_opened` follows it, and the search asks it why a schedule is not allowed.
+// Where everything of a scheduled kernel stands: the nest of each definition, the loop at which it is computed, the loop at
+// which a buffer's tile is copied. Pure analysis: `nests_opened` follows it, and the search asks it why a schedule is not
+// allowed.
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,17 +24,17 @@ struct Attach {
 struct NestPlan {
   std::string name;  // the definition's; the output's nest is called like its Param
   Chains chains;
-  UOps loops, registers;  // in schedule order; loops include the grid
-  Attach attach;          // where it is computed (the output: nowhere)
-  bool staged = false;    // by a stage, not by default
-  size_t online = 0;      // 1 + the position of the loop that rescales (output nest only); 0: none
-  bool carried = false;   // its state lives outside that loop: it is rescaled, not recomputed
-  std::vector<bool> whole;  // per output axis: somebody reads it elsewhere than at that axis
-  std::vector<bool> trivial;     // per loop: one trip
-  size_t first_reduce = 0;       // p: position of the first reduce loop
-  size_t accumulate_at = 0;      // where the accumulators live
-  bool crossing = false;         // an output loop stands inside a reduce loop: results are merged in memory
-  UOps split;                    // grid ranges of reduce axes: each item has a part of the reduction
+  UOps loops, registers;      // in schedule order; loops include the grid
+  Attach attach;              // where it is computed (the output: nowhere)
+  bool staged = false;        // by a stage, not by default
+  size_t online = 0;          // 1 + the position of the loop that rescales (output nest only); 0: none
+  bool carried = false;       // its state lives outside that loop: it is rescaled, not recomputed
+  std::vector<bool> whole;    // per output axis: somebody reads it elsewhere than at that axis
+  std::vector<bool> trivial;  // per loop: one trip
+  size_t first_reduce = 0;    // p: position of the first reduce loop
+  size_t accumulate_at = 0;   // where the accumulators live
+  bool crossing = false;      // an output loop stands inside a reduce loop: results are merged in memory
+  UOps split;                 // grid ranges of reduce axes: each item has a part of the reduction
 };
 
 struct BufferStage {
@@ -60,12 +61,13 @@ class Placement {
 
   /// Whether what definition `reader` reads in its body stands inside this place.
   bool is_below(size_t reader, const Attach&) const;
-  /// Elements of an axis that the ranges inside the `depth` outermost loops of a nest walk, at most; rounded to register tiles
-  /// where that is the whole axis.
+  /// Elements of an axis that the ranges inside the `depth` outermost loops of a nest walk, at most; rounded to register
+  /// tiles where that is the whole axis.
   int64_t closed(size_t nest, const std::string& axis, size_t depth) const;
   /// The same seen from another place: of an axis of definition `d`, at a place that it is below.
   int64_t closed_at(size_t d, const UOp& axis, const Attach&) const;
-  /// Elements of an axis that `d` may touch from where a part of `walked` elements begins: its register tiles run over the end.
+  /// Elements of an axis that `d` may touch from where a part of `walked` elements begins: its register tiles run over the
+  /// end.
   int64_t touched(size_t d, const UOp& axis, int64_t walked) const;
   /// Whether the part of `d`'s axis walked at a place follows that nest's axis of the same name; else it is all of it.
   bool follows(size_t d, const UOp& axis, const Attach&) const;
@@ -95,6 +97,7 @@ class Placement {
   void classify(size_t d);
   void fuse(const std::string& axis);
   size_t named(const std::string& nest) const;
+  bool reads(size_t reader, size_t d) const;
   size_t root_depth(size_t d) const;
 
   std::vector<Definition> definitions_;

@@ -8,6 +8,9 @@
 namespace pg {
 
 const std::string& axis_of(const UOp& range) { return range.arg_as<RangeArg>().axis; }
+bool has_axis(const UOps& ranges, const UOp& range) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const UOp& r) { return axis_of(r) == axis_of(range); });
+}
 Kind kind_of(const UOp& range) { return range.arg_as<RangeArg>().kind; }
 bool is_register(Kind k) { return k == Kind::Unroll || k == Kind::Upcast || k == Kind::Vec; }
 bool divides(int64_t n, const UOp& extent) { return divisor(extent) % n == 0; }

@@ -11,6 +11,8 @@
 namespace pg {
 
 const std::string& axis_of(const UOp& range);
+/// Whether one of them is of this range's axis.
+bool has_axis(const UOps& ranges, const UOp& range);
 Kind kind_of(const UOp& range);
 /// Unroll, upcast and vec ranges live in registers; all others are loops.
 bool is_register(Kind);
@@ -55,22 +57,22 @@ struct StagedLoads;
 
 /// What is open at a point of the tree.
 struct Scope {
-  std::vector<std::pair<UOp, UOp>> values;            // open split range → its value: a For's Range, or an expression
-  std::vector<std::pair<std::string, UOp>> gates;     // axis in its tail → condition on the offset in the register tile
-  std::map<std::string, UOp> counts;                  // axis in its tail → elements of the register tile
-  std::map<std::string, Region> regions;              // axes of which only a part is walked
-  std::vector<std::shared_ptr<StagedLoads>> staged;   // newest last
-  UOp item;                                           // the grid's Range once open
+  std::vector<std::pair<UOp, UOp>> values;           // open split range → its value: a For's Range, or an expression
+  std::vector<std::pair<std::string, UOp>> gates;    // axis in its tail → condition on the offset in the register tile
+  std::map<std::string, UOp> counts;                 // axis in its tail → elements of the register tile
+  std::map<std::string, Region> regions;             // axes of which only a part is walked
+  std::vector<std::shared_ptr<StagedLoads>> staged;  // newest last
+  UOp item;                                          // the grid's Range once open
   bool accumulating = false;
 
   bool is_open(const UOp& range) const;
   UOp value(const UOp& range) const;
-  UOp position(const Chain&) const;  // index of the axis
-  UOp base(const Chain&) const;      // the part of it that the region and open ranges give
-  UOp walked(const Chain&) const;    // the part that open ranges give
-  Region region(const Chain&) const; // of the nest
-  Region closed(const Chain&) const; // what the ranges that are not open walk
-  UOp gate(const UOps& axes) const;  // conjunction for these axes; null: none
+  UOp position(const Chain&) const;   // index of the axis
+  UOp base(const Chain&) const;       // the part of it that the region and open ranges give
+  UOp walked(const Chain&) const;     // the part that open ranges give
+  Region region(const Chain&) const;  // of the nest
+  Region closed(const Chain&) const;  // what the ranges that are not open walk
+  UOp gate(const UOps& axes) const;   // conjunction for these axes; null: none
   Scope with(const UOp& range, UOp value) const {
     Scope s = *this;
     s.values.emplace_back(range, std::move(value));

@@ -74,12 +74,12 @@ UOp exp_f32(const UOp& x) {
   constexpr double kLowest = -104, kHighest = 89;
   const UOp below = where(less(x, kHighest), x, like(x, kHighest));
   const auto [mantissa, exponent] = exponential(where(less(kLowest, below), below, like(x, kLowest)));
-  // The exponent is added to the mantissa's bits, 2^32 above where it would be subnormal: only the product then rounds to one.
+  // Most of the exponent is added to the mantissa's bits, the rest is a factor: only the product overflows, or rounds to a
+  // subnormal.
   constexpr double kFar = -90;
   const UOp far = less(exponent, kFar), n = converted(exponent, dt::i32);
-  const UOp bits = recast(mantissa, dt::i32) + bitwise(Op::Shl, where(far, plus(n, 32), n), 23);
-  const UOp scaled = recast(bits, dt::f32);
-  const UOp y = where(far, times(scaled, 0x1p-32), scaled);
+  const UOp bits = recast(mantissa, dt::i32) + bitwise(Op::Shl, where(far, plus(n, 32), plus(n, -1)), 23);
+  const UOp y = recast(bits, dt::f32) * where(far, like(x, 0x1p-32), like(x, 2.0));
   return where(alu(Op::Ne, x, x), x, y);
 }
 

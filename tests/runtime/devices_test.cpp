@@ -10,6 +10,8 @@
 #include "runtime/memory.h"
 #include "runtime/ref_device.h"
 #include "tests/renderers/sample_programs.h"
+#include "tests/uops/sample_kernels.h"
+#include "tests/uops/scheduled.h"
 
 using namespace pg;
 namespace fs = std::filesystem;
@@ -48,6 +50,31 @@ TEST_CASE("REF runs what it is sent as text") {
   run_reference(linear, expected, {9, 2});
   run_program(*program, linear, got, {9, 2});
   CHECK(difference(linear, expected, got) == "");
+}
+
+TEST_CASE("parts of a sum, computed by several threads, are merged when all are there") {
+  // More items than threads, of several rows each; the last part is a short one.
+  const UOp linear =
+      lower(test::scheduled(test::gemm(8, 32, 1000), {"k grid", "m grid", "n", "k:96", "n:8 vec", "m:2 upcast"}), Target{});
+  REQUIRE(launch_info(linear).phases.size() == 2);
+  const int64_t m = 8, n = 32, k = 1000;
+  std::vector<float> a(m * k), b(k * n), want(m * n), got(m * n);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 7) - 3;
+  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 5) - 2;
+  for (int64_t x = 0; x < m * n; ++x)
+    for (int64_t i = 0; i < k; ++i) want[x] += a[x / n * k + i] * b[i * n + x % n];  // whole numbers: exact in any order
+  TestCpu two("native", 2), one("native", 1);
+  RefDevice ref;
+  for (Device* device : std::initializer_list<Device*>{two.device.get(), one.device.get(), &ref}) {
+    CAPTURE(device->name());
+    const Source s = device->render(linear);
+    const auto program = device->load(device->compile(s), s.launch);
+    for (int launches = 0; launches < (device == &ref ? 1 : 200); ++launches) {
+      std::fill(got.begin(), got.end(), -1.0f);
+      program->launch(std::vector<void*>{got.data(), a.data(), b.data()}, {}, *const_int(s.launch.items));
+      REQUIRE(got == want);
+    }
+  }
 }
 
 TEST_CASE("a compiled kernel is found again; a tampered one is compiled again") {

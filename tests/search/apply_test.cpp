@@ -64,6 +64,10 @@ TEST_CASE("order: what it refuses") {
   CHECK(reason("tile(m,96) order(m:96 m)") == "order: m:96 outside m");
   CHECK(reason("tile(m,96) tile(m,32) order(m:32 m:96)") == "order: m:32 outside m:96");
   CHECK(reason("tile(m,96) order(m)") == "order: m:96 outside m");
+  CHECK(reason(attention(8, 32, 6), "tile(e,2) order(e:2 e)") == "order: e:2 is no loop range");  // of the output's nest
+  CHECK(reason(attention(8, 32, 6), "tile(e,2) order(S.e:2 e)") == "order: e:2 outside e");
+  CHECK(reason(attention(8, 32, 6), "tile(S.j,8) order(j i)") == "");  // S stays as it is
+  CHECK(reason(attention(8, 32, 6), "tile(S.j,8) order(S.j i)") == "order: j:8 outside j");
 }
 
 TEST_CASE("order: partial results stay near a core, or may not cross") {
@@ -84,6 +88,80 @@ TEST_CASE("order: partial results stay near a core, or may not cross") {
   const UOp gate = alu(Op::Lt, i, iconst(5));
   CHECK(reason(KernelWriter().output("wide", at(big, {i}), wide, {i}, gate), "order(k i)") ==
         "order: private memory of 78125 KB > 16384 KB");
+}
+
+TEST_CASE("tile and order: one nest's own") {
+  const UOp kernel = attention(8, 32, 6);
+  CHECK(reason(kernel, "tile(Z.j,4)") == "tile: no nest Z");
+  CHECK(reason(kernel, "tile(M.e,2)") == "tile: no axis e in M");
+  CHECK(reason(kernel, "tile(S.e,4,vec) tile(S.j,4,vec)") == "vec: second vec range");
+  CHECK(reason(kernel, "tile(S.e,4,vec) tile(L.j,4,vec)") == "");  // one a nest
+  CHECK(reason(kernel, "tile(S.j,16) tile(L.j,8) tile(S.j,6)") == "tile: 6 does not divide enclosing 16");
+  CHECK(reason(kernel, "order(Z.i)") == "order: no nest Z");
+  CHECK(reason(kernel, "order(M.e)") == "order: e is no loop range");
+  CHECK(reason(kernel, "tile(S.j,16) order(L.j:16)") == "order: j:16 is no loop range");
+  CHECK(reason(kernel, "tile(S.j,16) order(S.j:16 j)") == "order: j:16 outside j");
+  CHECK(reason(kernel, "grid(e)") == "grid: out has no axis e");
+}
+
+TEST_CASE("stage: what it refuses") {
+  CHECK(reason("stage(B,k,mem=shared)") == "stage: shared memory needs a GPU");
+  CHECK(reason("stage(B,k,mem=global)") == "stage: global memory needs a GPU");
+  CHECK(reason("stage(B,k,stages=2)") == "stage: pipelined copies need a GPU");
+  CHECK(reason("stage(B,k,copy=cp.async)") == "stage: pipelined copies need a GPU");
+  CHECK(reason("stage(B,k) stage(B,k)") == "stage: B is staged there already");
+  CHECK(reason("stage(B,k) stage(B,out.k)") == "stage: B is staged there already");
+  CHECK(reason("stage(B,n) stage(B,k)") == "");
+  CHECK(reason("stage(C,k)") == "stage: no buffer or definition is named C");
+  CHECK(reason("stage(B,S.k)") == "stage: no nest is named S");
+  CHECK(reason("stage(out,k)") == "stage: out is the output");
+  CHECK(reason("stage(B,k:8)") == "stage: out has no loop k:8");
+  CHECK(reason("tile(k,8,unroll) stage(B,k:8)") == "stage: out has no loop k:8");
+  CHECK(reason("stage(B,k,layout=n)") == "");  // a row: k is open there
+  CHECK(reason("stage(B,m,layout=n)") == "stage: the layout does not say each dimension once: 0");
+  CHECK(reason("stage(B,k,layout=z)") == "stage: no dimension z");
+  CHECK(reason(gemm(4096, 4096, 4096), "stage(B,top)") == "stage: private memory of 65536 KB > 16384 KB");
+  CHECK(reason("tile(n,16,vec) order(k n m) stage(B,n,mem=reg)") == "");
+  CHECK(reason("tile(n,64) stage(B,n,mem=reg)") == "stage: 258048 bytes > registers 2048");
+  const UOp kernel = softmax(8, 8);
+  CHECK(reason(kernel, "stage(M,i) stage(M,top)") == "stage: M is staged twice");
+  CHECK(reason(kernel, "stage(M,j)") == "stage: L reads M outside j");
+  CHECK(reason(kernel, "stage(L,M.j)") == "stage: M does not read L");
+  CHECK(reason(kernel, "stage(E,top,layout=i)") == "stage: the layout does not fit E");
+  CHECK(reason(attention(8, 32, 6), "stage(Q,L.j)") == "stage: no user of Q below j");
+  CHECK(reason(product_of_sums(4, 6, 8), "stage(S,k)") == "stage: the epilogue of out reads S outside k");
+  CHECK(reason(product_of_sums(4, 6, 8), "grid(k)") == "grid: the epilogue reads S, a part of which is in each item");
+}
+
+TEST_CASE("online: what it refuses") {
+  const UOp kernel = attention(8, 32, 6);
+  CHECK(reason(kernel, "online(j,8) order(i j d j:8)") == "");
+  CHECK(reason(kernel, "online(j,8) online(j,4)") == "online: j is rescaled already");
+  CHECK(reason(kernel, "online(e,2)") == "online: out has no axis e");
+  CHECK(reason(kernel, "online(z,2)") == "online: out has no axis z");
+  CHECK(reason(kernel, "tile(j,8) online(j,8)") == "online: j is tiled already");
+  CHECK(reason(kernel, "tile(L.j,8) online(j,8) order(out.i j d j:8)") == "");  // another nest's
+  CHECK(reason(kernel, "online(j,0)") == "tile: size 0 is not in 1..1048576");
+  CHECK(reason(kernel, "online(j,8)") == "online: M has no axis d");
+  CHECK(reason(kernel, "online(j,8) grid(i j)") == "online: j is no loop of out");
+  CHECK(reason(softmax(8, 8), "online(j,4)") == "online: out does not reduce over j");
+  CHECK(reason("online(k,8)") == "online: no maximum over k");
+}
+
+TEST_CASE("fuse, pad and swap: what they refuse") {
+  CHECK(reason(two_sums(8, 8), "fuse(j)") == "");
+  CHECK(reason(two_sums(8, 8), "fuse(z)") == "fuse: no axis z");
+  CHECK(reason(two_sums(8, 8), "fuse(j) fuse(j)") == "fuse: j named twice");
+  CHECK(reason(two_sums(8, 8), "tile(A.j,4) fuse(j)") == "fuse: no two definitions reduce over j side by side");
+  CHECK(reason(softmax(8, 8), "fuse(j)") == "fuse: no two definitions reduce over j side by side");
+  CHECK(reason("pad(z,4)") == "pad: no axis z");
+  CHECK(reason("pad(m,1048577)") == "pad: size 1048577 is not in 1..1048576");
+  CHECK(reason("tile(m,6,upcast) pad(m,8)") == "pad: register tile 6 of m does not divide 8");
+  CHECK(reason("tile(m,6,upcast) pad(m,12)") == "");
+  CHECK(reason("pad(m,8) tile(m,6,upcast)") == "pad: register tile 6 of m does not divide 8");  // in any order
+  CHECK(reason("swap(m,n)") == "swap: m is not in the grid");
+  CHECK(reason("grid(m) swap(m,n)") == "swap: n is not in the grid");
+  CHECK(reason("grid(m n) swap(m,n)") == "");
 }
 
 TEST_CASE("opts of a database that do not parse are illegal, not an error") {

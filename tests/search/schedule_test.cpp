@@ -74,8 +74,38 @@ TEST_CASE("a tile keeps the order that was asked for") {
   CHECK(names(Schedule(k).apply(parse_opts("order(k m n) tile(m,8,upcast)"))->order()) == "k m n m:8");
 }
 
+TEST_CASE("each nest has its own chains and loops, said where they differ") {
+  const UOp k = attention(8, 32, 6);
+  CHECK(canonical(k, "tile(j,8)") == "tile(j,8)");
+  CHECK(canonical(k, "tile(S.j,8)") == "tile(S.j,8)");
+  CHECK(canonical(k, "tile(S.j,8) tile(M.j,8) tile(L.j,8) tile(out.j,8)") == "tile(j,8)");
+  CHECK(canonical(k, "tile(j,8) tile(S.j,4,vec)") == "tile(S.j,8) tile(S.j,4,vec) tile(M.j,8) tile(L.j,8) tile(out.j,8)");
+  CHECK(canonical(k, "tile(e,2,upcast)") == canonical(k, "tile(S.e,2,upcast)"));  // only S has it
+  CHECK(canonical(k, "tile(P.j,8)") == "");                                       // it has no loops
+  CHECK(canonical(k, "order(S.e j)") == "order(S.e j)");
+  CHECK(canonical(k, "order(S.i j e)") == "");
+  CHECK(canonical(k, "order(out.j d)") == canonical(k, "order(j d) order(S.i j e)"));
+  const Schedule s = *Schedule(k).apply(parse_opts("tile(S.j,8) tile(S.j,4,vec) order(S.e j j:8)"));
+  CHECK(names(s.nest("S")->loops) == "i e j j:8");
+  CHECK(names(s.root().loops) == "i d j");
+  CHECK(s.nest("M")->chains.at("j").empty());
+  CHECK(!s.nest("P")->live);
+  CHECK(Schedule(k).apply(parse_opts("stage(P,i)"))->nest("P")->live);
+}
+
+TEST_CASE("stages, fusions, padding and swaps in canonical order") {
+  const UOp k = attention(8, 32, 6);
+  CHECK(canonical(k, "stage(V,i) stage(K,top)") == "stage(K,top) stage(V,i)");
+  CHECK(canonical(k, "stage(V,out.i)") == "stage(V,i)");
+  CHECK(canonical(k, "pad(j,8) pad(i,4) pad(j,16)") == "pad(i,4) pad(j,16)");
+  CHECK(canonical(k, "grid(i d) swap(i,d)") == "grid(d i)");
+  CHECK(canonical(k, "order(out.j d) online(j,8)") == "online(j,8) order(j j:8 d)");  // S is as it was
+  CHECK(canonical(two_sums(4, 8), "fuse(j) stage(A,i) stage(B,i)") == "stage(A,i) stage(B,i) fuse(j)");
+  CHECK(Schedule(k).apply(parse_opts("online(j,8) order(i j d j:8)"))->online() == "j");
+}
+
 TEST_CASE("opts() give the state back, and are the same for it") {
-  for (uint64_t seed = 1; seed <= 400; ++seed) {
+  for (uint64_t seed = 1; seed <= 1000; ++seed) {
     RandomSource random(seed);
     const RandomKernel k = KernelGenerator::make(random);
     const Schedule s = ScheduleGenerator(k.kernel, random).next();
@@ -87,6 +117,13 @@ TEST_CASE("opts() give the state back, and are the same for it") {
     CHECK(again->order() == s.order());
     CHECK(again->grid() == s.grid());
     for (const Axis& a : s.axes()) CHECK(again->chain(a.name) == s.chain(a.name));
+    for (const Schedule::Nest& n : s.nests()) {
+      if (!n.live) continue;
+      CHECK(again->nest(n.name)->chains == n.chains);
+      CHECK(again->nest(n.name)->loops == n.loops);
+    }
+    CHECK(again->stages() == s.stages());
+    CHECK(again->online() == s.online());
     CHECK(text(again->opts()) == text(s.opts()));
     CHECK(again->scheduled() == s.scheduled());
     CHECK(parse_opts(text(s.opts())) == s.opts());

@@ -8,7 +8,7 @@ using namespace pg;
 using namespace pg::test;
 
 namespace {
-std::string expanded(const UOp& kernel, std::initializer_list<const char*> ranges) {
+std::string expanded(const UOp& kernel, const std::vector<std::string>& ranges) {
   return pretty(after("registers_expanded", scheduled(kernel, ranges)));
 }
 UOps stores_of(const UOp& tree) {

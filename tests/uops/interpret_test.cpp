@@ -10,6 +10,7 @@
 
 #include "uops/evaluate.h"
 #include "uops/half.h"
+#include "uops/kernel.h"
 #include "uops/linear.h"
 
 using namespace pg;
@@ -154,6 +155,46 @@ TEST_CASE("interpret: grid items that race are found when asked for") {
   CHECK_ERROR(
       "", linear({loop(r), first, mine, store(at(out, r), mine), mine, end(loop(r)), store(at(out, iconst(0)), iconst(1))}),
       {host(y)}, {}, races);
+}
+
+TEST_CASE("interpret: a second grid may touch what the first one wrote, its items not what others of theirs do") {
+  std::vector<int64_t> y(8);
+  const UOp r = range("g", iconst(4), 0, Kind::Grid), s = range("h", iconst(3), 0, Kind::Grid),
+            out = param(0, "out", dt::i64);
+  const UOp next = s + iconst(1), neighbour = load(at(out, next));
+  const InterpretOptions races{.races = true};
+  const auto with_place = [&](const UOp& place) {
+    return linear({loop(r), store(at(out, r), r), end(loop(r)), loop(s), next, neighbour, place,
+                   store(at(out, place), neighbour), end(loop(s))});
+  };
+  CHECK_ERROR("", with_place(s + iconst(4)), {host(y)}, {}, races);
+  CHECK(y == std::vector<int64_t>{0, 1, 2, 3, 1, 2, 3, 0});
+  CHECK_ERROR("item 1 writes element 0 that item 0 wrote", with_place(idiv(s, iconst(2))), {host(y)}, {}, races);
+  // ids of the second one begin where those of the first one end
+  y.assign(8, 0);
+  const UOp program = with_place(s + iconst(4));
+  interpret(program, std::vector{host(y)}, {}, {}, 0, 4);
+  CHECK(y == std::vector<int64_t>{0, 1, 2, 3, 0, 0, 0, 0});
+  interpret(program, std::vector{host(y)}, {}, {}, 4, 6);
+  CHECK(y == std::vector<int64_t>{0, 1, 2, 3, 1, 2, 0, 0});
+  interpret(program, std::vector{host(y)}, {}, {}, 6, 7);
+  CHECK(y == std::vector<int64_t>{0, 1, 2, 3, 1, 2, 3, 0});
+  CHECK_THROWS_AS(interpret(program, std::vector{host(y)}, {}, {}, 0, 8), InternalError);
+}
+
+TEST_CASE("interpret: a workspace is poisoned at each launch and shared by its items") {
+  std::vector<float> y(2);
+  const UOp out = param(0, "out"), r = range("g", iconst(2), 0, Kind::Grid), s = range("h", iconst(2), 0, Kind::Grid);
+  const UOp parts(Op::Param, dt::f32, ParamArg{kWorkspaceSlot, "parts"}, {iconst(2)});
+  const UOp mine = load(at(parts, s)), seven = constant(dt::f32, 7.0);
+  const UOp first = alu(Op::Eq, r, iconst(0));
+  const UOp program = linear({loop(r), first, when(first), store(at(parts, r), seven), end(when(first)), end(loop(r)),
+                              loop(s), mine, store(at(out, s), mine), end(loop(s))});
+  interpret(program, std::vector{host(y)}, {}, {.races = true});
+  CHECK(y[0] == 7);
+  CHECK(std::isnan(y[1]));  // nobody wrote it
+  const UOp collide = linear({loop(r), store(at(parts, iconst(0)), seven), end(loop(r))});
+  CHECK_ERROR("item 1 writes element 0 that item 0 wrote", collide, {}, {}, {.races = true});
 }
 
 TEST_CASE("interpret: runs, gathers and scatters") {

@@ -39,6 +39,38 @@ inline UOp softmax(UOp rows, UOp columns) {
 }
 inline UOp softmax(int64_t rows, int64_t columns) { return softmax(iconst(rows), iconst(columns)); }
 
+/// out[i,d] = sum over j of P·V / L: S = Q·K, M = max of S, P = exp(S - M), L = sum of P
+inline UOp attention(int64_t rows, int64_t keys, int64_t width, int64_t depth = 4) {
+  KernelWriter w;
+  const UOp i = w.axis("i", rows), j = w.axis("j", keys), d = w.axis("d", width), e = w.axis("e", depth);
+  const UOp out = w.param("out", dt::f32, {rows, width}), q = w.param("Q", dt::f32, {rows, depth}),
+            k = w.param("K", dt::f32, {keys, depth}), v = w.param("V", dt::f32, {keys, width});
+  const UOp s = w.define("S", w.reduce("sum", read(q, {i, e}) * read(k, {j, e}), {e}), {i, j});
+  const UOp m = w.define("M", w.reduce("max", s, {j}), {i});
+  const UOp p = w.define("P", alu(Op::Exp, s - m), {i, j});
+  const UOp l = w.define("L", w.reduce("sum", p, {j}), {i});
+  return w.output("attention", at(out, {i, d}), alu(Op::Div, w.reduce("sum", p * read(v, {j, d}), {j}), l), {i, d});
+}
+
+/// out[i] = sum of x[i, ..] times sum of y[i, ..], over axes of their own
+inline UOp product_of_sums(int64_t rows, int64_t columns, int64_t others) {
+  KernelWriter w;
+  const UOp i = w.axis("i", rows), j = w.axis("j", columns), k = w.axis("k", others), out = w.param("out", dt::f32, {rows});
+  const UOp x = read(w.param("x", dt::f32, {rows, columns}), {i, j}),
+            y = read(w.param("y", dt::f32, {rows, others}), {i, k});
+  const UOp s = w.define("S", w.reduce("sum", x, {j}), {i});
+  return w.output("product_of_sums", at(out, {i}), w.reduce("sum", y, {k}) * s, {i});
+}
+
+/// out[i,j] = x * A[i] + B[i], with A the sum of the row and B that of its squares
+inline UOp two_sums(int64_t rows, int64_t columns) {
+  KernelWriter w;
+  const UOp i = w.axis("i", rows), j = w.axis("j", columns), out = w.param("out", dt::f32, {rows, columns});
+  const UOp x = read(w.param("x", dt::f32, {rows, columns}), {i, j});
+  const UOp a = w.define("A", w.reduce("sum", x, {j}), {i}), b = w.define("B", w.reduce("sum", x * x, {j}), {i});
+  return w.output("two_sums", at(out, {i, j}), x * a + b, {i, j});
+}
+
 /// out[] = sum of x
 inline UOp total(UOp extent, DType t = dt::f32) {
   KernelWriter w;
