@@ -8,7 +8,7 @@ using namespace pg;
 using namespace pg::test;
 
 namespace {
-std::string gathers(const UOp& kernel, std::initializer_list<const char*> ranges) {
+std::string gathers(const UOp& kernel, const std::vector<std::string>& ranges) {
   std::string all;
   for (const std::string& g : inner_gathers(lower(scheduled(kernel, ranges), {}))) all += g + ";";
   return all;
