@@ -106,9 +106,12 @@ Scope Opener::tail(const Chain& c, Scope scope, const UOp& count) const {
   scope.counts[axis_of(c.axis)] = count;
   return scope;
 }
-/// A padded axis runs over its end.
+/// A padded axis runs over its end, and over that of the part of it that is walked where register tiles do not divide this.
 Scope Opener::with_position_gate(const Chain& c, Scope scope) const {
-  const UOp inside = simplify(alu(Op::Lt, scope.position(c), c.axis.src(0)));
+  const Region region = scope.region(c);
+  UOp end = c.axis.src(0);
+  if (!divides(c.register_tile, region.extent)) end = alu(Op::Min, end, region.base + region.extent);
+  const UOp inside = simplify(alu(Op::Lt, scope.position(c), end));
   if (!(const_int(inside) == 1)) scope.gates.emplace_back(axis_of(c.axis), inside);
   return scope;
 }

@@ -103,3 +103,15 @@ TEST_CASE("fused definitions merge their parts in memories of their own") {
   CHECK(unscheduled.check("order(j i) fuse(j)") == "");
   CHECK(unscheduled.check("tile(j,2) order(j i j:2) fuse(j)") == "");
 }
+
+TEST_CASE("padding lets no register tile run over the end of a step that rescales") {
+  KernelWriter w;
+  const UOp i = w.axis("i", 3), j = w.axis("j", 10), out = w.param("out", dt::f32, {3});
+  const UOp x = read(w.param("x", dt::f32, {3, 10}), {i, j});
+  const UOp m = w.define("M", w.reduce("max", x, {j}), {i});
+  const UOp l = w.define("L", w.reduce("sum", alu(Op::Exp, x - m), {j}), {i});
+  const UOp sum = w.reduce("sum", alu(Op::Exp, x - m) * x, {j});
+  const Equivalence unscheduled({w.output("rows", at(out, {i}), alu(Op::Div, sum, l), {i})});
+  CHECK(unscheduled.check("tile(L.j,4,vec) online(j,2) pad(j,8)") == "");
+  CHECK(unscheduled.check("tile(L.j,4,upcast) online(j,6) pad(j,4)") == "");
+}

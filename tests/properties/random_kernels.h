@@ -34,15 +34,19 @@ class KernelGenerator {
   RandomKernel next() {
     v_.symbolic_ = random_.one_in(4);
     UOp kernel;
-    switch (random_.below(10)) {
+    switch (random_.below(14)) {
       case 0:
       case 1: kernel = gemm(); break;
       case 2: kernel = elementwise(); break;
       case 3: kernel = softmax(); break;
       case 4: kernel = norm(); break;
-      case 5: kernel = convolution(); break;
-      case 6: kernel = attention(); break;
-      case 7: kernel = tuple(); break;
+      case 5:
+      case 6: kernel = convolution(); break;
+      case 7:
+      case 8: kernel = attention(); break;
+      case 9: kernel = tuple(); break;
+      case 10: kernel = two_sums(); break;
+      case 11: kernel = masked(); break;
       default: kernel = reduction();
     }
     // Not every value that was made is used; slots are without gaps.
@@ -163,22 +167,66 @@ class KernelGenerator {
     return finish(x * alu(Op::Recip, alu(Op::Sqrt, s + constant(dt::f32, 1.0))));
   }
 
+  /// Two independent sums of the same rows, and what is made of both.
+  UOp two_sums() {
+    const UOps rows = axes("i", 0, 2, 9), inner = axes("j", 1, 2, 16);
+    UOps all = rows;
+    all.insert(all.end(), inner.begin(), inner.end());
+    const bool elements = random_.one_in(2);
+    output("two_sums", random_.pick({dt::f32, dt::i32, dt::f16}), elements ? all : rows);
+    const UOp x = v_.loaded(dt::f32, all), y = random_.one_in(2) ? x * x : v_.loaded(dt::f32, all);
+    const UOp a = w_.define("A", w_.reduce("sum", x, inner), rows),
+              b = w_.define("B", w_.reduce(random_.pick({"sum", "sum", "max"}), y, inner), rows);
+    UOp value = a + b * constant(dt::f32, 0.5);
+    if (random_.one_in(4)) value = value + w_.define("C", w_.reduce("sum", alu(Op::Min, x, y), inner), rows);
+    if (random_.one_in(4)) value = value + w_.define("D", w_.reduce("sum", alu(Op::Min, x, a), inner), rows);
+    return finish(elements ? x * value : value);
+  }
+
+  /// A sum behind a mask that says nothing of a buffer's bounds: triangles, bands, holes.
+  UOp masked() {
+    const UOp i = v_.axis("i", 14), n = v_.axis("n", 20), j = w_.axis("j", random_.between(2, 24));
+    output("masked", dt::f32, {i, n});
+    const UOp mask =
+        random_.pick({alu(Op::Lt, j, i + iconst(1)), alu(Op::Lt, i, j), alu(Op::Ne, mod(i + j, iconst(3)), iconst(0)),
+                      alu(Op::And, alu(Op::Lt, j, i + iconst(3)), alu(Op::Lt, i, j + iconst(3)))});
+    const UOp x = load(at(w_.param("X", dt::f32, UOps{v_.extent_of(i), v_.extent_of(j)}), {i, j}), mask);
+    const UOp y = read(w_.param("Y", dt::f32, UOps{v_.extent_of(j), v_.extent_of(n)}), {j, n});
+    return finish(epilogue(w_.reduce("sum", x * y, {j})));
+  }
+
+  /// Over one or two dimensions, with stride, dilation, padding of any kind on either side, and groups.
   UOp convolution() {
-    const UOp o = v_.axis("o", 6), y = v_.axis("y", 8), x = v_.axis("x", 20), c = v_.axis("c", 4);
-    const int64_t size = random_.between(1, 3), stride = random_.between(1, 2), pad = random_.below(size);
-    const UOp ky = v_.writer_.axis("ky", size), kx = v_.writer_.axis("kx", size);
-    output("convolution", result_of(dt::f32), {o, y, x});
-    const auto side = [&](const UOp& a) { return (v_.extent_of(a) - iconst(1)) * iconst(stride) + iconst(size - 2 * pad); };
-    const UOp h = alu(Op::Max, side(y), iconst(1)), w = alu(Op::Max, side(x), iconst(1));
-    const UOp iy = y * iconst(stride) + ky - iconst(pad), ix = x * iconst(stride) + kx - iconst(pad);
-    const auto inside = [](const UOp& i, const UOp& n) {
-      return alu(Op::And, alu(Op::Lt, iconst(-1), i), alu(Op::Lt, i, n));
+    const UOp g = random_.one_in(3) ? w_.axis("g", random_.between(2, 3)) : iconst(0), o = v_.axis("o", 6),
+              c = v_.axis("c", 4);
+    struct Dim {
+      UOp out, window, extent, place, inside;
+      int64_t size;
     };
-    const UOp input = load(at(w_.param("X", dt::f32, UOps{v_.extent_of(c), h, w}), {c, iy, ix}),
-                           alu(Op::And, inside(iy, h), inside(ix, w)));
-    const UOp weight =
-        read(w_.param("W", dt::f32, UOps{v_.extent_of(o), v_.extent_of(c), iconst(size), iconst(size)}), {o, c, ky, kx});
-    return finish(epilogue(w_.reduce("sum", input * weight, {c, ky, kx})));
+    std::vector<Dim> dims;
+    for (const char* name : random_.one_in(3) ? std::vector<const char*>{"x"} : std::vector<const char*>{"y", "x"}) {
+      Dim& d = dims.emplace_back();
+      d.size = random_.between(1, 3);
+      const int64_t stride = random_.between(1, 3), dilation = random_.between(1, 2), reach = (d.size - 1) * dilation,
+                    before = random_.below(reach + 1), after = random_.below(reach + 1);
+      d.out = v_.axis(name, name[0] == 'y' ? 8 : 20);
+      d.window = w_.axis(std::string("k") + name, d.size);
+      d.extent =
+          alu(Op::Max, (v_.extent_of(d.out) - iconst(1)) * iconst(stride) + iconst(reach + 1 - before - after), iconst(1));
+      d.place = d.out * iconst(stride) + d.window * iconst(dilation) - iconst(before);
+      d.inside = alu(Op::And, alu(Op::Lt, iconst(-1), d.place), alu(Op::Lt, d.place, d.extent));
+    }
+    UOps out{g, o}, reduced{c}, extents{v_.extent_of(g) * v_.extent_of(c)}, places{g * v_.extent_of(c) + c};
+    UOps weights{v_.extent_of(g) * v_.extent_of(o), v_.extent_of(c)}, weight{g * v_.extent_of(o) + o, c};
+    UOp inside;
+    for (const Dim& d : dims) {
+      out.push_back(d.out), reduced.push_back(d.window), extents.push_back(d.extent), places.push_back(d.place);
+      weights.push_back(iconst(d.size)), weight.push_back(d.window);
+      inside = inside ? alu(Op::And, inside, d.inside) : d.inside;
+    }
+    output("convolution", result_of(dt::f32), out);
+    const UOp input = load(index(w_.param("X", dt::f32, extents), places), inside);
+    return finish(epilogue(w_.reduce("sum", input * load(index(w_.param("W", dt::f32, weights), weight)), reduced)));
   }
 
   /// Scores, their maximum and sum, and the weighted values: reductions that read reductions, over other axes.
@@ -190,12 +238,13 @@ class KernelGenerator {
     const UOp s =
         w_.define("S", w_.reduce("sum", read(q, {i, e}) * read(k, {j, e}) * constant(dt::f32, 0.125), {e}), {i, j});
     const UOp v = read(w_.param("V", dt::f32, UOps{v_.extent_of(j), v_.extent_of(d)}), {j, d});
-    if (random_.one_in(2)) {
+    if (random_.one_in(4)) {
       const UOp o = w_.reduce("online_softmax", UOps{s, constant(dt::f32, 1.0), v}, {j});
       return finish(alu(Op::Div, w_.project(o, 2), w_.project(o, 1)));
     }
     const UOp m = w_.define("M", w_.reduce("max", s, {j}), {i});
-    const UOp p = alu(Op::Exp, s - m);
+    UOp p = alu(Op::Exp, s - m);
+    if (random_.one_in(2)) p = w_.define("P", p, {i, j});
     const UOp l = w_.define("L", w_.reduce("sum", p, {j}), {i});
     return finish(alu(Op::Div, w_.reduce("sum", p * v, {j}), l));
   }

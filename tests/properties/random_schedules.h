@@ -18,9 +18,12 @@ class ScheduleGenerator {
   Schedule next() {
     if (schedule_.axes().empty()) return schedule_;
     // What keeps values nearer refers to loops that must be there, so it mostly comes late.
-    if (random_.one_in(4)) step(online());
-    for (int64_t n = random_.below(10); n > 0; --n) step(opt());
-    for (int64_t n = random_.below(5); n > 0; --n) step(near());
+    if (random_.below(4))
+      for (int tries = 6; tries > 0 && schedule_.online().empty(); --tries) step(online());
+    for (int64_t n = random_.below(10); n > 0; --n) step({opt()});
+    for (int64_t n = random_.below(5); n > 0; --n) step({near()});
+    if (random_.one_in(2))
+      for (const Axis& a : schedule_.axes()) step({Fuse{a.name}});
     return schedule_;
   }
   /// One random opt, legal or not.
@@ -35,7 +38,7 @@ class ScheduleGenerator {
   }
 
  private:
-  void step(const Opt& o) {
+  void step(const Opts& o) {
     if (Expected<Schedule> s = schedule_.apply(o); s && instances(*s) <= most_instances_) schedule_ = *s;
   }
   static int64_t instances(const Schedule& s) {
@@ -99,7 +102,19 @@ class ScheduleGenerator {
     random_.shuffle(parts);
     return parts;
   }
-  Opt online() { return Online{random_.pick(schedule_.axes()).name, random_.pick<int64_t>({1, 2, 3, 4, 8, 16})}; }
+  /// A loop that rescales, with some output loops inside.
+  Opts online() {
+    std::vector<std::string> reduced;
+    for (const Axis& a : schedule_.axes())
+      if (schedule_.root().has(a.name) && !a.output) reduced.push_back(a.name);
+    const std::string axis = reduced.empty() ? random_.pick(schedule_.axes()).name : random_.pick(reduced);
+    const int64_t size = random_.pick<int64_t>({1, 2, 3, 4, 8, 16});
+    Order inside{{{axis, 0, schedule_.root().name}}};
+    for (const Axis& a : schedule_.axes())
+      if (a.output && random_.one_in(2)) inside.ranges.push_back({a.name});
+    inside.ranges.push_back({axis, size});
+    return {Online{axis, size}, inside};
+  }
 
   Opt tile() {
     const Axis& a = random_.pick(schedule_.axes());
