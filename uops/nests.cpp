@@ -45,8 +45,10 @@ Scope Opener::enter(Nest& n, Scope scope) const {
     bool all_open = true;
     for (int i = 0; i <= c.innermost_loop; ++i) all_open &= scope.is_open(c.ranges[i]);
     if (!all_open) continue;
-    if (c.padded) scope = with_position_gate(c, scope);
-    else if (is_ragged(scope, c, c.ranges[c.innermost_loop])) scope = tail(c, scope, scope.region(c).extent);
+    if (c.padded)
+      scope = with_position_gate(c, scope);
+    else if (is_ragged(scope, c, c.ranges[c.innermost_loop]))
+      scope = tail(c, scope, scope.region(c).extent);
   }
   return scope;
 }
@@ -78,9 +80,12 @@ UOp Opener::open(Nest& n, size_t i, Scope scope) {
 UOp Opener::open_body(Nest& n, const Scope& scope) {
   UOps out;
   for (Nest::Part& p : n.parts)
-    if (n.reduces()) out.push_back(update(n, p, scope));
-    else if (p.neutral) out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], scope.gate(p.d->ranges)));
-    else out.push_back(store_result(n, p, bind(n, p.d->value, scope, {}), scope));
+    if (n.reduces())
+      out.push_back(update(n, p, scope));
+    else if (p.neutral)
+      out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], scope.gate(p.d->ranges)));
+    else
+      out.push_back(store_result(n, p, bind(n, p.d->value, scope, {}), scope));
   return block(out);
 }
 
@@ -124,7 +129,9 @@ UOp Opener::open_loop(Nest& n, size_t i, const Scope& scope) {
   const Region region = scope.region(c);
   // Only the outermost range of an axis is ragged: inner ones are clipped where their tile does not divide the extent.
   UOp size = region.extent;
-  if (arg.tile) size = divides(arg.tile, region.extent) ? iconst(arg.tile) : simplify(alu(Op::Min, iconst(arg.tile), region.extent - scope.walked(c)));
+  if (arg.tile)
+    size = divides(arg.tile, region.extent) ? iconst(arg.tile)
+                                            : simplify(alu(Op::Min, iconst(arg.tile), region.extent - scope.walked(c)));
   const bool ragged = is_ragged(scope, c, r), innermost = c.ranges[c.innermost_loop] == r;
   const UOp trips = simplify(ragged ? idiv(size, iconst(step)) : ceildiv(size, step));
   UOps out;
@@ -139,8 +146,8 @@ UOp Opener::open_loop(Nest& n, size_t i, const Scope& scope) {
     const UOp rest = simplify(alu(Op::Lt, trips * iconst(step), size));
     // Tiles are aligned to the register tile, so what is left is known wherever the axis is.
     const int64_t walked = n.is_root ? 0 : placement_.closed_at(n.number, c.axis, n.plan->attach);
-    const bool aligned = divides(c.register_tile, region.base) &&
-                         (walked % c.register_tile == 0 || walked == bounds(c.extent).hi);
+    const bool aligned =
+        divides(c.register_tile, region.base) && (walked % c.register_tile == 0 || walked == bounds(c.extent).hi);
     const UOp count = simplify(aligned ? mod(c.extent, iconst(c.register_tile)) : size - trips * iconst(step));
     const UOp body = open(n, i + 1, tail(c, scope.with(r, trips), count));
     out.push_back(when(rest, body));
@@ -210,7 +217,8 @@ StagedTile Opener::definition_tile(size_t d, const Scope& scope, const char* suf
   const NestPlan& place = placement_.nest(plan.attach.nest);
   UOps base;
   for (const UOp& axis : definitions_[d].ranges)
-    base.push_back(placement_.follows(d, axis, plan.attach) ? simplify(scope.closed(place.chains.of(axis)).base) : iconst(0));
+    base.push_back(placement_.follows(d, axis, plan.attach) ? simplify(scope.closed(place.chains.of(axis)).base)
+                                                            : iconst(0));
   const DType t = definitions_[d].value.dtype();
   return StagedTile::make(plan.name + suffix, number_of(plan.name + suffix), t, base, placement_.tile_parts(d), 1);
 }
@@ -272,7 +280,9 @@ UOp Opener::open_carried(Nest&, const Scope& scope) {
       inner.regions[axis_of(axis)] = region_at(place, plan.chains.of(axis), scope);
     }
     out.push_back(open(n, 0, enter(n, inner)));
-    if (static_cast<int>(d) == online_maximum(definitions_, placement_.nest(placement_.root()).loops[placement_.nest(placement_.root()).online - 1])) {
+    if (static_cast<int>(d) ==
+        online_maximum(definitions_,
+                       placement_.nest(placement_.root()).loops[placement_.nest(placement_.root()).online - 1])) {
       correction_ = definition_tile(d, scope, "_scale");
       out.push_back(correction_->memory);
     }
@@ -280,7 +290,9 @@ UOp Opener::open_carried(Nest&, const Scope& scope) {
   return block(out);
 }
 
-int64_t Opener::number_of(const std::string& what) { return numbers_.try_emplace(what, static_cast<int64_t>(numbers_.size())).first->second; }
+int64_t Opener::number_of(const std::string& what) {
+  return numbers_.try_emplace(what, static_cast<int64_t>(numbers_.size())).first->second;
+}
 
 // ---- expressions -----------------------------------------------------------------------------------------------------
 
@@ -301,8 +313,8 @@ UOp Opener::store_result(Nest& n, Nest::Part& p, const UOp& value, const Scope& 
   return store(bind(n, p.d->store.src(0), scope, {}), value, all);
 }
 
-/// An expression of the kernel at this point: axes by their ranges, definitions and staged buffers by their tiles. Global loads
-/// touch nothing outside the tail.
+/// An expression of the kernel at this point: axes by their ranges, definitions and staged buffers by their tiles. Global
+/// loads touch nothing outside the tail.
 UOp Opener::bind(const Nest& n, const UOp& expression, const Scope& scope, Substitution map) const {
   for (const Chain& c : n.plan->chains.all()) map.emplace_back(c.axis, scope.position(c));
   std::unordered_set<const void*> own;  // not what stands inside the definitions that it reads
@@ -336,7 +348,8 @@ size_t Opener::number_of_definition(const UOp& define) const {
     if (definitions_[d].node == define) return d;
   throw InternalError("a definition of another kernel is read");
 }
-std::pair<const StagedTile*, const StageGroup::User*> Opener::staged_load(const Scope& scope, size_t definition, const UOp& load) {
+std::pair<const StagedTile*, const StageGroup::User*> Opener::staged_load(const Scope& scope, size_t definition,
+                                                                          const UOp& load) {
   for (size_t s = scope.staged.size(); s-- > 0;)
     for (const StageGroup::User& user : scope.staged[s]->group.users)
       if (user.definition == definition && user.load == load) return {&scope.staged[s]->tile, &user};

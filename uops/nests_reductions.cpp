@@ -65,7 +65,8 @@ UOp Opener::open_partial(Nest& n, const Scope& scope) {
     p.partial.clear();
     for (size_t s = 0; s < p.d->bodies.size(); ++s) {
       const std::string name = placement_.nest(p.definition).name + "_partial" + (s ? std::to_string(s) : "");
-      p.partial.push_back(StagedTile::make(name, number_of(name), p.d->bodies[s].dtype(), base, plain_layout(extents, order), 1));
+      p.partial.push_back(
+          StagedTile::make(name, number_of(name), p.d->bodies[s].dtype(), base, plain_layout(extents, order), 1));
       declared.push_back(p.partial.back().memory);
     }
   }
@@ -95,7 +96,8 @@ UOp Opener::accumulate(Nest& n, size_t i, Scope scope) {
       out.push_back(p.accumulators.back());
     }
     const UOps neutral = identity(p);
-    for (size_t s = 0; s < neutral.size(); ++s) stores.push_back(store(accumulator(n, p, s), neutral[s], scope.gate(p.d->ranges)));
+    for (size_t s = 0; s < neutral.size(); ++s)
+      stores.push_back(store(accumulator(n, p, s), neutral[s], scope.gate(p.d->ranges)));
     out.push_back(store_all(stores));
   }
   // What a part is merged into comes near while the part is summed.
@@ -169,10 +171,12 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
     const Chain& c = n.plan->chains.of(r);
     const UOp at = scope.value(r), step = iconst(c.step(r));
     UOp end = at * step + step;
-    for (size_t j = 0; j < c.ranges.size() && !(c.ranges[j] == r); ++j) end = end + scope.value(c.ranges[j]) * iconst(c.steps[j]);
+    for (size_t j = 0; j < c.ranges.size() && !(c.ranges[j] == r); ++j)
+      end = end + scope.value(c.ranges[j]) * iconst(c.steps[j]);
     // The last trip ends at the end of the enclosing tile or of what is walked of the axis.
     UOp is_last = alu(Op::Not, alu(Op::Lt, end, scope.region(c).extent));
-    if (const int64_t tile = r.arg_as<RangeArg>().tile) is_last = alu(Op::Or, is_last, alu(Op::Eq, (at + iconst(1)) * step, iconst(tile)));
+    if (const int64_t tile = r.arg_as<RangeArg>().tile)
+      is_last = alu(Op::Or, is_last, alu(Op::Eq, (at + iconst(1)) * step, iconst(tile)));
     first = alu(Op::And, first, alu(Op::Eq, at, iconst(0)));
     if (i + 1 != n.plan->online) rescales = alu(Op::And, rescales, alu(Op::Eq, at, iconst(0)));
     last = alu(Op::And, last, is_last);
@@ -241,12 +245,15 @@ UOp Opener::store_split(Nest& n, Nest::Part& p, const Scope& scope, const UOps& 
     for (size_t s = 0; s < values.size(); ++s) {
       UOps extents{simplify(parts)};
       for (const UOp& r : p.d->ranges) extents.push_back(r.src(0));
-      split_->buffers.push_back(UOp(Op::Param, p.d->bodies[s].dtype(), ParamArg{kWorkspaceSlot + static_cast<int64_t>(s), "parts" + std::to_string(s)}, extents));
+      split_->buffers.push_back(UOp(Op::Param, p.d->bodies[s].dtype(),
+                                    ParamArg{kWorkspaceSlot + static_cast<int64_t>(s), "parts" + std::to_string(s)},
+                                    extents));
     }
   }
   UOps stores, at{simplify(part)};
   for (const UOp& position : positions(p, n, scope)) at.push_back(position);
-  for (size_t s = 0; s < values.size(); ++s) stores.push_back(store(index(split_->buffers[s], at), values[s], scope.gate(p.d->ranges)));
+  for (size_t s = 0; s < values.size(); ++s)
+    stores.push_back(store(index(split_->buffers[s], at), values[s], scope.gate(p.d->ranges)));
   return store_all(stores);
 }
 
@@ -278,7 +285,8 @@ UOp Opener::merge_split() {
       scheduled.push_back(directive(PadLoop{axis_of(c.axis), padding}));
     }
   const UOp merged = Opener(UOp(Op::Scheduled, dt::kVoid, {}, scheduled), target_).run();
-  const bool has_grid = !collect(merged, [](const UOp& u) { return u.is(Op::Range) && kind_of(u) == pg::Kind::Grid; }).empty();
+  const bool has_grid =
+      !collect(merged, [](const UOp& u) { return u.is(Op::Range) && kind_of(u) == pg::Kind::Grid; }).empty();
   return has_grid ? merged : UOp(Op::For, dt::kVoid, {}, {range("item", iconst(1), 0, pg::Kind::Grid), merged});
 }
 
