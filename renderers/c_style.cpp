@@ -170,10 +170,13 @@ void CStyle::open_for(const UOp& loop) {
   const auto& arg = range.arg_as<RangeArg>();
   const std::string name = names_.take(arg.tile == 0 ? arg.axis : arg.axis + "_" + std::to_string(arg.tile));
   const CText trips = is_grid(loop) && launch_.phases.size() == 1 ? CText{} : operand(range.src(0));
-  const std::string head = is_grid(loop) ? grid_head(name, phase_begin_, trips)
-                                         : "for (long " + name + " = 0; " + name + " < " +
-                                               trips.at(Precedence::Shift) + "; ++" + name + ") {";
-  if (is_grid(loop)) phase_begin_ = phase_begin_.text.empty() ? trips : CText{phase_begin_.at(Precedence::Sum) + " + " + trips.at(Precedence::Product), Precedence::Sum};
+  const std::string head =
+      is_grid(loop) ? grid_head(name, phase_begin_, trips)
+                    : "for (long " + name + " = 0; " + name + " < " + trips.at(Precedence::Shift) + "; ++" + name + ") {";
+  if (is_grid(loop))
+    phase_begin_ = phase_begin_.text.empty()
+                       ? trips
+                       : CText{phase_begin_.at(Precedence::Sum) + " + " + trips.at(Precedence::Product), Precedence::Sum};
   open_scope(head, name);
   names_of_[range.id()] = name;
 }

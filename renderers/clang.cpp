@@ -36,8 +36,8 @@ class ClangC final : public CStyle {
     }
     // restrict means something to Clang on parameters only, hence two functions.
     return "\nINLINE void body_of_" + name + "(" + parameters + "long begin, long end) {\n" + statements + "}\n\nvoid " +
-           name + "(void *const *buffers, const long *variables, void *scratch, long begin, long end) {\n  body_of_" + name + "(" +
-           arguments + "begin, end);\n}\n";
+           name + "(void *const *buffers, const long *variables, void *scratch, long begin, long end) {\n  body_of_" + name +
+           "(" + arguments + "begin, end);\n}\n";
   }
 
  private:
@@ -49,8 +49,8 @@ class ClangC final : public CStyle {
     // Ids of a phase begin where those of the last one end.
     const std::string shift = first.text.empty() ? "" : " - " + first.at(Precedence::Product);
     const std::string from = shift.empty() ? "begin" : "begin" + shift + " < 0 ? 0 : begin" + shift, to = "end" + shift;
-    return "for (long " + range + " = " + from + "; " + range + " < " + to + " && " + range + " < " + trips.at(Precedence::Shift) + "; ++" +
-           range + ") {";
+    return "for (long " + range + " = " + from + "; " + range + " < " + to + " && " + range + " < " +
+           trips.at(Precedence::Shift) + "; ++" + range + ") {";
   }
 
   std::string prefetch(const std::string& buffer, const CText& index) override {

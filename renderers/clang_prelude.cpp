@@ -304,9 +304,10 @@ std::string ClangPrelude::gather(DType t, bool masked) {
                     name = (masked ? "gather_masked_" : "gather_") + pg::text(t);
   const std::string mask = masked ? ", " + type(dt::kBool.vec(t.lanes)) + " m" : "";
   if (!first_use(name)) return name;
-  const std::string by_lanes = "  " + v + " r = 0;\n" +
-                               lanes_loop(t, std::string(masked ? "if (m[l]) " : "") + "r[l] = " + (t.is_bool() ? "-" : "") + "p[i[l]];") +
-                               "  return r;\n";
+  const std::string by_lanes =
+      "  " + v + " r = 0;\n" +
+      lanes_loop(t, std::string(masked ? "if (m[l]) " : "") + "r[l] = " + (t.is_bool() ? "-" : "") + "p[i[l]];") +
+      "  return r;\n";
   const bool instruction = t.scalar == Scalar::Float32 && t.lanes % 8 == 0 && is_power_of_two(t.lanes);
   const std::string bits_of = masked && instruction ? bits(t.lanes) + "(m)" : "";
   define(v + " " + name + "(const " + element(t) + " *p, " + i + " i" + mask + ")",
@@ -316,9 +317,10 @@ std::string ClangPrelude::gather(DType t, bool masked) {
 
 /// AVX-512 gathers eight floats by 64-bit indices in one instruction; other machines take them lane by lane.
 std::string ClangPrelude::gather_body(DType t, const std::string& mask_bits) {
-  std::string s = "#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)\n"
-                  "  typedef float eight __attribute__((vector_size(32)));\n"
-                  "  typedef long long eight_indices __attribute__((vector_size(64)));\n";
+  std::string s =
+      "#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)\n"
+      "  typedef float eight __attribute__((vector_size(32)));\n"
+      "  typedef long long eight_indices __attribute__((vector_size(64)));\n";
   const std::string v = type(t);
   std::string parts, lanes;
   if (!mask_bits.empty()) s += "  const unsigned long bits = " + mask_bits + ";\n";
@@ -327,8 +329,9 @@ std::string ClangPrelude::gather_body(DType t, const std::string& mask_bits) {
     std::string from;
     for (int l = 0; l < 8; ++l) from += ", " + number(part * 8 + l);
     const std::string chosen = mask_bits.empty() ? "(unsigned char)-1" : "(unsigned char)(bits >> " + number(part * 8) + ")";
-    s += "  r.part[" + number(part) + "] = __builtin_ia32_gatherdiv16sf((eight){0}, p, (eight_indices)__builtin_shufflevector(i, i" + from +
-         "), " + chosen + ", 4);\n";
+    s += "  r.part[" + number(part) +
+         "] = __builtin_ia32_gatherdiv16sf((eight){0}, p, (eight_indices)__builtin_shufflevector(i, i" + from + "), " +
+         chosen + ", 4);\n";
   }
   return s + "  return r.whole;\n#else\n";
 }

@@ -68,7 +68,8 @@ void ProgramShape::count_uses() {
   };
   std::vector<Open> scopes{{0, {}}};
   int next_scope = 1;
-  const auto grids = std::count_if(entries.begin(), entries.end(), is_grid);  // where several begin, their trips are asked for
+  const auto grids =
+      std::count_if(entries.begin(), entries.end(), is_grid);  // where several begin, their trips are asked for
   for (size_t i = 0; i < entries.size(); ++i) {
     const UOp& entry = entries[i];
     if (entry.is(Op::End)) {

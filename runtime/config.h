@@ -7,17 +7,17 @@ namespace pg {
 
 /// Every environment variable that picograd reads, read once (config.cpp is the only file that calls getenv).
 struct Config {
-  int beam = 0;                // BEAM: width of the beam; 0: cached winner, else heuristic
-  int debug = 0;               // DEBUG: 1 devices, 2 a line per kernel, 3 opts, 4 source, 5 UOps, 6 rewrite trace
-  int threads = 0;             // THREADS: cores a launch may use; 0: all
-  std::string device = "CPU";  // DEVICE: CPU or REF
-  std::string isa = "native";  // ISA: native, x86-64-v3, x86-64-v4
-  std::string db;              // PICOGRAD_DB: the schedule database; default $XDG_CACHE_HOME/picograd/picograd.db
-  std::string cache_dir;       // PICOGRAD_CACHE: compiled artifacts; default beside the database
-  std::string clang;           // PICOGRAD_CLANG: path of clang; default: clang-19, clang-18 .. clang-14, clang on PATH
+  int beam = 0;                   // BEAM: width of the beam; 0: cached winner, else heuristic
+  int debug = 0;                  // DEBUG: 1 devices, 2 a line per kernel, 3 opts, 4 source, 5 UOps, 6 rewrite trace
+  int threads = 0;                // THREADS: cores a launch may use; 0: all
+  std::string device = "CPU";     // DEVICE: CPU or REF
+  std::string isa = "native";     // ISA: native, x86-64-v3, x86-64-v4
+  std::string db;                 // PICOGRAD_DB: the schedule database; default $XDG_CACHE_HOME/picograd/picograd.db
+  std::string cache_dir;          // PICOGRAD_CACHE: compiled artifacts; default beside the database
+  std::string clang;              // PICOGRAD_CLANG: path of clang; default: clang-19, clang-18 .. clang-14, clang on PATH
   std::string compiler = "auto";  // PICOGRAD_COMPILER: auto, inprocess, spawn
-  double budget = 0;           // BUDGET: seconds of search in all; 0: no limit
-  std::string runner;          // PICOGRAD_RUNNER: path of picograd-runner; default: beside the program or ../libexec
+  double budget = 0;              // BUDGET: seconds of search in all; 0: no limit
+  std::string runner;             // PICOGRAD_RUNNER: path of picograd-runner; default: beside the program or ../libexec
 };
 /// The configuration of this process. Throws UserError naming the variable when a value does not parse.
 const Config& config();

@@ -31,8 +31,8 @@ class CpuProgram final : public Program {
   void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) override {
     if (buffers.size() != launch_.params.size() || variables.size() != launch_.variables.size())
       throw InternalError(launch_.name + ": launched with " + std::to_string(buffers.size()) + " buffers and " +
-                          std::to_string(variables.size()) + " variables instead of " + std::to_string(launch_.params.size()) +
-                          " and " + std::to_string(launch_.variables.size()));
+                          std::to_string(variables.size()) + " variables instead of " +
+                          std::to_string(launch_.params.size()) + " and " + std::to_string(launch_.variables.size()));
     if (items <= 0) return;
     if (launch_.workspaces.empty() && launch_.phases.size() <= 1) return run(buffers.data(), variables, 0, items);
     std::vector<void*> all(buffers.begin(), buffers.end());

@@ -43,7 +43,7 @@ class CpuDevice final : public HostMemoryDevice {
   const Target target_;
   const Config config_;
   std::shared_ptr<ThreadPool> pool_;
-  mutable std::mutex setup_;   // of the two below (no call_once: nothing may be thrown through it)
+  mutable std::mutex setup_;  // of the two below (no call_once: nothing may be thrown through it)
   mutable std::optional<FoundClang> compiler_;
   std::optional<ArtifactCache> cache_;
 };

@@ -29,7 +29,8 @@ DeviceReport cpu_report() {
   const std::string hardware = cpu.cpu().model + ", " + std::to_string(t.cores) + (t.cores == 1 ? " core, " : " cores, ") +
                                std::to_string(8 * t.vector_bytes) + "-bit vectors";
   const FoundClang& found = cpu.compiler();
-  if (found.clang) return {"CPU", true, hardware + ", " + found.clang->version() + " (" + found.clang->route() + ")", "", found.note};
+  if (found.clang)
+    return {"CPU", true, hardware + ", " + found.clang->version() + " (" + found.clang->route() + ")", "", found.note};
   return {"CPU", false, hardware + "; only kernels compiled before can run", found.missing, found.note};
 }
 

@@ -58,7 +58,9 @@ struct Apply {
   Expected<Schedule> operator()(const Order& o) {
     const std::string nest = o.ranges.empty() ? "" : o.ranges[0].nest;
     if (!nest.empty() && !s.nest(nest)) return Illegal{"order: no nest " + nest};
-    const auto addressed = [&](const Schedule::Nest& other) { return nest.empty() ? &other == &s.nests_.back() : other.name == nest; };
+    const auto addressed = [&](const Schedule::Nest& other) {
+      return nest.empty() ? &other == &s.nests_.back() : other.name == nest;
+    };
     for (size_t i = 0; i < o.ranges.size(); ++i) {
       const RangeRef r{o.ranges[i].axis, o.ranges[i].tile};
       const bool known = std::any_of(s.nests_.begin(), s.nests_.end(), [&](const Schedule::Nest& n) {

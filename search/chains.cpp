@@ -75,7 +75,8 @@ std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const
   if (parts < (t.staged.empty() ? 2 : 1) || bounds(s.axis(t.vec_axis)->extent).hi < t.columns) return std::nullopt;
   const auto up = [](int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; };
   Splits vec = s.chain(t.vec_axis), row = s.chain(t.row_axis), deep = s.chain(reduce->name);
-  const int64_t n = up(t.columns, s.register_tile(t.vec_axis)), k = up((deep_extent + parts - 1) / parts, s.register_tile(reduce->name));
+  const int64_t n = up(t.columns, s.register_tile(t.vec_axis)),
+                k = up((deep_extent + parts - 1) / parts, s.register_tile(reduce->name));
   vec.insert(vec.begin(), {n, Kind::Loop});
   if (parts > 1) deep.insert(deep.begin(), {k, Kind::Loop});
   std::vector<RangeRef> rows{{t.row_axis, 0}};
@@ -100,7 +101,8 @@ std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const
   // What reads the panel again stays inside of its copy.
   if (!t.staged.empty())
     for (const RangeRef& r : tiled->root().loops)
-      if (r.axis != t.vec_axis && r.axis != t.row_axis && s.axis(r.axis)->output && !moves(s.kernel(), t.staged, r.axis)) order.ranges.push_back(r);
+      if (r.axis != t.vec_axis && r.axis != t.row_axis && s.axis(r.axis)->output && !moves(s.kernel(), t.staged, r.axis))
+        order.ranges.push_back(r);
   if (rows.size() == 2) order.ranges.push_back(rows[0]);
   order.ranges.push_back({t.vec_axis, n});
   order.ranges.push_back(rows.back());

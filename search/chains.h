@@ -14,8 +14,8 @@ using Splits = Schedule::Splits;
 /// `s` with other chains for some axes, its grid and what is left of its order; null when that is illegal.
 std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pair<std::string, Splits>>& changed);
 
-/// How a large product stays in the caches: a block of `columns` of the vec axis by `depth` of the longest reduce axis in the
-/// L2, while blocks of `rows` pass (0: all of a core's rows in one). Partial results are merged in the output.
+/// How a large product stays in the caches: a block of `columns` of the vec axis by `depth` of the longest reduce axis in
+/// the L2, while blocks of `rows` pass (0: all of a core's rows in one). Partial results are merged in the output.
 struct CacheTile {
   std::string vec_axis, row_axis;
   int64_t columns = 256, depth = 256, rows = 0;

@@ -16,7 +16,7 @@ constexpr double kLoadsPerCycle = 2, kMathPerCycle = 2,
 constexpr double kSpillPenalty = 0.15;            // per register above the file
 constexpr double kBytesPerCycle[] = {56, 24, 8};  // sustained from L2, L3, DRAM by one core of a Zen 5
 constexpr double kLine = 64;                      // bytes of a cache line
-constexpr double kCopyCycles = 0.25;                // of an element into a staged tile, once
+constexpr double kCopyCycles = 0.25;              // of an element into a staged tile, once
 constexpr double kItemCycles = 20;                // finding a grid item's indices
 
 struct AxisShape {
@@ -156,7 +156,8 @@ double estimate(const Schedule& s, const Target& target) {
                 (u.is(Op::Exp) || u.is(Op::Sin) || u.is(Op::Cos) || u.is(Op::Erf) || u.is(Op::Tanh) ? 12 : 0.5);
       if ((!u.is(Op::Load) && !u.is(Op::Store)) || !u.src(0).src(0).is(Op::Param)) continue;
       const UOp address = flat(u.src(0));
-      const bool packed = u.is(Op::Load) && std::find(kept.begin(), kept.end(), u.src(0).src(0).arg_as<ParamArg>().name) != kept.end();
+      const bool packed =
+          u.is(Op::Load) && std::find(kept.begin(), kept.end(), u.src(0).src(0).arg_as<ParamArg>().name) != kept.end();
       streams.push_back({address, packed});
       if (packed) cycles += elements_of(u.src(0).src(0)) * kCopyCycles;
       double copies = 1;

@@ -95,8 +95,8 @@ class Heuristic {
       const Movement m = movement(kernel_, axis);
       // A gather costs as much as its lanes; a scattered store does so once per output only. A horizontal merge is cheap.
       const int packed = packable(axis);
-      double cost = 10.0 * (m.strided - packed) + 0.3 * packed + (root_.reduce ? 1.0 : 10.0) * m.scattered_stores + (is_reduce(axis) ? 0.5 : 0) -
-                    0.01 * m.contiguous;
+      double cost = 10.0 * (m.strided - packed) + 0.3 * packed + (root_.reduce ? 1.0 : 10.0) * m.scattered_stores +
+                    (is_reduce(axis) ? 0.5 : 0) - 0.01 * m.contiguous;
       if (extent(axis) < target_.lanes_f32()) cost += is_reduce(axis) ? 20 : 4;  // a window is too short to walk by vectors
       if (m.contiguous == 0 && packed == 0 && m.scattered_stores == 0) cost += 2;
       if (cost < best_cost) best_cost = cost, best = axis;
@@ -107,7 +107,9 @@ class Heuristic {
   /// Loads along an output axis that are strided in memory, but will be read from a panel: what many rows share.
   int packable(const UOp& axis) const {
     if (rows_ || !root_.reduce || is_reduce(axis) || extent(axis) < CacheTile().columns || !const_int(axis.src(0))) return 0;
-    if (std::none_of(root_.reduce_ranges.begin(), root_.reduce_ranges.end(), [&](const UOp& r) { return extent(r) >= kWorthPacking; })) return 0;
+    if (std::none_of(root_.reduce_ranges.begin(), root_.reduce_ranges.end(),
+                     [&](const UOp& r) { return extent(r) >= kWorthPacking; }))
+      return 0;
     int count = 0;
     for (const UOp& u : expression_nodes(root_.bodies[0])) {
       if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
@@ -159,7 +161,7 @@ class Heuristic {
     for (const UOp& r : root_.ranges)
       if (!shared.empty() && !moves(kernel_, shared, axis_of(r))) rows *= extent(r);
     rows /= target_.cores;
-    const CacheTile t{axis_of(vec), row_};  // 256 x 256 elements of the second operand, 256 KB
+    const CacheTile t{axis_of(vec), row_};  // 256 columns of the second operand
     if (rows >= kWorthPacking && !is_reduce(vec)) {
       CacheTile packed = t;
       packed.depth = 512, packed.rows = 10 * schedule_.register_tile(row_);
@@ -181,7 +183,9 @@ class Heuristic {
     for (const UOp& u : expression_nodes(root_.bodies[0])) {
       if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param) || u.src(0).src(0).arg_as<ParamArg>().name != operand) continue;
       const UOp flat = flat_address(u.src(0));
-      if (std::any_of(root_.reduce_ranges.begin(), root_.reduce_ranges.end(), [&](const UOp& k) { return coefficient(flat, k) == 1; })) return;
+      if (std::any_of(root_.reduce_ranges.begin(), root_.reduce_ranges.end(),
+                      [&](const UOp& k) { return coefficient(flat, k) == 1; }))
+        return;
       for (const RangeRef& r : schedule_.root().loops)
         if (r.axis == row_) {
           take(StageOpt{operand, r});
@@ -190,8 +194,8 @@ class Heuristic {
     }
   }
 
-  /// A buffer that is read by overlapping windows (a convolution's input): a few lines of it, with their halo and their padding,
-  /// are copied once and read by all filters.
+  /// A buffer that is read by overlapping windows (a convolution's input): a few lines of it, with their halo and their
+  /// padding, are copied once and read by all filters.
   bool stage_windows(const UOp& vec) {
     if (!vec || row_.empty() || rows_ || is_reduce(vec)) return false;
     std::string windowed;
@@ -211,8 +215,9 @@ class Heuristic {
     if (line && vectors_ == 1 && schedule_.chain(lines).empty() && extent(line) >= 4) {
       // A narrow image: the block of registers has lines too, and fewer filters.
       const int64_t filters = std::max<int64_t>(1, (target_.registers - 1) / 4 - 1);
-      if (const auto narrow = with_chains(schedule_, {{row_, {{balanced(bounds(schedule_.axis(row_)->extent).hi, filters), Kind::Upcast}}},
-                                                      {lines, {{4, Kind::Upcast}}}}))
+      if (const auto narrow =
+              with_chains(schedule_, {{row_, {{balanced(bounds(schedule_.axis(row_)->extent).hi, filters), Kind::Upcast}}},
+                                      {lines, {{4, Kind::Upcast}}}}))
         schedule_ = *narrow;
     } else if (line && extent(line) >= 8) {
       take(Tile{lines, 4});
@@ -250,7 +255,8 @@ class Heuristic {
     for (const Definition& d : all) {
       if (d.reduce || d.store) continue;
       const UOps nodes = expression_nodes(d.value);
-      const bool costly = std::any_of(nodes.begin(), nodes.end(), [](const UOp& u) { return u.is(Op::Exp) || u.is(Op::Tanh) || u.is(Op::Erf); });
+      const bool costly = std::any_of(nodes.begin(), nodes.end(),
+                                      [](const UOp& u) { return u.is(Op::Exp) || u.is(Op::Tanh) || u.is(Op::Erf); });
       int64_t row = 1;
       for (const UOp& axis : d.ranges)
         if (!has(rows->ranges, axis_of(axis))) row *= extent(axis);

@@ -122,9 +122,7 @@ class Neighbours {
   }
 
   void orders() {
-    std::vector<RangeRef> loops;
-    for (const RangeRef& r : s_.order())
-      if (s_.kind(r) == Kind::Loop) loops.push_back(r);
+    const std::vector<RangeRef>& loops = s_.root().loops;
     for (size_t from = 0; from < loops.size(); ++from)
       for (size_t to = 0; to < loops.size(); ++to) {
         if (from == to) continue;

@@ -7,7 +7,7 @@
 namespace pg {
 
 /// Every schedule one legal step away: another register tile, another vec width or vec axis, a loop tile more or less, an
-/// unrolled reduction, another grid, another place for one loop. Without duplicates and without `s` itself.
+/// unrolled reduction, another grid, another place for one loop, one stage more or less. Without duplicates and without `s` itself.
 std::vector<Schedule> moves(const Schedule& s, const Target&);
 
 /// Bundles of opts that only pay together, for the beam to start from (the heuristic's schedule is not among them).

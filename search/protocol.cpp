@@ -160,9 +160,13 @@ Frame to_frame(const RunJob& job) {
   json programs = json::array();
   Frame out;
   for (const RunProgram& p : job.programs) {
-    programs.push_back(
-        {{"name", p.artifact.name}, {"bytes", p.artifact.bytes.size()}, {"items", p.items}, {"variables", p.variables},
-         {"phases", p.phases}, {"workspaces", p.workspaces}, {"scratch", p.scratch_bytes}});
+    programs.push_back({{"name", p.artifact.name},
+                        {"bytes", p.artifact.bytes.size()},
+                        {"items", p.items},
+                        {"variables", p.variables},
+                        {"phases", p.phases},
+                        {"workspaces", p.workspaces},
+                        {"scratch", p.scratch_bytes}});
     out.raw += p.artifact.bytes;
   }
   const TimeOptions& o = job.options;

@@ -32,10 +32,10 @@ const char* text(RunStatus);
 /// A compiled candidate with its launch arguments.
 struct RunProgram {
   Artifact artifact;
-  int64_t items = 1;               // LaunchInfo.items evaluated
-  std::vector<int64_t> variables = {};  // by LaunchInfo.variables
-  std::vector<int64_t> phases = {};     // items of each phase; empty: one of all items
-  std::vector<int64_t> workspaces = {}; // bytes
+  int64_t items = 1;                     // LaunchInfo.items evaluated
+  std::vector<int64_t> variables = {};   // by LaunchInfo.variables
+  std::vector<int64_t> phases = {};      // items of each phase; empty: one of all items
+  std::vector<int64_t> workspaces = {};  // bytes
   int64_t scratch_bytes = 0;
 
   /// What a launch with these Variables takes.

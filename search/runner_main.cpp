@@ -84,7 +84,8 @@ class Job {
       launch.scratch_bytes = job_.programs[i].scratch_bytes;
       for (int64_t items : job_.programs[i].phases) launch.phases.push_back(iconst(items));
       for (size_t w = 0; w < job_.programs[i].workspaces.size(); ++w)
-        launch.workspaces.push_back(UOp(Op::Param, dt::u8, ParamArg{static_cast<int64_t>(w), "workspace"}, {iconst(job_.programs[i].workspaces[w])}));
+        launch.workspaces.push_back(UOp(Op::Param, dt::u8, ParamArg{static_cast<int64_t>(w), "workspace"},
+                                        {iconst(job_.programs[i].workspaces[w])}));
       entries_[i].program = device_.load(job_.programs[i].artifact, launch);
     } catch (const std::exception& e) {
       fail(i, RunStatus::CompileError, e.what());

@@ -131,7 +131,8 @@ StageOpt parse_stage(std::string_view whole, std::string_view inside) {
   if (s.at.axis == "top" && !s.at.tile) s.at.axis.clear();
   for (size_t i = 2; i < parts.size(); ++i) {
     const size_t equals = parts[i].find('=');
-    const std::string_view key = parts[i].substr(0, equals), value = equals == parts[i].npos ? "" : parts[i].substr(equals + 1);
+    const std::string_view key = parts[i].substr(0, equals),
+                           value = equals == parts[i].npos ? "" : parts[i].substr(equals + 1);
     if (key == "mem") {
       const auto memory = named<StageMemory>(kMemoryNames, value);
       if (!memory) refuse_opt(whole, "mem is cache, reg, shared or global");

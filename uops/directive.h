@@ -1,6 +1,6 @@
 #pragma once
-// What a schedule says beside its ranges: which values are kept in nearer memory, which loops are shared. A Scheduled carries
-// each as a Directive node whose argument is the text below; the opts of the search are made of the same structs.
+// What a schedule says beside its ranges: which values are kept in nearer memory, which loops are shared. A Scheduled
+// carries each as a Directive node whose argument is the text below; the opts of the search are made of the same structs.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,8 +12,8 @@
 
 namespace pg {
 
-/// A range by name: `m` is the outermost range of axis m, `m:96` the one that walks inside a tile of 96 elements; `S.m:96` that of
-/// one nest (a definition's, or the output's by its Param's name).
+/// A range by name: `m` is the outermost range of axis m, `m:96` the one that walks inside a tile of 96 elements; `S.m:96`
+/// that of one nest (a definition's, or the output's by its Param's name).
 struct RangeRef {
   std::string axis;
   int64_t tile = 0;
@@ -23,8 +23,8 @@ struct RangeRef {
 };
 std::string text(const RangeRef&);
 
-/// A dimension of a staged tile, or its outer / inner part: `k`, `n/32`, `n%32`. `dim` is an axis that moves the dimension, or the
-/// dimension's number.
+/// A dimension of a staged tile, or its outer / inner part: `k`, `n/32`, `n%32`. `dim` is an axis that moves the dimension,
+/// or the dimension's number.
 struct LayoutPart {
   enum class Kind : uint8_t { Whole, Outer, Inner };
   std::string dim;
@@ -36,7 +36,7 @@ struct LayoutPart {
 enum class StageMemory : uint8_t { Cache, Reg, Shared, Global };
 enum class StageCopy : uint8_t { Plain, CpAsync };
 
-struct StageOpt {  // stage(B,k), stage(S,O.j:256), stage(X,top,layout=y c x%64)
+struct StageOpt {     // stage(B,k), stage(S,O.j:256), stage(X,top,layout=y c x%64)
   std::string value;  // a Param or a Define
   RangeRef at;        // axis empty: top
   StageMemory memory = StageMemory::Cache;

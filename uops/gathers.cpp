@@ -22,8 +22,9 @@ std::vector<std::string> inner_gathers(const UOp& linear) {
           if (std::find(all.begin(), all.end(), s) == all.end()) all.push_back(std::move(s));
       open.pop_back();
     } else if (e.is(Op::Load) && !open.empty() && e.src(0).src(1).dtype().lanes > 1) {
-      open.back().found.push_back(e.src(0).src(0).arg_as<ParamArg>().name + " in loop " + open.back().range.arg_as<RangeArg>().axis + ": " +
-                                  std::to_string(e.dtype().lanes) + " lanes apart");
+      open.back().found.push_back(e.src(0).src(0).arg_as<ParamArg>().name + " in loop " +
+                                  open.back().range.arg_as<RangeArg>().axis + ": " + std::to_string(e.dtype().lanes) +
+                                  " lanes apart");
     }
   }
   return all;

@@ -99,8 +99,10 @@ void store(const Instruction& in, const Cell* item) {
     const int64_t i = place_of(in, lane);
     if (i < 0) continue;
     if (item && in.place->shared) watch(*in.place, i, item->i, true);
-    if (in.place->host) store_host(*in.place, i, in.src[1][lane]);
-    else in.place->cells[i] = in.src[1][lane];
+    if (in.place->host)
+      store_host(*in.place, i, in.src[1][lane]);
+    else
+      in.place->cells[i] = in.src[1][lane];
   }
 }
 
@@ -139,7 +141,8 @@ class Run {
       throw InternalError("interpreter: " + std::string(e.what()) + ": " + pretty(code_[at].node));
     }
     if (before_ > 0 && (begin_ < 0 || end_ > before_))
-      throw InternalError("interpreter: items " + std::to_string(begin_) + " .. " + std::to_string(end_) + " of " + std::to_string(before_));
+      throw InternalError("interpreter: items " + std::to_string(begin_) + " .. " + std::to_string(end_) + " of " +
+                          std::to_string(before_));
   }
 
  private:

@@ -49,9 +49,6 @@ UOps free_ranges(const UOp& expression);
 /// The Loads of earlier definitions in an expression (not those inside the definitions).
 UOps definition_reads(const UOp& expression);
 
-/// The nodes of an expression, but for the inside of the Defines that it reads.
-UOps expression_nodes(const UOp& root);
-
 /// The kernel with its Defines that hold no Reduce inlined where they are read, but for those with these names.
 UOp elementwise_inlined(const UOp& kernel, const std::vector<std::string>& kept = {});
 

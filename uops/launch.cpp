@@ -16,14 +16,17 @@ LaunchInfo launch_info(const UOp& linear) {
                     .phases = {},
                     .scratch = {},
                     .items = iconst(1)};
-  for (const UOp& p : params_of(linear)) (p.arg_as<ParamArg>().slot < kWorkspaceSlot ? launch.params : launch.workspaces).push_back(p);
+  for (const UOp& p : params_of(linear))
+    (p.arg_as<ParamArg>().slot < kWorkspaceSlot ? launch.params : launch.workspaces).push_back(p);
   for (const UOp& entry : linear.src())
-    if (entry.is(Op::For) && entry.src(0).is(Op::Range) && entry.src(0).arg_as<RangeArg>().kind == Kind::Grid) launch.phases.push_back(entry.src(0).src(0));
+    if (entry.is(Op::For) && entry.src(0).is(Op::Range) && entry.src(0).arg_as<RangeArg>().kind == Kind::Grid)
+      launch.phases.push_back(entry.src(0).src(0));
   for (const UOp& entry : linear.src()) {
     if (!entry.is(Op::Memory)) continue;
     int64_t bytes = entry.dtype().bytes();
     for (const UOp& extent : entry.src()) bytes *= *const_int(extent);
-    const bool known = std::any_of(launch.scratch.begin(), launch.scratch.end(), [&](const auto& m) { return m.first == entry; });
+    const bool known =
+        std::any_of(launch.scratch.begin(), launch.scratch.end(), [&](const auto& m) { return m.first == entry; });
     if (bytes <= kLargestOnStack || known) continue;
     launch.scratch.emplace_back(entry, launch.scratch_bytes);
     // Tiles walked side by side do not begin in the same sets of the L1.

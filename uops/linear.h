@@ -9,14 +9,18 @@
 // - Const, Lanes, Variable, Param, Range and Index are never entries: they are used in place. Every other value is an entry
 //   before its first use. An Index has one index (an entry or leaf, i64).
 // - Memory is an entry where it comes to life: uninitialised at each execution, gone when its scope closes.
-// - For (range) and If (condition: scalar bool) open a scope, End (that For or If) closes it. A For whose Range is of kind Grid
-//   has no For round it; its trips are items of the launch, all of one Grid before the next. All other Ranges are of kind Loop.
-// - Addressing. Index(buffer, i) with dtype T: i counts elements of the buffer's dtype. Scalar i, T with lanes on a scalar buffer: a run
-//   of contiguous elements (only element-aligned). i with lanes: gather / scatter, one element a lane. A Memory whose dtype has lanes is
-//   an array of vector registers: i is scalar and T is that dtype.
+// - For (range) and If (condition: scalar bool) open a scope, End (that For or If) closes it. A For whose Range is of kind
+// Grid
+//   has no For round it; its trips are items of the launch, all of one Grid before the next. All other Ranges are of kind
+//   Loop.
+// - Addressing. Index(buffer, i) with dtype T: i counts elements of the buffer's dtype. Scalar i, T with lanes on a scalar
+// buffer: a run
+//   of contiguous elements (only element-aligned). i with lanes: gather / scatter, one element a lane. A Memory whose dtype
+//   has lanes is an array of vector registers: i is scalar and T is that dtype.
 // - A gate has as many lanes as the access; lanes with a false gate load 0 / store nothing and may have any index.
 // - StoreAll is gone: linearisation puts the values before the first Store.
-// - After `ops_legalized` no Exp, Log, Sin, Cos, Tanh, Erf remain, and f16 / bf16 occur only in Load, Store, Cast, Bitcast, Const,
+// - After `ops_legalized` no Exp, Log, Sin, Cos, Tanh, Erf remain, and f16 / bf16 occur only in Load, Store, Cast, Bitcast,
+// Const,
 //   Broadcast, Stack, Shuffle and Where.
 #include "uops/uop.h"
 

@@ -10,9 +10,9 @@
 namespace pg {
 
 struct Pass {
-  const char* name;                                   // its post-condition
+  const char* name;  // its post-condition
   UOp (*run)(const UOp&, const Target&);
-  Stage after;                                        // what the verifier checks then
+  Stage after;  // what the verifier checks then
 };
 /// The ordered list of passes.
 std::span<const Pass> passes();
@@ -29,14 +29,14 @@ inline constexpr int64_t kLargestOnStack = 16 << 10;  // bytes
 /// What a launch of a Linear needs, read off the program itself.
 struct LaunchInfo {
   std::string name;
-  UOps params;       // Params by slot: the order of the buffer arguments
-  UOps workspaces;   // Params of kWorkspaceSlot and up: memory that the items of one launch share, uninitialised
-  UOps variables;    // Variables by name: the order of the integer arguments (int64)
-  UOps phases;       // items of each grid, one after the other: all of one are done before the next begins
+  UOps params;      // Params by slot: the order of the buffer arguments
+  UOps workspaces;  // Params of kWorkspaceSlot and up: memory that the items of one launch share, uninitialised
+  UOps variables;   // Variables by name: the order of the integer arguments (int64)
+  UOps phases;      // items of each grid, one after the other: all of one are done before the next begins
   /// Large private memories, and where each lies in the scratch memory that every thread of a launch has.
   std::vector<std::pair<UOp, int64_t>> scratch;
   int64_t scratch_bytes = 0;
-  UOp items;         // of all phases, an index expression of the Variables: Const 1 without a grid. Ids run over [0, items)
+  UOp items;  // of all phases, an index expression of the Variables: Const 1 without a grid. Ids run over [0, items)
 };
 LaunchInfo launch_info(const UOp& linear);
 

@@ -220,7 +220,8 @@ StagedTile Opener::definition_tile(size_t d, const Scope& scope, const char* suf
     base.push_back(placement_.follows(d, axis, plan.attach) ? simplify(scope.closed(place.chains.of(axis)).base)
                                                             : iconst(0));
   const DType t = definitions_[d].value.dtype();
-  return StagedTile::make(plan.name + suffix, number_of(plan.name + suffix), t, base, placement_.tile_parts(d), 1);
+  std::string fault;  // there is none: placement would have refused
+  return StagedTile::make(plan.name + suffix, number_of(plan.name + suffix), t, base, placement_.tile_parts(d, fault), 1);
 }
 
 /// The part of an axis that a nest walks at a place of another one. What lies beyond the end of the axis is not computed.

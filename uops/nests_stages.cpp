@@ -31,7 +31,7 @@ UOp Opener::open_stage(const BufferStage& stage, Scope& scope, size_t number) {
     const std::string name = stage.stage.value + "_tile" + (groups.size() > 1 ? std::to_string(g) : "");
     const DType t = stage.param.dtype();
     StagedTile tile = StagedTile::make(name, number_of(name + " of stage " + std::to_string(number)), t,
-                           box_base(placement_, groups[g].users[0], stage, scope), groups[g].parts, lanes_of(t));
+                                       box_base(placement_, groups[g].users[0], stage, scope), groups[g].parts, lanes_of(t));
     out.push_back(tile.memory);
     out.push_back(copy(stage, groups[g], tile));
     scope.staged.push_back(std::make_shared<StagedLoads>(StagedLoads{groups[g], std::move(tile)}));
@@ -39,8 +39,8 @@ UOp Opener::open_stage(const BufferStage& stage, Scope& scope, size_t number) {
   return block(out);
 }
 
-/// Rows of the layout by whole vectors; what lies outside of the buffer is 0. The buffer's far dimensions are walked outside its
-/// near ones, so that memory is read in runs that the prefetchers follow, wherever the tile puts them.
+/// Rows of the layout by whole vectors; what lies outside of the buffer is 0. The buffer's far dimensions are walked outside
+/// its near ones, so that memory is read in runs that the prefetchers follow, wherever the tile puts them.
 UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const StagedTile& tile) {
   const UOp& param = stage.param;
   const size_t n = tile.parts.size();
@@ -61,7 +61,8 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
     const TilePart& p = tile.parts[i];
     UOp trips = iconst(p.count);
     if (limits[p.dim] && p.kind != LayoutPart::Kind::Inner)
-      trips = simplify(alu(Op::Min, trips, ceildiv(limits[p.dim] - tile.base[p.dim], p.kind == LayoutPart::Kind::Outer ? p.size : 1)));
+      trips = simplify(
+          alu(Op::Min, trips, ceildiv(limits[p.dim] - tile.base[p.dim], p.kind == LayoutPart::Kind::Outer ? p.size : 1)));
     const UOp loop = range(named(std::to_string(i)), trips);
     const bool once = const_int(trips) == 1;
     loops.push_back(once ? UOp() : loop);
@@ -92,7 +93,8 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
     const TilePart& p = tile.parts[i];
     coordinates[p.dim] = coordinates[p.dim] + counters[i] * iconst(p.kind == LayoutPart::Kind::Outer ? p.size : 1);
     // The padding of a row belongs to nobody: it is not read as if it were the next part.
-    if (i + 1 == n && !(const_int(tile.memory.src(i)) == p.count)) gate = both(gate, alu(Op::Lt, counters[i], iconst(p.count)));
+    if (i + 1 == n && !(const_int(tile.memory.src(i)) == p.count))
+      gate = both(gate, alu(Op::Lt, counters[i], iconst(p.count)));
     indices.push_back(counters[i]);
   }
   if (indices.empty()) indices.push_back(iconst(0));

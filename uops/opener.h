@@ -1,6 +1,6 @@
 #pragma once
-// The working parts of the pass nests_opened (uops/nests.cpp): loops, reductions (nests_reductions.cpp), copies into staged tiles
-// (nests_stages.cpp). docs/schedule.md, "What the loops become", says what they build.
+// The working parts of the pass nests_opened (uops/nests.cpp): loops, reductions (nests_reductions.cpp), copies into staged
+// tiles (nests_stages.cpp). docs/schedule.md, "What the loops become", says what they build.
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,18 +34,18 @@ class Opener {
     struct Part {
       size_t definition = 0;
       const Definition* d = nullptr;
-      StagedTile result = {};             // a Define's memory
+      StagedTile result = {};                // a Define's memory
       std::vector<StagedTile> partial = {};  // crossing: per state, where partial results are merged
-      bool in_output = false;       // crossing: the output itself is the memory
-      UOps accumulators = {};       // Memory per state, while inside the accumulation
-      bool neutral = false;         // only the neutral state is written
+      bool in_output = false;                // crossing: the output itself is the memory
+      UOps accumulators = {};                // Memory per state, while inside the accumulation
+      bool neutral = false;                  // only the neutral state is written
     };
     std::vector<Part> parts;
     bool reduces() const { return parts[0].d->reduce && !parts[0].neutral; }
   };
   /// A part of an item's work that other items have parts of too: where it is kept until all are done.
   struct Split {
-    UOps buffers;   // per state: a workspace Param [items of the reduce axes, the output axes]
+    UOps buffers;  // per state: a workspace Param [items of the reduce axes, the output axes]
     UOp merge_axis;
   };
 
@@ -99,10 +99,10 @@ class Opener {
   const Target& target_;
   Placement placement_;
   const std::vector<Definition>& definitions_;
-  std::map<size_t, StagedTile> tiles_;                       // memory of the definitions opened so far
-  std::optional<StagedTile> correction_;                     // exp(M - M') of the rescaling loop
+  std::map<size_t, StagedTile> tiles_;    // memory of the definitions opened so far
+  std::optional<StagedTile> correction_;  // exp(M - M') of the rescaling loop
   std::optional<Split> split_;
-  std::map<std::string, int64_t> numbers_;             // of Memories: the same one in every peeled copy of a loop
+  std::map<std::string, int64_t> numbers_;  // of Memories: the same one in every peeled copy of a loop
   std::vector<std::string> axis_names_;
 };
 

@@ -75,8 +75,7 @@ Placement::Placement(const UOp& scheduled) {
   place_buffers();
   for (const StageOpt& s : stages_)
     for (size_t d = 0; d < root() && fault_.empty(); ++d)
-      if (s.value == nests_[d].name && !s.layout.empty() && tile_parts(d).empty())
-        refuse("stage: the layout does not fit " + s.value);
+      if (std::string why; s.value == nests_[d].name && !s.layout.empty() && (tile_parts(d, why), !why.empty())) refuse(why);
   for (size_t d = 0; d < definitions_.size(); ++d) groups_.push_back({d});
   for (const UOp& u : scheduled.src().subspan(1))
     if (u.is(Op::Directive))
@@ -227,7 +226,8 @@ void Placement::place_online(const std::string& axis) {
     if (out.loops[i] == c->ranges[0]) out.online = i + 1;
   if (!out.online || kind_of(c->ranges[0]) != Kind::Loop) return refuse("online: " + axis + " is no loop of " + out.name);
   for (size_t i = 0; i + 1 < out.online; ++i)
-    if (!out.trivial[i] && reduces(root(), out.loops[i])) return refuse("online: the reduce loop " + axis_of(out.loops[i]) + " stands round " + axis);
+    if (!out.trivial[i] && reduces(root(), out.loops[i]))
+      return refuse("online: the reduce loop " + axis_of(out.loops[i]) + " stands round " + axis);
   for (size_t d = 0; d < root(); ++d) {
     if (!reduces(d, c->axis)) continue;
     nests_[d].carried = true;

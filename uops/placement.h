@@ -74,7 +74,8 @@ class Placement {
   bool reduces(size_t d, const UOp& range) const;
   /// Elements of a definition's tile along its output axes.
   std::vector<int64_t> tile_extents(size_t d) const;
-  std::vector<TilePart> tile_parts(size_t d) const;
+  /// How a definition's tile is laid out; `fault`: why its stage's layout does not fit.
+  std::vector<TilePart> tile_parts(size_t d, std::string& fault) const;
   /// Private memory of all tiles and partial results, in bytes.
   int64_t private_bytes(const Target&) const;
   /// Of one staged value.

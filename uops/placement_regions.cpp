@@ -61,14 +61,13 @@ std::vector<int64_t> Placement::tile_extents(size_t d) const {
   return extents;
 }
 
-std::vector<TilePart> Placement::tile_parts(size_t d) const {
+std::vector<TilePart> Placement::tile_parts(size_t d, std::string& fault) const {
   const std::vector<int64_t> extents = tile_extents(d);
   const UOps& axes = definitions_[d].ranges;
   for (const StageOpt& s : stages_)
     if (s.value == nests_[d].name && !s.layout.empty()) {
       std::vector<std::vector<std::string>> names;
       for (size_t i = 0; i < axes.size(); ++i) names.push_back({std::to_string(i), axis_of(axes[i])});
-      std::string fault;
       return resolve_layout(s.layout, names, extents, fault);
     }
   // The axis that its nest walks by vectors is last.

@@ -14,7 +14,8 @@ struct Infix {
 Infix infix(Op op) {
   switch (op) {
     case Op::Mul: return {"*", 10};
-    case Op::Div: case Op::IDiv: return {"/", 10};
+    case Op::Div:
+    case Op::IDiv: return {"/", 10};
     case Op::Mod: return {"%", 10};
     case Op::Add: return {" + ", 9};
     case Op::Sub: return {" - ", 9};
@@ -63,9 +64,12 @@ class Printer {
     print(u.src(i), kSelect + 1);
   }
   void constant(const UOp& c) {
-    if (const int64_t* i = std::get_if<int64_t>(&c.arg())) out += c.dtype().is_bool() ? (*i ? "true" : "false") : std::to_string(*i);
-    else if (const double* d = std::get_if<double>(&c.arg())) out += number_text(*d);
-    else out += "Const";
+    if (const int64_t* i = std::get_if<int64_t>(&c.arg()))
+      out += c.dtype().is_bool() ? (*i ? "true" : "false") : std::to_string(*i);
+    else if (const double* d = std::get_if<double>(&c.arg()))
+      out += number_text(*d);
+    else
+      out += "Const";
   }
   void node(const UOp& u, int outer) {
     if (!u) {
@@ -84,7 +88,10 @@ class Printer {
     }
     switch (u.op()) {
       case Op::Variable:
-        if (const auto* v = std::get_if<VariableArg>(&u.arg())) { out += v->name; return; }
+        if (const auto* v = std::get_if<VariableArg>(&u.arg())) {
+          out += v->name;
+          return;
+        }
         break;
       case Op::Range:
         if (const auto* r = std::get_if<RangeArg>(&u.arg())) {
@@ -94,16 +101,20 @@ class Printer {
         break;
       case Op::Param:
       case Op::Memory:
-        if (const auto* p = std::get_if<ParamArg>(&u.arg())) { out += p->name.empty() ? 'p' + std::to_string(p->slot) : p->name; return; }
+        if (const auto* p = std::get_if<ParamArg>(&u.arg())) {
+          out += p->name.empty() ? 'p' + std::to_string(p->slot) : p->name;
+          return;
+        }
         break;
       case Op::Buffer:
-        if (const auto* n = std::get_if<int64_t>(&u.arg())) { out += "buffer" + std::to_string(*n); return; }
+        if (const auto* n = std::get_if<int64_t>(&u.arg())) {
+          out += "buffer" + std::to_string(*n);
+          return;
+        }
         break;
       case Op::Lanes: out += "lanes" + std::to_string(u.dtype().lanes); return;
       case Op::Neg:
-      case Op::Not:
-        out += u.is(Op::Neg) ? '-' : '!';
-        return print(src[0], kUnary);
+      case Op::Not: out += u.is(Op::Neg) ? '-' : '!'; return print(src[0], kUnary);
       case Op::Cast: return call(text(u.dtype()), src);
       case Op::Bitcast: return call("bits_" + text(u.dtype()), src);
       case Op::Broadcast: return call('x' + std::to_string(u.dtype().lanes), src);

@@ -116,8 +116,10 @@ namespace {
 void check(const Pat& p, const std::string& rule, uint32_t& bound, bool right) {
   if (p.what == Pat::What::Slot) {
     if (p.slot < 0 || p.slot >= Bindings::kSlots) throw InternalError("rule " + rule + ": slot out of range");
-    if (!right) bound |= 1u << p.slot;
-    else if (!(bound >> p.slot & 1)) throw InternalError("rule " + rule + ": slot " + std::to_string(p.slot) + " is not bound");
+    if (!right)
+      bound |= 1u << p.slot;
+    else if (!(bound >> p.slot & 1))
+      throw InternalError("rule " + rule + ": slot " + std::to_string(p.slot) + " is not bound");
   }
   if (p.what == Pat::What::Fold && !right) throw InternalError("rule " + rule + ": fold stands on the left");
   if (p.src.size() > 3) throw InternalError("rule " + rule + ": more than three sources");
@@ -153,7 +155,13 @@ UOp RuleSet::apply(const UOp& node, const Rule** applied) const {
 namespace {
 bool is_kept(const UOp& u) {
   switch (u.op()) {
-    case Op::Const: case Op::Variable: case Op::Buffer: case Op::Param: case Op::Lanes: case Op::Memory: case Op::Define: return true;
+    case Op::Const:
+    case Op::Variable:
+    case Op::Buffer:
+    case Op::Param:
+    case Op::Lanes:
+    case Op::Memory:
+    case Op::Define: return true;
     default: return false;
   }
 }
@@ -162,7 +170,11 @@ bool is_name(const UOp& u, size_t i) {
   switch (u.op()) {
     case Op::Range: return true;
     case Op::Index: return i == 0;
-    case Op::For: case Op::Reduce: case Op::Output: case Op::Scheduled: case Op::Nest: return u.src(i).is(Op::Range);
+    case Op::For:
+    case Op::Reduce:
+    case Op::Output:
+    case Op::Scheduled:
+    case Op::Nest: return u.src(i).is(Op::Range);
     default: return false;
   }
 }
@@ -210,8 +222,10 @@ UOp Rewriter::operator()(const UOp& root) {
         f.current = std::move(next);
         continue;
       }
-      if (settles_) v.facts().add(Facts::Simplest);
-      else remember(v, v);
+      if (settles_)
+        v.facts().add(Facts::Simplest);
+      else
+        remember(v, v);
       if (!(v == u)) remember(u, v);
       result = std::move(v);
     }
@@ -223,11 +237,13 @@ UOp Rewriter::operator()(const UOp& root) {
 
 void Rewriter::step(const Rule& rule, const UOp& from, const UOp& to) {
   if (++steps_ > options_.max_steps)
-    throw InternalError("rewrite: " + std::to_string(options_.max_steps) + " steps and no end; the last was " + rule.name + ": " +
-                        pretty(from) + " -> " + pretty(to));
+    throw InternalError("rewrite: " + std::to_string(options_.max_steps) + " steps and no end; the last was " + rule.name +
+                        ": " + pretty(from) + " -> " + pretty(to));
   if (options_.trace) options_.trace->push_back(rule.name + ": " + pretty(from) + " -> " + pretty(to));
 }
 
-UOp rewrite(const UOp& root, const RuleSet& rules, const RewriteOptions& options) { return Rewriter(rules, options, false)(root); }
+UOp rewrite(const UOp& root, const RuleSet& rules, const RewriteOptions& options) {
+  return Rewriter(rules, options, false)(root);
+}
 
 }  // namespace pg

@@ -82,9 +82,8 @@ std::vector<TilePart> default_layout(const Placement& placement, const StageGrou
       for (size_t i = 0; i < nest.loops.size(); ++i)
         if (axis_of(nest.loops[i]) == axis_of(r)) dims[d].innermost = std::max(dims[d].innermost, static_cast<int64_t>(i));
       // Overlapping windows do not split.
-      const bool elsewhere = std::any_of(user.coordinates.begin(), user.coordinates.end(), [&](const UOp& e) {
-        return !(e == user.coordinates[d]) && depends_on(e, r);
-      });
+      const bool elsewhere = std::any_of(user.coordinates.begin(), user.coordinates.end(),
+                                         [&](const UOp& e) { return !(e == user.coordinates[d]) && depends_on(e, r); });
       if (ranges.size() == 1 && !elsewhere && coefficient(user.coordinates[d], r) == 1) dims[d].tile = c.register_tile;
     }
   }
@@ -100,8 +99,10 @@ std::vector<TilePart> default_layout(const Placement& placement, const StageGrou
   for (const bool vec : {false, true})
     for (size_t d : order) {
       if (group.extents[d] == 1 || dims[d].vec != vec) continue;
-      if (dims[d].tile > 1) parts.push_back({d, LayoutPart::Kind::Inner, dims[d].tile, dims[d].tile});
-      else if (vec) parts.push_back(whole(d));
+      if (dims[d].tile > 1)
+        parts.push_back({d, LayoutPart::Kind::Inner, dims[d].tile, dims[d].tile});
+      else if (vec)
+        parts.push_back(whole(d));
     }
   return parts;
 }
@@ -163,7 +164,9 @@ std::vector<StageGroup> stage_groups(const Placement& placement, const BufferSta
       }
       const UOps base = box_base(placement, user, stage, scope);
       size_t g = 0;
-      while (g < groups.size() && !(groups[g].by_axes == by_axes && bases[g] == base && (!by_axes || groups[g].users[0].load == load))) ++g;
+      while (g < groups.size() &&
+             !(groups[g].by_axes == by_axes && bases[g] == base && (!by_axes || groups[g].users[0].load == load)))
+        ++g;
       if (g == groups.size()) {
         groups.emplace_back().by_axes = by_axes;
         bases.push_back(base);
@@ -176,7 +179,8 @@ std::vector<StageGroup> stage_groups(const Placement& placement, const BufferSta
     }
   }
   for (StageGroup& g : groups) {
-    g.parts = stage.stage.layout.empty() ? default_layout(placement, g) : resolve_layout(stage.stage.layout, dim_names(g), g.extents, fault);
+    g.parts = stage.stage.layout.empty() ? default_layout(placement, g)
+                                         : resolve_layout(stage.stage.layout, dim_names(g), g.extents, fault);
     if (!fault.empty()) return groups;
   }
   return groups;

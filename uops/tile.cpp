@@ -13,8 +13,9 @@ std::vector<TilePart> plain_layout(const std::vector<int64_t>& extents, const st
   return parts;
 }
 
-std::vector<TilePart> resolve_layout(const std::vector<LayoutPart>& layout, const std::vector<std::vector<std::string>>& names,
-                                     const std::vector<int64_t>& extents, std::string& fault) {
+std::vector<TilePart> resolve_layout(const std::vector<LayoutPart>& layout,
+                                     const std::vector<std::vector<std::string>>& names, const std::vector<int64_t>& extents,
+                                     std::string& fault) {
   std::vector<TilePart> parts;
   std::vector<int64_t> outer(extents.size(), 0), inner(extents.size(), 0), whole(extents.size(), 0);
   for (const LayoutPart& l : layout) {
@@ -26,7 +27,9 @@ std::vector<TilePart> resolve_layout(const std::vector<LayoutPart>& layout, cons
     }
     switch (l.kind) {
       case LayoutPart::Kind::Whole: whole[d]++, parts.push_back({d, l.kind, 1, extents[d]}); break;
-      case LayoutPart::Kind::Outer: outer[d] += l.size, parts.push_back({d, l.kind, l.size, (extents[d] + l.size - 1) / l.size}); break;
+      case LayoutPart::Kind::Outer:
+        outer[d] += l.size, parts.push_back({d, l.kind, l.size, (extents[d] + l.size - 1) / l.size});
+        break;
       case LayoutPart::Kind::Inner: inner[d] += l.size, parts.push_back({d, l.kind, l.size, l.size}); break;
     }
   }
@@ -60,7 +63,8 @@ int64_t tile_elements(const std::vector<TilePart>& parts, int64_t lanes) {
   return n;
 }
 
-StagedTile StagedTile::make(std::string name, int64_t number, DType t, UOps base, std::vector<TilePart> parts, int64_t lanes) {
+StagedTile StagedTile::make(std::string name, int64_t number, DType t, UOps base, std::vector<TilePart> parts,
+                            int64_t lanes) {
   StagedTile tile;
   tile.base = std::move(base);
   UOps extents;
@@ -78,7 +82,7 @@ UOp StagedTile::at(const UOps& coordinates) const {
     const UOp within = simplify(coordinates[p.dim] - base[p.dim]);
     indices.push_back(p.kind == LayoutPart::Kind::Whole   ? within
                       : p.kind == LayoutPart::Kind::Outer ? simplify(idiv(within, iconst(p.size)))
-                                              : simplify(mod(within, iconst(p.size))));
+                                                          : simplify(mod(within, iconst(p.size))));
   }
   if (indices.empty()) indices.push_back(iconst(0));
   return index(memory, indices);

@@ -15,8 +15,8 @@ struct TilePart {
   int64_t size = 1;   // of the inner part
   int64_t count = 1;  // elements along this part
 };
-/// The parts that a layout's names stand for. `names` per dimension: what it may be called. Dimensions of extent 1 need no part.
-/// Throws nothing: a layout that does not cover the box gives its reason in `fault`.
+/// The parts that a layout's names stand for. `names` per dimension: what it may be called. Dimensions of extent 1 need no
+/// part. Throws nothing: a layout that does not cover the box gives its reason in `fault`.
 std::vector<TilePart> resolve_layout(const std::vector<LayoutPart>&, const std::vector<std::vector<std::string>>& names,
                                      const std::vector<int64_t>& extents, std::string& fault);
 /// All dimensions whole, in this order; those of extent 1 left out.

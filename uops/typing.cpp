@@ -36,23 +36,31 @@ Fault extents_fault(const UOp& u, size_t first) {
 Fault elementwise_fault(const UOp& u) {
   const DType t = u.dtype(), first = u.src(0).dtype();
   for (const UOp& s : u.src())
-    if (s.dtype().lanes != t.lanes) return "a source has " + std::to_string(s.dtype().lanes) + " lanes, the result " + std::to_string(t.lanes);
+    if (s.dtype().lanes != t.lanes)
+      return "a source has " + std::to_string(s.dtype().lanes) + " lanes, the result " + std::to_string(t.lanes);
   if (info(u.op()).has(op_flag::Float) && !t.is_float()) return "the op is for floats";
   auto expect = [](bool ok, const char* what) { return ok ? Fault() : Fault(what); };
   switch (u.op()) {
     case Op::Cast: return expect(t.scalar != Scalar::Void && first.scalar != Scalar::Void, "a value is converted");
     case Op::Bitcast: return expect(t.bytes() == first.bytes(), "a Bitcast keeps the number of bytes");
-    case Op::Lt: case Op::Eq: case Op::Ne:
+    case Op::Lt:
+    case Op::Eq:
+    case Op::Ne:
       if (!t.is_bool()) return "a comparison gives bool";
       return expect(u.src(1).dtype() == first, "the operands' dtypes differ");
     case Op::Where:
       if (!first.is_bool()) return "the condition is of " + text(first) + ", not bool";
       return expect(u.src(1).dtype() == t && u.src(2).dtype() == t, "the branches' dtypes differ from the result's");
-    case Op::Shl: case Op::Shr: return expect(first == t && t.is_int() && u.src(1).dtype().is_int(), "shifts are for integers");
-    case Op::IDiv: case Op::Mod:
+    case Op::Shl:
+    case Op::Shr: return expect(first == t && t.is_int() && u.src(1).dtype().is_int(), "shifts are for integers");
+    case Op::IDiv:
+    case Op::Mod:
       if (!t.is_int()) return "the op is for integers";
       break;
-    case Op::Not: case Op::And: case Op::Or: case Op::Xor:
+    case Op::Not:
+    case Op::And:
+    case Op::Or:
+    case Op::Xor:
       if (t.is_float()) return "the op is for integers and bool";
       break;
     default: break;
@@ -82,8 +90,10 @@ Fault vector_fault(const UOp& u) {
 Fault memory_fault(const UOp& u) {
   if (u.is(Op::Index)) {
     const UOp& buffer = u.src(0);
-    if (!buffer.is(Op::Param) && !buffer.is(Op::Buffer) && !buffer.is(Op::Define) && !buffer.is(Op::Memory)) return "an Index is into a buffer";
-    if (buffer.dtype().element() != u.dtype().element()) return "the buffer is of " + text(buffer.dtype()) + ", the Index of " + text(u.dtype());
+    if (!buffer.is(Op::Param) && !buffer.is(Op::Buffer) && !buffer.is(Op::Define) && !buffer.is(Op::Memory))
+      return "an Index is into a buffer";
+    if (buffer.dtype().element() != u.dtype().element())
+      return "the buffer is of " + text(buffer.dtype()) + ", the Index of " + text(u.dtype());
     for (const UOp& i : u.src().subspan(1))
       if (!is_index(i.dtype())) return "an index is of " + text(i.dtype()) + ", not i64";
     return "";
@@ -97,11 +107,13 @@ Fault memory_fault(const UOp& u) {
   const UOp& at = u.src(0);
   if (!at.is(Op::Index)) return "the address is no Index";
   const size_t gate = u.is(Op::Load) ? 1 : 2;
-  if (u.is(Op::Load) && u.dtype() != at.dtype()) return "the Index is of " + text(at.dtype()) + ", the Load of " + text(u.dtype());
+  if (u.is(Op::Load) && u.dtype() != at.dtype())
+    return "the Index is of " + text(at.dtype()) + ", the Load of " + text(u.dtype());
   if (u.is(Op::Store) && u.src(1).dtype() != at.dtype())
     return "the Index is of " + text(at.dtype()) + ", the stored value of " + text(u.src(1).dtype());
   if (u.src().size() > gate && u.src(gate).dtype() != dt::kBool.vec(at.dtype().lanes))
-    return "the gate is of " + text(u.src(gate).dtype()) + " for an access of " + std::to_string(at.dtype().lanes) + " lanes";
+    return "the gate is of " + text(u.src(gate).dtype()) + " for an access of " + std::to_string(at.dtype().lanes) +
+           " lanes";
   return "";
 }
 
@@ -132,9 +144,13 @@ Fault project_fault(const UOp& u) {
 
 Fault statement_fault(const UOp& u) {
   if (u.dtype() != dt::kVoid) return "a statement has no value";
-  auto all = [&](auto ok, size_t from = 0) { return std::all_of(u.src().begin() + static_cast<long>(from), u.src().end(), ok); };
+  auto all = [&](auto ok, size_t from = 0) {
+    return std::all_of(u.src().begin() + static_cast<long>(from), u.src().end(), ok);
+  };
   switch (u.op()) {
-    case Op::Block: return all([](const UOp& s) { return is_statement(s) || s.is(Op::Memory); }) ? "" : "a Block holds statements and Memories";
+    case Op::Block:
+      return all([](const UOp& s) { return is_statement(s) || s.is(Op::Memory); }) ? ""
+                                                                                   : "a Block holds statements and Memories";
     case Op::StoreAll: return all([](const UOp& s) { return s.is(Op::Store); }) ? "" : "a StoreAll holds Stores";
     case Op::For:
     case Op::If:
@@ -148,11 +164,13 @@ Fault statement_fault(const UOp& u) {
     case Op::Scheduled: {
       if (!u.src(0).is(Op::Kernel)) return "a Scheduled is of a Kernel";
       for (const UOp& s : u.src().subspan(1))
-        if (!s.is(Op::Range) && !s.is(Op::Nest) && !s.is(Op::Directive)) return "a Scheduled holds Ranges, Nests and Directives";
+        if (!s.is(Op::Range) && !s.is(Op::Nest) && !s.is(Op::Directive))
+          return "a Scheduled holds Ranges, Nests and Directives";
       return "";
     }
     case Op::Kernel:
-      if (!all([](const UOp& s) { return s.is(Op::Define) || s.is(Op::Output); }) || !u.src(u.src().size() - 1).is(Op::Output))
+      if (!all([](const UOp& s) { return s.is(Op::Define) || s.is(Op::Output); }) ||
+          !u.src(u.src().size() - 1).is(Op::Output))
         return "a Kernel holds Defines and ends with its Output";
       [[fallthrough]];
     case Op::Linear: return has_arg<std::string>(u) ? "" : "the name is missing";
@@ -165,7 +183,8 @@ Fault tensor_fault(const UOp& u) {
   if (u.is(Op::Arange)) return u.dtype().is_int() ? extents_fault(u, 0) : "an Arange is of integers";
   if (x.dtype() != u.dtype()) return "the source is of " + text(x.dtype()) + ", the result of " + text(u.dtype());
   if ((u.is(Op::Permute) || u.is(Op::Flip)) && !has_arg<Ints>(u)) return "the axes are missing";
-  if (u.is(Op::Gather)) return u.src(1).dtype().is_int() ? "" : "the ids are of " + text(u.src(1).dtype()) + ", not integers";
+  if (u.is(Op::Gather))
+    return u.src(1).dtype().is_int() ? "" : "the ids are of " + text(u.src(1).dtype()) + ", not integers";
   if (u.is(Op::Assign)) return u.src(1).dtype() == u.dtype() ? "" : "the assigned value is of " + text(u.src(1).dtype());
   return info(u.op()).has(op_flag::Movement) ? extents_fault(u, 1) : "";
 }
@@ -177,21 +196,33 @@ std::string typing_fault(const UOp& u) {
   if (info(u.op()).has(op_flag::Elementwise)) return elementwise_fault(u);
   switch (u.op()) {
     case Op::Const: return const_fault(u);
-    case Op::Variable: return has_arg<VariableArg>(u) && u.dtype() == dt::index ? "" : "a Variable is an i64 with a name and limits";
+    case Op::Variable:
+      return has_arg<VariableArg>(u) && u.dtype() == dt::index ? "" : "a Variable is an i64 with a name and limits";
     case Op::Buffer: return has_arg<int64_t>(u) ? extents_fault(u, 0) : "the buffer's id is missing";
-    case Op::Param: return has_arg<ParamArg>(u) && u.dtype().lanes == 1 ? extents_fault(u, 0) : "a Param is a buffer of scalars with a slot";
-    case Op::Range: return has_arg<RangeArg>(u) && u.dtype() == dt::index ? extents_fault(u, 0) : "a Range is an i64 with an axis";
-    case Op::Lanes: case Op::Broadcast: case Op::Stack: case Op::Shuffle: return vector_fault(u);
+    case Op::Param:
+      return has_arg<ParamArg>(u) && u.dtype().lanes == 1 ? extents_fault(u, 0)
+                                                          : "a Param is a buffer of scalars with a slot";
+    case Op::Range:
+      return has_arg<RangeArg>(u) && u.dtype() == dt::index ? extents_fault(u, 0) : "a Range is an i64 with an axis";
+    case Op::Lanes:
+    case Op::Broadcast:
+    case Op::Stack:
+    case Op::Shuffle: return vector_fault(u);
     case Op::Prefetch: return u.dtype() == dt::kVoid && u.src(0).is(Op::Index) ? "" : "a Prefetch is of an Index";
     case Op::Store:
       if (u.dtype() != dt::kVoid) return "a statement has no value";
       [[fallthrough]];
-    case Op::Index: case Op::Load: case Op::Memory: return memory_fault(u);
-    case Op::Reduce: case Op::ReduceAxis: return reduction_fault(u);
+    case Op::Index:
+    case Op::Load:
+    case Op::Memory: return memory_fault(u);
+    case Op::Reduce:
+    case Op::ReduceAxis: return reduction_fault(u);
     case Op::Project: return project_fault(u);
     case Op::Define:
       if (!has_arg<std::string>(u)) return "the name is missing";
-      return u.src(0).dtype() == u.dtype() ? ranges_fault(u, 1) : "the value is of " + text(u.src(0).dtype()) + ", the Define of " + text(u.dtype());
+      return u.src(0).dtype() == u.dtype()
+                 ? ranges_fault(u, 1)
+                 : "the value is of " + text(u.src(0).dtype()) + ", the Define of " + text(u.dtype());
     default: return is_statement(u) ? statement_fault(u) : tensor_fault(u);
   }
 }

@@ -33,9 +33,11 @@ const Ops& allowed(Stage stage) {
   static const Ops memory = with(values, {Op::Param, Op::Range, Op::Index, Op::Load, Op::Store});
   static const Ops kernel = with(memory, {Op::Reduce, Op::Project, Op::Define, Op::Output, Op::Kernel});
   static const Ops tree = with(memory, {Op::Memory, Op::Broadcast, Op::Block, Op::For, Op::If, Op::StoreAll, Op::Prefetch});
-  static const Ops vectors = with(memory, {Op::Memory, Op::Prefetch, Op::Lanes, Op::Broadcast, Op::Stack, Op::Shuffle, Op::For, Op::If});
+  static const Ops vectors =
+      with(memory, {Op::Memory, Op::Prefetch, Op::Lanes, Op::Broadcast, Op::Stack, Op::Shuffle, Op::For, Op::If});
   static const Ops by_stage[] = {
-      with(values | flagged(op_flag::Movement), {Op::Buffer, Op::Project, Op::ReduceAxis, Op::Arange, Op::Gather, Op::Contiguous, Op::Assign}),
+      with(values | flagged(op_flag::Movement),
+           {Op::Buffer, Op::Project, Op::ReduceAxis, Op::Arange, Op::Gather, Op::Contiguous, Op::Assign}),
       kernel,
       with(kernel, {Op::Scheduled, Op::Nest, Op::Directive}),
       with(tree, {Op::Reduce, Op::Project}),
@@ -54,7 +56,8 @@ bool is_register(const UOp& range) {
   return k == Kind::Unroll || k == Kind::Upcast || k == Kind::Vec;
 }
 
-/// Ranges that an expression leaves free, as bits in the order in which the Ranges are met. Beyond kMostRanges they go unchecked.
+/// Ranges that an expression leaves free, as bits in the order in which the Ranges are met. Beyond kMostRanges they go
+/// unchecked.
 constexpr size_t kMostRanges = 256;
 using Free = std::bitset<kMostRanges>;
 
@@ -63,7 +66,8 @@ class Verifier {
   Verifier(Stage stage, std::string_view pass) : stage_(stage), pass_(pass), allowed_(allowed(stage)) {}
 
   void run(const UOp& root) {
-    constexpr std::pair<Stage, Op> roots[] = {{Stage::Kernel, Op::Kernel}, {Stage::Scheduled, Op::Scheduled}, {Stage::Linear, Op::Linear}};
+    constexpr std::pair<Stage, Op> roots[] = {
+        {Stage::Kernel, Op::Kernel}, {Stage::Scheduled, Op::Scheduled}, {Stage::Linear, Op::Linear}};
     for (const auto& [stage, op] : roots)
       if (stage_ == stage && !root.is(op)) fail(root, std::string("the root is no ") + info(op).name);
     for (const UOp& u : toposort(root)) node(u);
@@ -79,8 +83,8 @@ class Verifier {
 
  private:
   [[noreturn]] void fail(const UOp& u, const std::string& what) const {
-    throw InternalError("after " + pass_ + " (" + name(stage_) + " stage): " + info(u.op()).name + " " + text(u.dtype()) + ": " + what +
-                        "\n  in " + pretty(u));
+    throw InternalError("after " + pass_ + " (" + name(stage_) + " stage): " + info(u.op()).name + " " + text(u.dtype()) +
+                        ": " + what + "\n  in " + pretty(u));
   }
 
   // ---- every node ----
@@ -94,7 +98,8 @@ class Verifier {
     if (u.is(Op::Index)) indices(u);
     if (stage_ < Stage::Expanded && u.dtype().lanes > 1 && !u.is(Op::Memory) && (stage_ < Stage::Nests || u.is(Op::Index)))
       fail(u, "vectors come with registers_expanded");
-    if (u.is(Op::Range) && (stage_ == Stage::Expanded || stage_ == Stage::Linear) && is_register(u)) fail(u, "a register range is left");
+    if (u.is(Op::Range) && (stage_ == Stage::Expanded || stage_ == Stage::Linear) && is_register(u))
+      fail(u, "a register range is left");
     free_.set(u, free_below(u));
   }
   void indices(const UOp& u) {
@@ -155,7 +160,8 @@ class Verifier {
   void params(const UOp& root) {
     std::unordered_map<int64_t, UOp> slots;
     for (const UOp& p : params_of(root))
-      if (!slots.emplace(p.arg_as<ParamArg>().slot, p).second) fail(p, "two Params of slot " + std::to_string(p.arg_as<ParamArg>().slot));
+      if (!slots.emplace(p.arg_as<ParamArg>().slot, p).second)
+        fail(p, "two Params of slot " + std::to_string(p.arg_as<ParamArg>().slot));
   }
   void scheduled(const UOp& root) {
     kernel(root.src(0));
@@ -216,7 +222,8 @@ class Verifier {
     };
     for (const UOp& e : root.src()) {
       const bool opens = e.is(Op::For) || e.is(Op::If);
-      if (!opens && !e.is(Op::End) && !e.is(Op::Store) && !e.is(Op::Prefetch) && !e.is(Op::Memory) && !is_linear_value(e)) fail(e, "no entry of a Linear");
+      if (!opens && !e.is(Op::End) && !e.is(Op::Store) && !e.is(Op::Prefetch) && !e.is(Op::Memory) && !is_linear_value(e))
+        fail(e, "no entry of a Linear");
       if (opens && e.src().size() != 1) fail(e, "a For or If of a Linear has no body");
       if (e.is(Op::End)) {
         if (scopes.empty() || !(scopes.back() == e.src(0))) fail(e, "it closes what is not the innermost scope");
@@ -228,7 +235,8 @@ class Verifier {
       }
       const UOp& checked = e.is(Op::For) ? e.src(0).src(0) : e;
       check_open(checked, e, open);
-      if (e.is(Op::For)) use(e, checked, use);
+      if (e.is(Op::For))
+        use(e, checked, use);
       else if (!e.is(Op::Memory))
         for (const UOp& s : e.src()) use(e, s, use);
       if (opens) {

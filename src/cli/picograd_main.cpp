@@ -159,9 +159,10 @@ struct BenchCommands {
       if (*kind.layouts) layouts += (layouts.empty() ? "" : "; ") + std::string(kind.name) + ": " + kind.layouts;
     }
     k.add_option("--kind", kernel.kind, "what it computes, with the form of its shape: " + kinds)->required();
-    k.add_option("--shape", kernel.shape,
-                 "of a convolution [Nx]CxHxW,OxKHxKW and, as needed, ,s2 (stride) ,p1 or ,p0:1:0:1 (padding: top, bottom, left, "
-                 "right) ,d2 (dilation) ,g4 (groups)")
+    k.add_option(
+         "--shape", kernel.shape,
+         "of a convolution [Nx]CxHxW,OxKHxKW and, as needed, ,s2 (stride) ,p1 or ,p0:1:0:1 (padding: top, bottom, left, "
+         "right) ,d2 (dilation) ,g4 (groups)")
         ->required();
     k.add_option("--layout", kernel.layout, layouts);
     k.add_option("--vs", kernel.peers, "eigen, onednn, openblas: timed in the same run, where they are installed")
@@ -183,7 +184,8 @@ struct DbCommands {
       CLI::App& sub = command(db, chosen, name, description, [this, action] {
         options.action = action;
         options.path = config().db;
-        return db_command(options, std::cout, [](const WinnerRow& w, const KernelRow& k) { return recheck(w, k, default_device()); });
+        return db_command(options, std::cout,
+                          [](const WinnerRow& w, const KernelRow& k) { return recheck(w, k, default_device()); });
       });
       sub.add_flag("--json", options.json, "as JSON");
       return sub;

@@ -55,7 +55,7 @@ struct Conv1d {
 
 class Tensor {
  public:
-  Tensor() = default;                                   // empty handle
+  Tensor() = default;  // empty handle
   explicit Tensor(UOp uop) : uop_(std::move(uop)) {}
 
   // ---- creation ----
@@ -68,7 +68,7 @@ class Tensor {
   static Tensor empty(Shape shape, DType = dt::f32, Device& = default_device());
   static Tensor full(Shape shape, double value, DType = dt::f32);
   static Tensor zeros(Shape shape, DType dtype = dt::f32) { return full(std::move(shape), 0, dtype); }
-  static Tensor arange(Dim n, DType = dt::i32);         // [n]
+  static Tensor arange(Dim n, DType = dt::i32);  // [n]
   /// An index expression as a value of rank 0: `Tensor::arange(T) + Tensor::scalar(pos)`.
   static Tensor scalar(Dim, DType = dt::i32);
   /// Seeded uniform [0,1) / standard normal numbers, filled on the host.
@@ -83,11 +83,11 @@ class Tensor {
   explicit operator bool() const { return static_cast<bool>(uop_); }
 
   // ---- movement (axes may be negative) ----
-  Tensor reshape(Shape) const;                          // one extent may be -1
-  Tensor expand(Shape) const;                           // extents of 1 grow; leading axes may be added
+  Tensor reshape(Shape) const;  // one extent may be -1
+  Tensor expand(Shape) const;   // extents of 1 grow; leading axes may be added
   Tensor permute(std::vector<int> axes) const;
   Tensor transpose(int a = -2, int b = -1) const;
-  Tensor pad(std::vector<std::pair<Dim, Dim>> before_after) const;          // with zeros
+  Tensor pad(std::vector<std::pair<Dim, Dim>> before_after) const;  // with zeros
   Tensor shrink(std::vector<std::pair<Dim, Dim>> begin_end) const;
   /// [begin, end) of one axis.
   Tensor slice(int axis, Dim begin, Dim end) const;
@@ -96,7 +96,7 @@ class Tensor {
   Tensor squeeze(int axis) const;
   static Tensor stack(const std::vector<Tensor>&, int axis = 0);
   static Tensor cat(const std::vector<Tensor>&, int axis = 0);
-  Tensor contiguous() const;                            // materialised here
+  Tensor contiguous() const;  // materialised here
   /// The same values, through which no gradient flows.
   Tensor detach() const;
 
@@ -116,7 +116,7 @@ class Tensor {
   Tensor relu() const;
   Tensor sigmoid() const;
   Tensor silu() const;
-  Tensor gelu() const;                                  // exact (erf)
+  Tensor gelu() const;  // exact (erf)
   Tensor gelu_tanh() const;
   Tensor logical_not() const;
   Tensor cast(DType) const;
@@ -126,13 +126,13 @@ class Tensor {
   static Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
   // ---- reductions ----
-  Tensor sum(std::vector<int> axes = {}, bool keepdim = false) const;   // no axes: all
+  Tensor sum(std::vector<int> axes = {}, bool keepdim = false) const;  // no axes: all
   Tensor mean(std::vector<int> axes = {}, bool keepdim = false) const;
   Tensor max(std::vector<int> axes = {}, bool keepdim = false) const;
   Tensor min(std::vector<int> axes = {}, bool keepdim = false) const;
-  Tensor argmax(int axis, bool keepdim = false) const;                  // int32; the first of equal ones
+  Tensor argmax(int axis, bool keepdim = false) const;  // int32; the first of equal ones
   Tensor softmax(int axis = -1) const;
-  Tensor rmsnorm(const Tensor& weight, double eps) const;               // over the last axis
+  Tensor rmsnorm(const Tensor& weight, double eps) const;  // over the last axis
   /// (x - mean) / √(variance + eps) over the last axis, times weight [n], plus bias [n]; either may be empty.
   Tensor layernorm(const Tensor& weight, const Tensor& bias, double eps) const;
   /// x [N, C, ..]: the same over each of `groups` runs of C/groups channels and all that follows; weight and bias [C].
@@ -157,8 +157,8 @@ class Tensor {
   Tensor assign(const Tensor& value) const;
 
   // ---- leaving laziness: realises, throws if Variables are unbound ----
-  std::vector<float> to_floats() const;                 // any float dtype; row-major
-  std::vector<int64_t> to_ints() const;                 // any integer dtype, bool
+  std::vector<float> to_floats() const;  // any float dtype; row-major
+  std::vector<int64_t> to_ints() const;  // any integer dtype, bool
   float item() const;
   /// Computes this tensor now; the handle then refers to its memory.
   Tensor& realize();
@@ -188,7 +188,7 @@ Tensor operator<(const Tensor&, double);
 Tensor operator<(double, const Tensor&);
 Tensor operator==(const Tensor&, double);
 Tensor operator!=(const Tensor&, double);
-Tensor operator&(const Tensor&, const Tensor&);         // bitwise on integers, logical on bool
+Tensor operator&(const Tensor&, const Tensor&);  // bitwise on integers, logical on bool
 Tensor operator|(const Tensor&, const Tensor&);
 Tensor operator^(const Tensor&, const Tensor&);
 

@@ -67,7 +67,7 @@ TEST_CASE("work counts each definition once") {
   CHECK(bench_kernel("gemm", "5x6x7", "").work.flops == 2 * 5 * 6 * 7);
   CHECK(bench_kernel("gemm", "5x6x7", "").work.bytes == 4 * (5 * 6 + 6 * 7 + 5 * 7));
   CHECK(bench_kernel("conv2d", "3x8x8,4x3x3,p1", "").work.flops == 2 * 4 * 8 * 8 * 3 * 3 * 3);
-  // maximum, difference, exp, sum, quotient
+  // maximum, difference, exp, sum, product; and a quotient a row
   CHECK(bench_kernel("softmax", "4x6", "").work.flops == 5 * 4 * 6 + 4);
   CHECK(bench_kernel("softmax", "4x6", "").work.bytes == 2 * 4 * 4 * 6);
 }

@@ -127,7 +127,7 @@ TEST_CASE("stage: what it refuses") {
   CHECK(reason(kernel, "stage(M,i) stage(M,top)") == "stage: M is staged twice");
   CHECK(reason(kernel, "stage(M,j)") == "stage: L reads M outside j");
   CHECK(reason(kernel, "stage(L,M.j)") == "stage: M does not read L");
-  CHECK(reason(kernel, "stage(E,top,layout=i)") == "stage: the layout does not fit E");
+  CHECK(reason(kernel, "stage(E,top,layout=i)") == "stage: the layout does not say each dimension once: 1");
   CHECK(reason(attention(8, 32, 6), "stage(Q,L.j)") == "stage: no user of Q below j");
   CHECK(reason(product_of_sums(4, 6, 8), "stage(S,k)") == "stage: the epilogue of out reads S outside k");
   CHECK(reason(product_of_sums(4, 6, 8), "grid(k)") == "grid: the epilogue reads S, a part of which is in each item");

@@ -78,9 +78,11 @@ TEST_CASE("heuristic: of a large matmul a block of columns by a part of the sum 
   Target one = kAvx512;
   one.cores = 1;
   CHECK(chosen(gemm(1024, 1024, 1024), one) ==
-        "tile(m,60) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,512) order(n k m n:256 m:60 k:512) stage(B,k)");
+        "tile(m,60) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,512) order(n k m n:256 m:60 k:512) "
+        "stage(B,k)");
   CHECK(chosen(gemm(1024, 1024, 1024)) ==
-        "tile(m,132) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,256) grid(m) order(k n:256 m:132 k:256)");
+        "tile(m,132) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,256) grid(m) order(k n:256 m:132 "
+        "k:256)");
 }
 TEST_CASE("heuristic: the lanes lie along what is contiguous") {
   CHECK(vec_axis(gemm(1, 4096, 4096)) == "n");               // a row times a matrix: its columns

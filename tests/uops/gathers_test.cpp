@@ -1,8 +1,9 @@
+#include "uops/gathers.h"
+
 #include <doctest/doctest.h>
 
 #include "tests/uops/sample_kernels.h"
 #include "tests/uops/scheduled.h"
-#include "uops/gathers.h"
 
 using namespace pg;
 using namespace pg::test;

@@ -28,7 +28,8 @@ TEST_CASE("nests: rescaled, the running maximum and sums live outside the loop")
   CHECK(nests(kernel, {"i", "j", "j:4", "online(j)"}) ==
         "for i < 2: { out_partial; M; M[0] = -3.4028234663852886e+38; M_scale; for j < 2: { acc; acc[0] = -inf; for "
         "M_j:4 < 4: acc[0] = max(acc[0], x[i, j*4 + M_j:4]); StoreAll(M_scale[0] = exp(M[0] - max(M[0], acc[0])), "
-        "M[0] = max(M[0], acc[0])); acc; acc[0] = 0.0; Prefetch(out_partial[0]); for j:4 < 4: acc[0] = acc[0] + exp(x[i, j*4 + j:4] - M[0]); "
+        "M[0] = max(M[0], acc[0])); acc; acc[0] = 0.0; Prefetch(out_partial[0]); for j:4 < 4: acc[0] = acc[0] + exp(x[i, "
+        "j*4 + j:4] - M[0]); "
         "if j == 0: out_partial[0] = acc[0]; if !(j == 0): out_partial[0] = out_partial[0]*M_scale[0] + acc[0]; if "
         "!(j < 1): out[i] = out_partial[0] } }");
 }
@@ -64,7 +65,8 @@ TEST_CASE("nests: the epilogue comes with the second grid") {
 
 TEST_CASE("nests: parts that an output loop crosses are merged before they are kept") {
   CHECK(nests(gemm(2, 3, 16), {"k grid", "k:8", "m", "n", "k:2"}) ==
-        "{ for item < 2: { out_partial; for k:8 < 4: for m < 2: for n < 3: { acc; acc[0] = 0.0; Prefetch(out_partial[m, n]); for k:2 < 2: acc[0] "
+        "{ for item < 2: { out_partial; for k:8 < 4: for m < 2: for n < 3: { acc; acc[0] = 0.0; Prefetch(out_partial[m, "
+        "n]); for k:2 < 2: acc[0] "
         "= acc[0] + A[m, item*8 + k:8*2 + k:2]*B[item*8 + k:8*2 + k:2, n]; if k:8 == 0: out_partial[m, n] = acc[0]; "
         "if !(k:8 == 0): out_partial[m, n] = out_partial[m, n] + acc[0]; if !(item*4 + k:8 < 7) | k:8 == 3: "
         "parts0[item, m, n] = out_partial[m, n] } }; for item < 1: for m < 2: for n < 3: { acc; acc[0] = 0.0; for "

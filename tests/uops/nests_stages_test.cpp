@@ -24,7 +24,8 @@ TEST_CASE("nests: a buffer is copied by rows of whole vectors, and read from the
 TEST_CASE("nests: a copy stands at the entry of its loop's body") {
   CHECK(nests(gemm(4, 8, 6), {"n", "m", "k", "n:4", "stage(B,n,layout=k n)"}) ==
         "for n < 2: { B_tile; for B_tile_0 < 6: B_tile[B_tile_0, B_tile_lane:4] = B[B_tile_0, n*4 + B_tile_lane:4]; "
-        "for m < 4: for k < 6: for n:4 < 4: { acc; acc[0] = 0.0; Prefetch(out[m, n*4 + n:4]); acc[0] = acc[0] + A[m, k]*B_tile[k, n:4]; if k == "
+        "for m < 4: for k < 6: for n:4 < 4: { acc; acc[0] = 0.0; Prefetch(out[m, n*4 + n:4]); acc[0] = acc[0] + A[m, "
+        "k]*B_tile[k, n:4]; if k == "
         "0: out[m, n*4 + n:4] = acc[0]; if !(k == 0): out[m, n*4 + n:4] = out[m, n*4 + n:4] + acc[0] } }");
 }
 
@@ -38,7 +39,8 @@ TEST_CASE("nests: panels are walked by one index more") {
 TEST_CASE("nests: what a tile does not hold is zero: the end of the buffer, the padding of a row") {
   CHECK(nests(gemm(4, 6, 3), {"n", "m", "k", "n:4", "stage(B,n,layout=k n)"}) ==
         "for n < 2: { B_tile; for B_tile_0 < 3: B_tile[B_tile_0, B_tile_lane:4] = B[B_tile_0, n*4 + B_tile_lane:4] "
-        "if n*4 + B_tile_lane:4 < 6; for m < 4: for k < 3: for n:4 < min(n*-4 + 6, 4): { acc; acc[0] = 0.0; Prefetch(out[m, n*4 + n:4]); acc[0] = "
+        "if n*4 + B_tile_lane:4 < 6; for m < 4: for k < 3: for n:4 < min(n*-4 + 6, 4): { acc; acc[0] = 0.0; Prefetch(out[m, "
+        "n*4 + n:4]); acc[0] = "
         "acc[0] + A[m, k]*B_tile[k, n:4]; if k == 0: out[m, n*4 + n:4] = acc[0]; if !(k == 0): out[m, n*4 + n:4] = "
         "out[m, n*4 + n:4] + acc[0] } }");
 }

@@ -161,7 +161,9 @@ TEST_CASE("placement: a definition's tile has the axis of the lanes last") {
   const auto order = [](const Said& said) {
     const Placement p = placed(softmax(12, 8), said);
     std::string s;
-    for (const TilePart& part : p.tile_parts(number(p, "E"))) s += std::to_string(part.dim);
+    std::string fault;
+    for (const TilePart& part : p.tile_parts(number(p, "E"), fault)) s += std::to_string(part.dim);
+    CHECK(fault == "");
     return s;
   };
   CHECK(order({"i", "j", "i:4", "stage(E,i)"}) == "01");
@@ -293,7 +295,8 @@ TEST_CASE("placement: what an epilogue reads is still there when the sum is done
 }
 
 TEST_CASE("placement: layouts name each dimension once") {
-  CHECK(fault(softmax(4, 8), {"i", "j", "stage(E,top,layout=i)"}) == "stage: the layout does not fit E");
+  CHECK(fault(softmax(4, 8), {"i", "j", "stage(E,top,layout=i)"}) ==
+        "stage: the layout does not say each dimension once: 1");
   CHECK(fault(softmax(4, 8), {"i", "j", "stage(x,top,layout=i)"}) ==
         "stage: the layout does not say each dimension once: 1");
   CHECK(fault(softmax(4, 8), {"i", "j", "stage(x,top,layout=i z)"}) == "stage: no dimension z");
