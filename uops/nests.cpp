@@ -71,7 +71,7 @@ UOp Opener::open(Nest& n, size_t i, Scope scope) {
   } else if (n.parts[0].neutral && reduces(n, plan.loops[i])) {
     out.push_back(open(n, i + 1, scope));
   } else {
-    if (plan.online == i + 1) out.push_back(open_carried(n, scope));
+    if (plan.online == i + 1) out.push_back(open_carried(scope));
     out.push_back(n.is_root && kind_of(plan.loops[i]) == pg::Kind::Grid ? open_grid(n, i, scope) : open_loop(n, i, scope));
   }
   return block(out);
@@ -264,7 +264,7 @@ UOp Opener::open_definition(const std::vector<size_t>& group, const Scope& scope
 }
 
 /// Before the loop that rescales: the running states, neutral.
-UOp Opener::open_carried(Nest&, const Scope& scope) {
+UOp Opener::open_carried(const Scope& scope) {
   UOps out;
   for (size_t d = 0; d < placement_.root(); ++d) {
     const NestPlan& plan = placement_.nest(d);

@@ -192,7 +192,7 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
   // The running sum is told in terms of the old maximum, until the first part of a step is merged.
   UOps before = old;
   if (n.plan->online) {
-    const UOp scale = bind(n, correction(scope), scope, {});
+    const UOp scale = bind(n, correction(), scope, {});
     before[0] = old[0] * simplify(alu(Op::Where, simplify(rescales), scale, constant(scale.dtype(), 1.0)));
   }
   const UOps merged = row(d).combine(before, fresh);
@@ -211,7 +211,7 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
 // ---- rescaling -------------------------------------------------------------------------------------------------------
 
 /// exp(M - M') at the axes of the running maximum, as an expression of the kernel's axes.
-UOp Opener::correction(const Scope&) const {
+UOp Opener::correction() const {
   const NestPlan& out = placement_.nest(placement_.root());
   const int m = online_maximum(definitions_, out.loops[out.online - 1]);
   return load(correction_->at(definitions_[static_cast<size_t>(m)].ranges));

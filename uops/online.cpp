@@ -14,8 +14,7 @@ const std::string& reducer_of(const Definition& d) { return d.reduce.arg_as<Redu
 /// How an expression scales when M grows: by exp(M - M') to this power. None: in another way.
 class Power {
  public:
-  Power(const std::vector<Definition>& all, const UOp& maximum, const UOp& axis)
-      : all_(all), maximum_(maximum), axis_(axis) {}
+  Power(const std::vector<Definition>& all, const UOp& maximum) : all_(all), maximum_(maximum) {}
 
   std::optional<int> of(const UOp& u) const {
     if (!uses(u)) return 0;
@@ -65,7 +64,6 @@ class Power {
 
   const std::vector<Definition>& all_;
   const UOp& maximum_;
-  const UOp& axis_;
 };
 }  // namespace
 
@@ -81,7 +79,7 @@ std::string online_fault(const std::vector<Definition>& all, const UOp& axis) {
   const Definition& maximum = all[m];
   const std::string& name = maximum.node.arg_as<std::string>();
   if (!maximum.value.dtype().is_float()) return name + " is no float";
-  const Power power(all, maximum.node, axis);
+  const Power power(all, maximum.node);
   for (const Definition& d : all) {
     if (d.node == maximum.node) {
       if (!(d.value == d.reduce)) return name + " has an epilogue";

@@ -56,7 +56,7 @@ class Opener {
   UOp open_grid(Nest&, size_t i, Scope);
   UOp open_attached(Nest&, size_t i, Scope&);
   UOp open_definition(const std::vector<size_t>& group, const Scope&);
-  UOp open_carried(Nest&, const Scope&);
+  UOp open_carried(const Scope&);
   UOp open_body(Nest&, const Scope&);
   UOp grid_trips(const Nest&, const UOp& range) const;
   std::string loop_name(const Nest&, const UOp& range) const;
@@ -76,7 +76,7 @@ class Opener {
   UOp merge_target(const Nest&, const Nest::Part&, size_t state, const Scope&) const;
   UOp merge_partial(Nest&, Nest::Part&, const Scope&);
   UOp store_rescaled(Nest&, Nest::Part&, const Scope&, const UOp& total);
-  UOp correction(const Scope&) const;
+  UOp correction() const;
   UOp store_split(Nest&, Nest::Part&, const Scope&, const UOps& states);
   UOp merge_split();
 
