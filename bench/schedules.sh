@@ -13,9 +13,9 @@ run() {  # run KIND SHAPE LAYOUT PEERS OPTS [more]
 packed() {  # packed ROWS BLOCK COLUMNS DEPTH: B in panels of 64 columns, blocks of rows between
   echo "tile(m,$2) tile(m,$1,upcast) tile(n,$3) tile(n,64,upcast) tile(n,16,vec) tile(k,$4) order(n k m n:$3 m:$2 k:$4) stage(B,k)"
 }
-whole="tile(m,60) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) order(n m n:256 m:60 k) stage(B,n)"
-run gemm 1024x1024x1024 nn onednn,openblas "$(packed 6 60 256 512)"
-run gemm 2048x2048x2048 nn onednn,openblas "$(packed 6 60 512 512)"
+whole="tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) order(n m n:256 k) stage(B,n)"
+run gemm 1024x1024x1024 nn onednn,openblas "$(packed 6 30 256 1024)"
+run gemm 2048x2048x2048 nn onednn,openblas "$(packed 6 30 256 1024)"
 run gemm 512x4096x4096 nn onednn,openblas "$(packed 6 60 256 512)"
 run gemm 77x768x768 nn onednn,openblas "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) order(n m k)"
 run gemm 777x1031x513 nn onednn,openblas "$whole"
@@ -27,7 +27,7 @@ run gemv 4096x4096 nn openblas "tile(n,64,upcast) tile(n,16,vec) tile(k,8,unroll
 run conv2d 320x64x64,320x3x3,p1 nchw onednn "tile(x,64,upcast) tile(x,16,vec) tile(o,6,upcast) tile(y,4) order(y o y:4 c ky kx) stage(X,y)"
 run conv2d 320x64x64,320x3x3,p1 nchw16c onednn "tile(oi,16,vec) tile(o,2,upcast) tile(x,11,upcast) tile(y,4) order(y o y:4 x c ky kx ci) stage(X,y)"
 run conv2d 640x16x16,640x3x3,p1 nchw onednn "tile(x,16,vec) tile(y,4,upcast) tile(o,6,upcast) tile(c,128) order(c o y c:128 ky kx) stage(X,c)"
-run softmax 1024x1024 "" eigen,onednn "tile(j,64,upcast) tile(j,16,vec) stage(E,i)"
+run softmax 1024x1024 "" eigen,onednn "tile(j,64,upcast) tile(j,16,vec) stage(E,i) prefetch(X,i)"
 run layernorm 512x4096 "" eigen,onednn "tile(j,64,upcast) tile(j,16,vec)"
 run rmsnorm 512x4096 "" eigen "tile(j,64,upcast) tile(j,16,vec)"
 nests="tile(M.j,64,upcast) tile(M.j,16,vec) tile(P.j,64,upcast) tile(P.j,16,vec) tile(L.j,64,upcast) tile(L.j,16,vec)"

@@ -162,7 +162,7 @@ void CStyle::store_entry(const UOp& s) {
 void CStyle::prefetch_entry(const UOp& p) {
   const UOp& buffer = accessed(p);
   if (buffer.is(Op::Memory) && shape_.registers(buffer)) return;
-  line(prefetch(names_of_.at(buffer.id()), operand(p.src(0).src(1))));
+  line(prefetch(names_of_.at(buffer.id()), operand(p.src(0).src(1)), p.arg_as<int64_t>() == 1));
 }
 
 void CStyle::open_for(const UOp& loop) {

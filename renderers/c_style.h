@@ -40,7 +40,7 @@ class CStyle {
   virtual std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& value,
                             const CText* gate) = 0;
   /// A whole statement: `buffer[index]` will be written soon.
-  virtual std::string prefetch(const std::string& buffer, const CText& index) = 0;
+  virtual std::string prefetch(const std::string& buffer, const CText& index, bool to_write) = 0;
   /// The head of the loop over the launch's items; `first`: how many items come before (empty: none), `trips`: how many
   /// there are (empty: unknown, and no others follow).
   virtual std::string grid_head(const std::string& range, const CText& first, const CText& trips) = 0;

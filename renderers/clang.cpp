@@ -53,8 +53,8 @@ class ClangC final : public CStyle {
            trips.at(Precedence::Shift) + "; ++" + range + ") {";
   }
 
-  std::string prefetch(const std::string& buffer, const CText& index) override {
-    return "__builtin_prefetch(&" + buffer + "[" + index.text + "], 1);";
+  std::string prefetch(const std::string& buffer, const CText& index, bool to_write) override {
+    return "__builtin_prefetch(&" + buffer + "[" + index.text + (to_write ? "], 1);" : "]);");
   }
 
   CText convert(DType from, DType to, const CText& x) override {

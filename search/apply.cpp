@@ -117,6 +117,17 @@ struct Apply {
     return s;
   }
 
+  Expected<Schedule> operator()(const PrefetchBuffer& p) {
+    PrefetchBuffer canonical = p;
+    if (canonical.at.nest == s.root().name) canonical.at.nest.clear();
+    if (std::any_of(s.prefetched_.begin(), s.prefetched_.end(), [&](const PrefetchBuffer& o) { return o == canonical; }))
+      return Illegal{"prefetch: " + p.buffer + " is asked for there already"};
+    s.prefetched_.push_back(canonical);
+    std::sort(s.prefetched_.begin(), s.prefetched_.end(),
+              [](const PrefetchBuffer& a, const PrefetchBuffer& b) { return text(Opt(a)) < text(Opt(b)); });
+    return s;
+  }
+
   Expected<Schedule> operator()(const Swap& w) {
     std::vector<std::string> grid = s.grid_;
     const auto a = std::find(grid.begin(), grid.end(), w.a), b = std::find(grid.begin(), grid.end(), w.b);

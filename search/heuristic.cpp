@@ -164,7 +164,9 @@ class Heuristic {
     const CacheTile t{axis_of(vec), row_};  // 256 columns of the second operand
     if (rows >= kWorthPacking && !is_reduce(vec)) {
       CacheTile packed = t;
-      packed.depth = 512, packed.rows = 10 * schedule_.register_tile(row_);
+      // The panel takes half of the L2; deeper ones merge partial results less often.
+      packed.depth = target_.l2_bytes >= (2 << 20) ? 1024 : 512;
+      packed.rows = 5 * schedule_.register_tile(row_);
       packed.staged = shared;
       if (const auto tiled = cache_tiled(schedule_, packed, target_)) {
         schedule_ = *tiled;
@@ -260,7 +262,11 @@ class Heuristic {
       int64_t row = 1;
       for (const UOp& axis : d.ranges)
         if (!has(rows->ranges, axis_of(axis))) row *= extent(axis);
-      if (costly && row <= kLongestRow) take(StageOpt{d.node.arg_as<std::string>(), at});
+      if (!costly || row > kLongestRow || !take(StageOpt{d.node.arg_as<std::string>(), at})) continue;
+      if (at.axis.empty()) continue;  // one row
+      // Memory would wait while these are computed: meanwhile the next row comes near.
+      for (const UOp& u : nodes)
+        if (u.is(Op::Load) && u.src(0).src(0).is(Op::Param)) take(PrefetchBuffer{u.src(0).src(0).arg_as<ParamArg>().name, at});
     }
   }
   /// Whether some load of the body does not move with this axis.

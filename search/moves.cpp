@@ -27,6 +27,7 @@ class Neighbours {
     grids();
     orders();
     stages();
+    prefetches();
     return std::move(found_);
   }
 
@@ -133,24 +134,38 @@ class Neighbours {
       }
   }
 
+  std::vector<RangeRef> places() const {
+    std::vector<RangeRef> all = s_.root().loops;
+    for (const std::string& axis : s_.grid()) all.push_back({axis, 0});
+    return all;
+  }
+  void without(const Opt& dropped) {
+    Opts fewer = s_.opts();
+    std::erase(fewer, dropped);
+    if (Expected<Schedule> next = Schedule(s_.kernel()).apply(fewer)) add(*next);
+  }
+  std::vector<std::string> inputs() const {
+    std::vector<std::string> names;
+    for (const UOp& p : params_of(s_.kernel()))
+      if (p.arg_as<ParamArg>().slot > 0) names.push_back(p.arg_as<ParamArg>().name);
+    return names;
+  }
+
   /// One stage less, or one more at any loop of the output's nest: of a buffer, or of a definition that several read.
   void stages() {
-    for (size_t i = 0; i < s_.stages().size(); ++i) {
-      Opts fewer;
-      for (const Opt& o : s_.opts())
-        if (!(o == Opt(s_.stages()[i]))) fewer.push_back(o);
-      if (Expected<Schedule> next = Schedule(s_.kernel()).apply(fewer)) add(*next);
-    }
-    std::vector<std::string> values;
-    for (const UOp& p : params_of(s_.kernel()))
-      if (p.arg_as<ParamArg>().slot > 0) values.push_back(p.arg_as<ParamArg>().name);
+    for (const StageOpt& stage : s_.stages()) without(stage);
+    std::vector<std::string> values = inputs();
     for (const Schedule::Nest& n : s_.nests())
       if (&n != &s_.root()) values.push_back(n.name);
-    std::vector<RangeRef> places = s_.root().loops;
-    for (const std::string& axis : s_.grid()) places.push_back({axis, 0});
     for (const std::string& value : values)
-      for (const RangeRef& at : places)
+      for (const RangeRef& at : places())
         if (Expected<Schedule> next = s_.apply(Opt(StageOpt{value, at}))) add(*next);
+  }
+  void prefetches() {
+    for (const PrefetchBuffer& p : s_.prefetched()) without(p);
+    for (const std::string& buffer : inputs())
+      for (const RangeRef& at : places())
+        if (Expected<Schedule> next = s_.apply(Opt(PrefetchBuffer{buffer, at}))) add(*next);
   }
 
   const Schedule& s_;

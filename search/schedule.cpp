@@ -177,6 +177,7 @@ Opts Schedule::opts() const {
   for (const auto& [axis, size] : padded_) opts.push_back(PadLoop{axis, size});
   for (const StageOpt& s : stages_) opts.push_back(s);
   for (const std::string& axis : fused_) opts.push_back(Fuse{axis});
+  for (const PrefetchBuffer& p : prefetched_) opts.push_back(p);
   return opts;
 }
 
@@ -220,6 +221,7 @@ UOp Schedule::scheduled() const {
   if (!online_.empty()) src.push_back(directive(OnlineLoop{online_}));
   for (const std::string& axis : fused_) src.push_back(directive(Fuse{axis}));
   for (const auto& [axis, size] : padded_) src.push_back(directive(PadLoop{axis, size}));
+  for (const PrefetchBuffer& p : prefetched_) src.push_back(directive(p));
   return UOp(Op::Scheduled, dt::kVoid, {}, src);
 }
 

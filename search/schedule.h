@@ -76,6 +76,7 @@ class Schedule {
   int64_t register_tile(const std::string& axis) const;
   const std::vector<std::string>& grid() const { return grid_; }
   const std::vector<StageOpt>& stages() const { return stages_; }
+  const std::vector<PrefetchBuffer>& prefetched() const { return prefetched_; }
   const std::string& online() const { return online_; }  // its axis; empty: none
   /// All ranges by the chains above: grid first, loops in order, register kinds last.
   std::vector<RangeRef> order() const;
@@ -112,6 +113,7 @@ class Schedule {
   std::string online_;
   std::vector<std::string> fused_;  // sorted
   std::map<std::string, int64_t> padded_;
+  std::vector<PrefetchBuffer> prefetched_;  // by text
 };
 
 /// The kernel under opts that come from a database: text that is no opt is as illegal as an opt that does not apply.

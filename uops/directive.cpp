@@ -117,8 +117,9 @@ std::string text(const Directive& d) {
   if (const auto* s = std::get_if<StageOpt>(&d)) return text(*s);
   if (const auto* o = std::get_if<OnlineLoop>(&d)) return "online(" + o->axis + ")";
   if (const auto* f = std::get_if<Fuse>(&d)) return "fuse(" + f->axis + ")";
-  const auto& p = std::get<PadLoop>(d);
-  return "pad(" + p.axis + "," + std::to_string(p.size) + ")";
+  if (const auto* p = std::get_if<PadLoop>(&d)) return "pad(" + p->axis + "," + std::to_string(p->size) + ")";
+  const auto& p = std::get<PrefetchBuffer>(d);
+  return "prefetch(" + p.buffer + "," + text(p.at) + ")";
 }
 
 StageOpt parse_stage(std::string_view whole, std::string_view inside) {
@@ -161,15 +162,22 @@ PadLoop parse_pad(std::string_view whole, std::string_view inside) {
   return {std::string(parts[0]), *size};
 }
 
+PrefetchBuffer parse_prefetch(std::string_view whole, std::string_view inside) {
+  const auto parts = split_words(inside, ',');
+  if (parts.size() != 2 || !is_axis_name(parts[0])) refuse_opt(whole, "prefetch(buffer,range)");
+  return {std::string(parts[0]), parse_range_ref(parts[1], whole)};
+}
+
 Directive parse_directive(std::string_view s) {
   const auto [name, inside] = parse_call(s);
   if (name == "stage") return parse_stage(s, inside);
   if (name == "pad") return parse_pad(s, inside);
+  if (name == "prefetch") return parse_prefetch(s, inside);
   if (!is_axis_name(inside)) refuse_opt(s, std::string(name) + "(axis)");
   const std::string axis(inside);
   if (name == "online") return OnlineLoop{axis};
   if (name == "fuse") return Fuse{axis};
-  refuse_opt(s, "directives are stage, online, fuse, pad");
+  refuse_opt(s, "directives are stage, online, fuse, pad, prefetch");
 }
 
 UOp directive(const Directive& d) { return UOp(Op::Directive, dt::kVoid, text(d), {}); }

@@ -1,5 +1,5 @@
 #pragma once
-// What a schedule says beside its ranges: which values are kept in nearer memory, which loops are shared. A Scheduled
+// What a schedule says beside its ranges: which values are kept in nearer memory, which loops are shared, what is asked for early. A Scheduled
 // carries each as a Directive node whose argument is the text below; the opts of the search are made of the same structs.
 #include <cstdint>
 #include <optional>
@@ -61,7 +61,13 @@ struct PadLoop {  // pad(m,8)
   int64_t size = 1;
   friend bool operator==(const PadLoop&, const PadLoop&) = default;
 };
-using Directive = std::variant<StageOpt, OnlineLoop, Fuse, PadLoop>;
+/// While a turn of the loop runs, what the next turn reads of a buffer is asked for: hints beside the last reads of it.
+struct PrefetchBuffer {  // prefetch(X,i)
+  std::string buffer;
+  RangeRef at;
+  friend bool operator==(const PrefetchBuffer&, const PrefetchBuffer&) = default;
+};
+using Directive = std::variant<StageOpt, OnlineLoop, Fuse, PadLoop, PrefetchBuffer>;
 
 std::string text(const StageOpt&);
 std::string text(const Directive&);
@@ -82,5 +88,6 @@ RangeRef parse_range_ref(std::string_view, std::string_view whole);
 [[noreturn]] void refuse_opt(std::string_view opt, const std::string& why);
 StageOpt parse_stage(std::string_view whole, std::string_view inside);
 PadLoop parse_pad(std::string_view whole, std::string_view inside);
+PrefetchBuffer parse_prefetch(std::string_view whole, std::string_view inside);
 
 }  // namespace pg

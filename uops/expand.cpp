@@ -115,7 +115,7 @@ class Instance {
     const UOp index = address(p.src(0), false).index;
     const UOp& at = index.src(1);
     if (at.dtype().lanes > 1) return {};
-    return UOp(Op::Prefetch, dt::kVoid, {}, {UOp(Op::Index, index.src(0).dtype(), {}, {index.src(0), at})});
+    return UOp(Op::Prefetch, dt::kVoid, p.arg(), {UOp(Op::Index, index.src(0).dtype(), {}, {index.src(0), at})});
   }
 
   UOp store_of(const UOp& s) {

@@ -79,6 +79,7 @@ UOp Opener::open(Nest& n, size_t i, Scope scope) {
 
 UOp Opener::open_body(Nest& n, const Scope& scope) {
   UOps out;
+  for (const Nest::Part& p : n.parts) out.push_back(hints(n, p, scope));
   for (Nest::Part& p : n.parts)
     if (n.reduces())
       out.push_back(update(n, p, scope));
@@ -86,6 +87,26 @@ UOp Opener::open_body(Nest& n, const Scope& scope) {
       out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], scope.gate(p.d->ranges)));
     else
       out.push_back(store_result(n, p, bind(n, p.d->value, scope, {}), scope));
+  return block(out);
+}
+
+/// What the innermost body will read in the next turn of the loop that a prefetch names, where that loop turns.
+UOp Opener::hints(const Nest& n, const Nest::Part& p, const Scope& scope) const {
+  UOps out;
+  for (const BufferPrefetch& ahead : placement_.prefetches()) {
+    const auto turning = turning_.find({ahead.attach.nest, ahead.attach.depth});
+    if (ahead.reader != p.definition || p.neutral || turning == turning_.end()) continue;
+    const UOp& loop = turning->second;
+    for (const UOp& load : ahead.loads) {
+      const UOp at = bind(n, load, scope, {}).src(0);
+      Substitution next{{loop, loop + iconst(1)}};
+      for (const UOp& r : free_ranges(at))  // a clipped loop's trips follow this one: it is the loop that is open all the same
+        if (!(r == loop)) next.emplace_back(r, r);
+      UOps src{substitute(at, next)};
+      if (const UOp tail = scope.gate(free_ranges(load))) src.push_back(tail);
+      out.push_back(UOp(Op::Prefetch, dt::kVoid, int64_t{0}, src));
+    }
+  }
   return block(out);
 }
 
@@ -139,7 +160,9 @@ UOp Opener::open_loop(Nest& n, size_t i, const Scope& scope) {
     const UOp loop = range(loop_name(n, r), trips, arg.tile, pg::Kind::Loop);
     Scope inner = scope.with(r, t == 1 ? iconst(0) : loop);
     if (c.padded && innermost) inner = with_position_gate(c, inner);
+    if (!(t == 1)) turning_[{n.number, i + 1}] = loop;
     const UOp body = open(n, i + 1, inner);
+    turning_.erase({n.number, i + 1});
     out.push_back(t == 1 ? body : UOp(Op::For, dt::kVoid, {}, {loop, body}));
   }
   if (ragged) {
@@ -171,6 +194,7 @@ UOp Opener::open_grid(Nest& n, size_t i, Scope scope) {
       if (kind_of(r) == pg::Kind::Grid) items = items * grid_trips(n, r);
     loop = item = scope.item = range("item", simplify(items), 0, pg::Kind::Grid);
   }
+  turning_[{n.number, i + 1}] = item;
   const UOp& r = loops[i];
   UOp inner = iconst(1);
   bool outermost = true;

@@ -107,7 +107,7 @@ UOp Opener::accumulate(Nest& n, size_t i, Scope scope) {
         const UOp gate = scope.gate(p.d->ranges);
         UOps hint{merge_target(n, p, s, scope)};
         if (gate) hint.push_back(gate);
-        out.push_back(UOp(Op::Prefetch, dt::kVoid, {}, hint));
+        out.push_back(UOp(Op::Prefetch, dt::kVoid, int64_t{1}, hint));
       }
   out.push_back(open(n, i, scope));
   for (Nest::Part& p : n.parts) {

@@ -58,6 +58,7 @@ class Opener {
   UOp open_definition(const std::vector<size_t>& group, const Scope&);
   UOp open_carried(const Scope&);
   UOp open_body(Nest&, const Scope&);
+  UOp hints(const Nest&, const Nest::Part&, const Scope&) const;
   UOp grid_trips(const Nest&, const UOp& range) const;
   std::string loop_name(const Nest&, const UOp& range) const;
   Scope with_position_gate(const Chain&, Scope) const;
@@ -101,6 +102,7 @@ class Opener {
   const std::vector<Definition>& definitions_;
   std::map<size_t, StagedTile> tiles_;    // memory of the definitions opened so far
   std::optional<StagedTile> correction_;  // exp(M - M') of the rescaling loop
+  std::map<std::pair<size_t, size_t>, UOp> turning_;  // open loops, by nest and depth: their Ranges
   std::optional<Split> split_;
   std::map<std::string, int64_t> numbers_;  // of Memories: the same one in every peeled copy of a loop
   std::vector<std::string> axis_names_;

@@ -18,6 +18,11 @@ UOp epilogue(const Definition& d) {
   const UOp whole = d.store ? d.store : d.value;
   return d.reduce ? substitute(whole, {{d.reduce, constant(d.reduce.dtype(), int64_t{0})}}) : whole;
 }
+/// What is evaluated in the innermost loops.
+UOp walked(const Definition& d) {
+  if (!d.reduce) return d.value;
+  return d.bodies.size() == 1 ? d.bodies[0] : d.reduce;
+}
 UOp everything(const Definition& d) { return d.store ? d.store : d.value; }
 }  // namespace
 
@@ -77,10 +82,12 @@ Placement::Placement(const UOp& scheduled) {
     for (size_t d = 0; d < root() && fault_.empty(); ++d)
       if (std::string why; s.value == nests_[d].name && !s.layout.empty() && (tile_parts(d, why), !why.empty())) refuse(why);
   for (size_t d = 0; d < definitions_.size(); ++d) groups_.push_back({d});
-  for (const UOp& u : scheduled.src().subspan(1))
-    if (u.is(Op::Directive))
-      if (const Directive d = parse_directive(u.arg_as<std::string>()); std::holds_alternative<Fuse>(d))
-        fuse(std::get<Fuse>(d).axis);
+  for (const UOp& u : scheduled.src().subspan(1)) {
+    if (!u.is(Op::Directive)) continue;
+    const Directive d = parse_directive(u.arg_as<std::string>());
+    if (const auto* f = std::get_if<Fuse>(&d)) fuse(f->axis);
+    if (const auto* p = std::get_if<PrefetchBuffer>(&d)) place_prefetch(scheduled.src(0), *p);
+  }
 }
 
 void Placement::make_nests(const UOp& scheduled) {
@@ -152,13 +159,13 @@ void Placement::place_by_default(size_t d) {
   // A stage says where its definition stands; what that one reads stands no deeper.
   for (const StageOpt& s : stages_)
     if (s.value == nests_[d].name)
-      if (const auto at = find_place(s)) nests_[d].attach = *at;
+      if (const auto at = find_stage(s)) nests_[d].attach = *at;
 }
 
 void Placement::place_stage(const UOp& kernel, const StageOpt& s) {
   const size_t d = named(s.value);
   if (d == root()) return refuse("stage: " + s.value + " is the output");
-  const auto at = find_place(s);
+  const auto at = find_stage(s);
   if (!at) return;
   if (d < root()) {
     if (nests_[d].staged) return refuse("stage: " + s.value + " is staged twice");
@@ -173,23 +180,28 @@ void Placement::place_stage(const UOp& kernel, const StageOpt& s) {
   refuse("stage: no buffer or definition is named " + s.value);
 }
 
-std::optional<Attach> Placement::find_place(const StageOpt& s) {
+std::optional<Attach> Placement::find_stage(const StageOpt& s) {
   const size_t nest = named(s.at.nest);
-  if (nest == nests_.size()) {
-    refuse("stage: no nest is named " + s.at.nest);
-    return std::nullopt;
-  }
-  if (const size_t d = named(s.value); d < nests_.size() && nest <= d) {
+  if (const size_t d = named(s.value); nest < nests_.size() && d < nests_.size() && nest <= d) {
     refuse("stage: " + nests_[nest].name + " does not read " + s.value);
     return std::nullopt;
   }
-  if (s.at.axis.empty()) return Attach{nest, 0};
+  return find_place("stage", s.at);
+}
+
+std::optional<Attach> Placement::find_place(const char* opt, const RangeRef& at) {
+  const size_t nest = named(at.nest);
+  if (nest == nests_.size()) {
+    refuse(std::string(opt) + ": no nest is named " + at.nest);
+    return std::nullopt;
+  }
+  if (at.axis.empty()) return Attach{nest, 0};
   const UOps& loops = nests_[nest].loops;
   for (size_t i = 0; i < loops.size(); ++i) {
     const auto& arg = loops[i].arg_as<RangeArg>();
-    if (arg.axis == s.at.axis && arg.tile == s.at.tile) return Attach{nest, i + 1};
+    if (arg.axis == at.axis && arg.tile == at.tile) return Attach{nest, i + 1};
   }
-  refuse("stage: " + nests_[nest].name + " has no loop " + text(RangeRef{s.at.axis, s.at.tile}));
+  refuse(std::string(opt) + ": " + nests_[nest].name + " has no loop " + text(RangeRef{at.axis, at.tile}));
   return std::nullopt;
 }
 
@@ -303,6 +315,47 @@ void Placement::place_buffers() {
     if (s.groups.empty())
       return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
   }
+}
+
+// ---- prefetch --------------------------------------------------------------------------------------------------------
+
+void Placement::place_prefetch(const UOp& kernel, const PrefetchBuffer& p) {
+  if (!fault_.empty()) return;
+  const auto at = find_place("prefetch", p.at);
+  if (!at) return;
+  UOp param;
+  for (const UOp& each : params_of(kernel))
+    if (each.arg_as<ParamArg>().name == p.buffer) param = each;
+  if (!param) return refuse("prefetch: no buffer is named " + p.buffer);
+  const UOp& loop = nests_[at->nest].loops[at->depth - 1];
+  const std::string place = loop_text(nests_[at->nest], at->depth);
+  const auto is_staged = [&](size_t d, const UOp& load) {
+    for (const BufferStage& s : buffer_stages_)
+      for (const StageGroup& g : s.groups)
+        for (const StageGroup::User& user : g.users)
+          if (user.definition == d && user.load == load) return true;
+    return false;
+  };
+  std::string why = "no user of " + p.buffer + " below " + place;
+  for (size_t d = definitions_.size(); d-- > 0;) {
+    if (!is_below(d, *at)) continue;
+    BufferPrefetch found{*at, d, {}};
+    for (const UOp& load : param_reads(walked(definitions_[d]), param)) {
+      const UOps indices(load.src(0).src().begin() + 1, load.src(0).src().end());
+      if (is_staged(d, load))
+        why = p.buffer + " is staged";
+      else if (!collect(load.src(0), [](const UOp& u) { return u.is(Op::Load); }).empty())
+        why = "where " + p.buffer + " is read is loaded itself";
+      else if (!has_axis(free_ranges(load.src(0)), loop))
+        why = p.buffer + " does not move with " + place;
+      else
+        found.loads.push_back(load);
+    }
+    if (found.loads.empty()) continue;
+    prefetches_.push_back(std::move(found));
+    return;
+  }
+  refuse("prefetch: " + why);
 }
 
 // ---- fuse ------------------------------------------------------------------------------------------------------------

@@ -44,6 +44,13 @@ struct BufferStage {
   std::vector<StageGroup> groups = {};
 };
 
+/// Hints for what the next turn of a loop reads, beside the last definition's reads inside the loop.
+struct BufferPrefetch {
+  Attach attach;
+  size_t reader;
+  UOps loads;  // of that definition, in the kernel's own axes
+};
+
 class Placement {
  public:
   explicit Placement(const UOp& scheduled);
@@ -56,6 +63,7 @@ class Placement {
   const NestPlan& nest(size_t definition) const { return nests_[definition]; }
   size_t root() const { return nests_.size() - 1; }
   const std::vector<BufferStage>& buffer_stages() const { return buffer_stages_; }
+  const std::vector<BufferPrefetch>& prefetches() const { return prefetches_; }
   /// Definitions computed in one nest with the first of them, by Fuse.
   const std::vector<std::vector<size_t>>& groups() const { return groups_; }
 
@@ -89,7 +97,9 @@ class Placement {
   void read_directives(const UOp& scheduled);
   void find_whole();
   void place_stage(const UOp& kernel, const StageOpt&);
-  std::optional<Attach> find_place(const StageOpt&);
+  std::optional<Attach> find_stage(const StageOpt&);
+  std::optional<Attach> find_place(const char* opt, const RangeRef&);
+  void place_prefetch(const UOp& kernel, const PrefetchBuffer&);
   void find_trivial_loops(size_t d);
   void place_by_default(size_t d);
   void place_online(const std::string& axis);
@@ -106,6 +116,7 @@ class Placement {
   std::vector<StageOpt> stages_;
   std::string online_axis_;  // empty: none
   std::vector<BufferStage> buffer_stages_;
+  std::vector<BufferPrefetch> prefetches_;
   std::vector<std::vector<size_t>> groups_;
   std::string fault_;
 };

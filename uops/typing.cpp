@@ -208,7 +208,9 @@ std::string typing_fault(const UOp& u) {
     case Op::Broadcast:
     case Op::Stack:
     case Op::Shuffle: return vector_fault(u);
-    case Op::Prefetch: return u.dtype() == dt::kVoid && u.src(0).is(Op::Index) ? "" : "a Prefetch is of an Index";
+    case Op::Prefetch:
+      if (!has_arg<int64_t>(u)) return "a Prefetch says whether the element will be read or written";
+      return u.dtype() == dt::kVoid && u.src(0).is(Op::Index) ? "" : "a Prefetch is of an Index";
     case Op::Store:
       if (u.dtype() != dt::kVoid) return "a statement has no value";
       [[fallthrough]];

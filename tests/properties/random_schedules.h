@@ -56,9 +56,10 @@ class ScheduleGenerator {
     return most;
   }
 
-  /// A stage, a fusion, padding, an exchange in the grid.
+  /// A stage, a fusion, padding, an exchange in the grid, a hint.
   Opt near() {
-    switch (random_.below(8)) {
+    switch (random_.below(9)) {
+      case 8: return prefetch();
       case 0: return Fuse{random_.pick(schedule_.axes()).name};
       case 1: return PadLoop{random_.pick(schedule_.axes()).name, random_.pick<int64_t>({2, 4, 8, 12, 16})};
       case 2:
@@ -66,6 +67,13 @@ class ScheduleGenerator {
         [[fallthrough]];
       default: return stage();
     }
+  }
+  Opt prefetch() {
+    const UOps buffers = params_of(schedule_.kernel());
+    std::vector<RangeRef> places = schedule_.root().loops;
+    for (const std::string& axis : schedule_.grid()) places.push_back({axis, 0});
+    if (places.empty()) return grid();
+    return PrefetchBuffer{random_.pick(buffers).arg_as<ParamArg>().name, random_.pick(places)};
   }
   Opt stage() {
     std::vector<std::string> values;

@@ -33,6 +33,7 @@ std::set<std::string> ingredients(const Schedule& s) {
     std::string operator()(const Online&) const { return "online"; }
     std::string operator()(const Fuse&) const { return "fuse"; }
     std::string operator()(const PadLoop&) const { return "pad"; }
+    std::string operator()(const PrefetchBuffer&) const { return "prefetch"; }
     std::string operator()(const Swap&) const { return "swap"; }
   };
   std::set<std::string> all;
@@ -173,7 +174,7 @@ TEST_CASE("compiled kernels compute what the interpreter computes") {
   std::string all;
   for (const auto& [what, times] : tally) all += (all.empty() ? "" : ", ") + what + " " + std::to_string(times);
   MESSAGE("of 2400 schedules: " << all);
-  for (const char* what : {"stage of a buffer", "stage of a definition", "online", "fuse", "pad", "grid over parts of a sum",
+  for (const char* what : {"stage of a buffer", "stage of a definition", "online", "fuse", "pad", "prefetch", "grid over parts of a sum",
                            "a nest's own tile", "a nest's own order"}) {
     CAPTURE(std::string(what));
     REQUIRE(tally.contains(what));

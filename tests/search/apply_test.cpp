@@ -148,6 +148,14 @@ TEST_CASE("online: what it refuses") {
   CHECK(reason("online(k,8)") == "online: no maximum over k");
 }
 
+TEST_CASE("prefetch: once a loop; it is part of the schedule's identity") {
+  CHECK(reason(softmax(8, 8), "prefetch(x,i) prefetch(x,out.i)") == "prefetch: x is asked for there already");
+  CHECK(reason(softmax(8, 8), "prefetch(x,i) stage(E,i)") == "");
+  const Expected<Schedule> s = Schedule(softmax(8, 8)).apply(parse_opts("prefetch(x,out.i) stage(E,i)"));
+  REQUIRE(s);
+  CHECK(text(s->opts()) == "stage(E,i) prefetch(x,i)");
+}
+
 TEST_CASE("fuse, pad and swap: what they refuse") {
   CHECK(reason(two_sums(8, 8), "fuse(j)") == "");
   CHECK(reason(two_sums(8, 8), "fuse(z)") == "fuse: no axis z");

@@ -41,7 +41,7 @@ StageOpt random_stage(RandomSource& random) {
   return s;
 }
 Opt random_opt(RandomSource& random) {
-  switch (random.below(8)) {
+  switch (random.below(9)) {
     case 0:
       return Tile{random_axis(random), random.between(-3, 1 << 20),
                   random.pick({Kind::Loop, Kind::Unroll, Kind::Upcast, Kind::Vec, Kind::Local, Kind::Tc}),
@@ -60,6 +60,7 @@ Opt random_opt(RandomSource& random) {
     case 4: return Online{random_axis(random), random.between(-3, 1 << 20)};
     case 5: return Fuse{random_axis(random)};
     case 6: return PadLoop{random_axis(random), random.between(1, 1 << 20)};
+    case 7: return PrefetchBuffer{random_axis(random), random_range(random, true)};
     default: return Swap{random_axis(random), random_axis(random)};
   }
 }
@@ -79,6 +80,7 @@ TEST_CASE("opts read as the documentation writes them") {
   CHECK(text(Opt(Online{"j", 256})) == "online(j,256)");
   CHECK(text(Opt(Fuse{"j"})) == "fuse(j)");
   CHECK(text(Opt(PadLoop{"m", 8})) == "pad(m,8)");
+  CHECK(text(Opt(PrefetchBuffer{"X", {"i", 32}})) == "prefetch(X,i:32)");
   CHECK(text(Opt(Swap{"m", "n"})) == "swap(m,n)");
   CHECK(text(Opts{Tile{"n", 8, Kind::Vec}, Grid{{"m"}}}) == "tile(n,8,vec) grid(m)");
   CHECK(text(Opts{}) == "");
@@ -100,7 +102,7 @@ TEST_CASE("parse(text(o)) == o") {
 TEST_CASE("what is no opt is named, with what was expected") {
   CHECK(refused("n") == "schedule: 'n' is no opt: the form is name(arguments)");
   CHECK(refused("tile(n,4") == "schedule: 'tile(n,4' is no opt: the form is name(arguments)");
-  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order, stage, online, fuse, pad, swap");
+  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order, stage, online, fuse, pad, prefetch, swap");
   CHECK(refused("tile(n)") == "schedule: 'tile(n)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,x)") == "schedule: 'tile(n,x)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,4x)") == "schedule: 'tile(n,4x)' is no opt: tile(axis,size[,kind])");
@@ -124,6 +126,7 @@ TEST_CASE("what is no opt is named, with what was expected") {
   CHECK(refused("swap(m)") == "schedule: 'swap(m)' is no opt: swap(axis,axis)");
   CHECK(refused("swap(m,n,k)") == "schedule: 'swap(m,n,k)' is no opt: swap(axis,axis)");
   CHECK(refused("swap(m,4)") == "schedule: 'swap(m,4)' is no opt: swap(axis,axis)");
+  CHECK(refused("prefetch(X)") == "schedule: 'prefetch(X)' is no opt: prefetch(buffer,range)");
   CHECK(refused("fuse(j k)") == "schedule: 'fuse(j k)' is no opt: fuse(axis)");
   CHECK(refused("pad(m)") == "schedule: 'pad(m)' is no opt: pad(axis,size)");
   CHECK(refused("pad(m,0)") == "schedule: 'pad(m,0)' is no opt: pad(axis,size)");

@@ -33,6 +33,7 @@ TEST_CASE("directives read as they are written") {
       {OnlineLoop{"j"}, "online(j)"},
       {Fuse{"j"}, "fuse(j)"},
       {PadLoop{"m", 8}, "pad(m,8)"},
+      {PrefetchBuffer{"X", {"i", 8, "S"}}, "prefetch(X,S.i:8)"},
   };
   for (const auto& [d, s] : all) {
     CHECK(text(d) == s);
@@ -49,7 +50,7 @@ TEST_CASE("what is no directive is named, with its form") {
   const std::pair<const char*, const char*> all[] = {
       {"B", "the form is name(arguments)"},
       {"stage(B,k", "the form is name(arguments)"},
-      {"tile(n)", "directives are stage, online, fuse, pad"},
+      {"tile(n)", "directives are stage, online, fuse, pad, prefetch"},
       {"stage(B)", stage},
       {"stage(B,k,where=here)", stage},
       {"stage(,k)", "a value's name is letters, digits and _"},
@@ -73,6 +74,7 @@ TEST_CASE("what is no directive is named, with its form") {
       {"pad(m,8,8)", "pad(axis,size)"},
       {"pad(,8)", "pad(axis,size)"},
       {"fuse(j k)", "fuse(axis)"},
+      {"prefetch(X)", "prefetch(buffer,range)"},
       {"online(j,256)", "online(axis)"},
   };
   for (const auto& [s, why] : all) CHECK(refused(s) == "schedule: '" + std::string(s) + "' is no opt: " + why);

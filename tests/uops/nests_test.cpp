@@ -126,3 +126,18 @@ TEST_CASE("nests: a symbolic extent's private memory has room for its bound") {
   CHECK(memories.size() == 4);  // M and L, and where they are merged: j stands outside i in their nests too
   for (const UOp& m : memories) CHECK(pretty(m.src(0)) == "12");
 }
+
+TEST_CASE("nests: hints name what the next turn reads, where there is a next turn") {
+  CHECK(nests(softmax(3, 4), {"i", "j", "stage(E,i)", "prefetch(x,i)"}).find(
+            "for E_j < 4: { Prefetch(x[i + 1, E_j]); E[E_j] = exp(x[i, E_j] - M[0]) }") != std::string::npos);
+  CHECK(nests(relu(iconst(10)), {"i", "i:4 upcast", "prefetch(x,i)"}) ==
+        "{ for i < 2: { Prefetch(x[(i + 1)*4 + i:4]); out[i*4 + i:4] = max(x[i*4 + i:4] + 1.0, 0.0) }; "
+        "out[8 + i:4] = max((x[8 + i:4] if i:4 < 2) + 1.0, 0.0) if i:4 < 2 }");
+  // The clipped loop inside is the same loop, whatever turn the one outside is at.
+  CHECK(nests(relu(iconst(10)), {"i", "i:4", "prefetch(x,i)"}) ==
+        "for i < 3: for i:4 < min(i*-4 + 10, 4): { Prefetch(x[(i + 1)*4 + i:4]); out[i*4 + i:4] = max(x[i*4 + i:4] + "
+        "1.0, 0.0) }");
+  // Of a grid: the next item.
+  CHECK(nests(relu(iconst(8)), {"i grid", "i:4 vec", "prefetch(x,i)"}) ==
+        "for item < 2: { Prefetch(x[(item + 1)*4 + i:4]); out[item*4 + i:4] = max(x[item*4 + i:4] + 1.0, 0.0) }");
+}

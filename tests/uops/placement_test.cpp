@@ -344,3 +344,23 @@ TEST_CASE("placement: definitions side by side are fused") {
   CHECK(fault(two_sums(4, 8), {"i", "j", "stage(A,top)", "stage(B,top)", "fuse(j)"}) == "");
   CHECK(fault(gemm(4, 4, 4), {"m", "n", "k", "fuse(k)"}) == "fuse: no two definitions reduce over k side by side");
 }
+
+TEST_CASE("placement: hints stand in the last definition that reads the buffer inside the loop") {
+  const Placement p = placed(softmax(3, 8), {"i", "j", "stage(E,i)", "prefetch(x,i)"});
+  REQUIRE(p.prefetches().size() == 1);
+  CHECK(p.nest(p.prefetches()[0].reader).name == "E");
+  CHECK(p.prefetches()[0].loads.size() == 1);
+  const Placement unstaged = placed(softmax(3, 8), {"i", "j", "prefetch(x,i)"});
+  CHECK(unstaged.prefetches()[0].reader == unstaged.root());
+
+  const auto why = [&](std::string opt) { return fault(gemm(4, 8, 4), {"m", "n", "k", "stage(B,n)", std::move(opt)}); };
+  CHECK(why("prefetch(A,Z.m)") == "prefetch: no nest is named Z");
+  CHECK(why("prefetch(A,q)") == "prefetch: out has no loop q");
+  CHECK(why("prefetch(Q,m)") == "prefetch: no buffer is named Q");
+  CHECK(why("prefetch(out,m)") == "prefetch: no user of out below m");
+  CHECK(why("prefetch(A,n)") == "prefetch: A does not move with n");
+  CHECK(why("prefetch(B,n)") == "prefetch: B is staged");
+  CHECK(why("prefetch(A,m)") == "");
+  CHECK(fault(gather(3, 4, 9), {"i", "j", "prefetch(table,i)"}) == "prefetch: where table is read is loaded itself");
+  CHECK(fault(softmax(3, 8), {"i", "j", "prefetch(x,M.j)"}) == "");
+}
