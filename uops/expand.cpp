@@ -62,6 +62,7 @@ class Instance {
   /// The statement, or null when its gates say that nothing is to be done.
   UOp statement(const UOp& s) {
     if (s.is(Op::Prefetch)) return prefetch_of(s);
+    if (s.is(Op::CopyAsync)) return copy_of(s);
     if (!s.is(Op::StoreAll)) return store_of(s);
     UOps stores;
     for (const UOp& one : s.src())
@@ -118,6 +119,14 @@ class Instance {
     return UOp(Op::Prefetch, dt::kVoid, p.arg(), {UOp(Op::Index, index.src(0).dtype(), {}, {index.src(0), at})});
   }
 
+  /// All lanes at once: both places are runs.
+  UOp copy_of(const UOp& s) {
+    UOps src{address(s.src(0), false).index, address(s.src(1), false).index};
+    if (s.src().size() == 3)
+      if (const UOp gate = value_gate(s.src(2)); !(const_int(gate) == 1)) src.push_back(gate);
+    return UOp(Op::CopyAsync, dt::kVoid, {}, src);
+  }
+
   UOp store_of(const UOp& s) {
     const bool is_private = s.src(0).src(0).is(Op::Memory);
     UOp gate = s.src().size() == 3 ? value_gate(s.src(2)) : UOp();
@@ -163,6 +172,10 @@ class Instance {
       }
       case Op::Reduce: return merged(u)[0];
       case Op::Project: return merged(u.src(0))[u.arg_as<int64_t>()];
+      case Op::LaneXor: {
+        const UOp v = value(u.src(0));
+        return UOp(Op::LaneXor, v.dtype(), u.arg(), {v});
+      }
       default: break;
     }
     if (!info(u.op()).has(op_flag::Elementwise)) throw InternalError(std::string("expand: ") + info(u.op()).name);
@@ -287,6 +300,7 @@ UOp expand(const UOp& statement, const UOps& repeats, const Target& target) {
 UOp expand_tree(const UOp& u, UOps repeats, const Target& target) {
   switch (u.op()) {
     case Op::Prefetch:
+    case Op::CopyAsync:
     case Op::Store:
     case Op::StoreAll: return expand(u, repeats, target);
     case Op::Block: {

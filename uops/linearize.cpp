@@ -33,13 +33,26 @@ class Linearizer {
         entries_.push_back(s);
         return;
       case Op::StoreAll: stores(s.src()); return;
+      case Op::CopyAsync:
+        for (const UOp& at : s.src().first(2)) value(at.src(1));
+        if (s.src().size() == 3) value(s.src(2));
+        entries_.push_back(s);
+        return;
+      case Op::CopyCommit: entries_.push_back(s); return;
+      case Op::Barrier:
+      case Op::CopyWait:
+        entries_.push_back(s);
+        forget_loads();  // other threads may have written
+        return;
       case Op::If:
       case Op::For: {
         value(s.is(Op::For) ? s.src(0).src(0) : s.src(0));
         // A loop's second trip sees the first one's stores.
         if (s.is(Op::For))
-          for (const UOp& u : toposort(s.src(1)))
-            if (u.is(Op::Store)) forget(buffer_of(u));
+          for (const UOp& u : toposort(s.src(1))) {
+            if (u.is(Op::Store) || u.is(Op::CopyAsync)) forget(buffer_of(u));
+            if (u.is(Op::Barrier) || u.is(Op::CopyWait)) forget_loads();
+          }
         const UOp open(s.op(), dt::kVoid, {}, {s.src(0)});
         entries_.push_back(open);
         scopes_.emplace_back();
@@ -99,6 +112,10 @@ class Linearizer {
   void forget(const UOp& buffer) {
     const Buffers gone = bit(buffer);
     std::erase_if(known_, [&](const auto& entry) { return (entry.second & gone) != 0; });
+  }
+
+  void forget_loads() {
+    std::erase_if(known_, [](const auto& entry) { return entry.second != 0; });
   }
 
   UOps entries_;

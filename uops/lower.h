@@ -36,6 +36,10 @@ struct LaunchInfo {
   /// Large private memories, and where each lies in the scratch memory that every thread of a launch has.
   std::vector<std::pair<UOp, int64_t>> scratch;
   int64_t scratch_bytes = 0;
+  /// GPU: threads of a block, the Memories that they share and where each lies.
+  int64_t threads = 1;
+  std::vector<std::pair<UOp, int64_t>> shared;
+  int64_t shared_bytes = 0;
   UOp items;  // of all phases, an index expression of the Variables: Const 1 without a grid. Ids run over [0, items)
 };
 LaunchInfo launch_info(const UOp& linear);

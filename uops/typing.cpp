@@ -211,6 +211,19 @@ std::string typing_fault(const UOp& u) {
     case Op::Prefetch:
       if (!has_arg<int64_t>(u)) return "a Prefetch says whether the element will be read or written";
       return u.dtype() == dt::kVoid && u.src(0).is(Op::Index) ? "" : "a Prefetch is of an Index";
+    case Op::CopyAsync: {
+      for (const UOp& at : u.src().first(2))
+        if (!at.is(Op::Index)) return "a CopyAsync is of two Indexes";
+      if (u.src(0).dtype() != u.src(1).dtype()) return "a CopyAsync is between elements of one type";
+      if (!u.src(0).src(0).is(Op::Memory) || u.src(1).src(0).is(Op::Memory))
+        return "a CopyAsync is from a buffer to a Memory";
+      return u.src().size() == 2 || u.src(2).dtype() == dt::kBool ? "" : "a CopyAsync has one gate";
+    }
+    case Op::CopyWait: return has_arg<int64_t>(u) && u.arg_as<int64_t>() >= 0 ? "" : "a CopyWait has a number of groups";
+    case Op::LaneXor:
+      if (!has_arg<int64_t>(u) || u.arg_as<int64_t>() < 1 || u.arg_as<int64_t>() > 31)
+        return "a LaneXor has a mask in 1..31";
+      return u.src(0).dtype() == u.dtype() ? "" : "a LaneXor has the type of its source";
     case Op::Store:
       if (u.dtype() != dt::kVoid) return "a statement has no value";
       [[fallthrough]];

@@ -31,10 +31,12 @@ Ops flagged(uint32_t flags) {
 const Ops& allowed(Stage stage) {
   static const Ops values = with(flagged(op_flag::Elementwise), {Op::Const, Op::Variable});
   static const Ops memory = with(values, {Op::Param, Op::Range, Op::Index, Op::Load, Op::Store});
+  static const Ops threads = with({}, {Op::Barrier, Op::CopyAsync, Op::CopyCommit, Op::CopyWait, Op::LaneXor});
   static const Ops kernel = with(memory, {Op::Reduce, Op::Project, Op::Define, Op::Output, Op::Kernel});
-  static const Ops tree = with(memory, {Op::Memory, Op::Broadcast, Op::Block, Op::For, Op::If, Op::StoreAll, Op::Prefetch});
+  static const Ops tree =
+      with(memory, {Op::Memory, Op::Broadcast, Op::Block, Op::For, Op::If, Op::StoreAll, Op::Prefetch}) | threads;
   static const Ops vectors =
-      with(memory, {Op::Memory, Op::Prefetch, Op::Lanes, Op::Broadcast, Op::Stack, Op::Shuffle, Op::For, Op::If});
+      with(memory, {Op::Memory, Op::Prefetch, Op::Lanes, Op::Broadcast, Op::Stack, Op::Shuffle, Op::For, Op::If}) | threads;
   static const Ops by_stage[] = {
       with(values | flagged(op_flag::Movement),
            {Op::Buffer, Op::Project, Op::ReduceAxis, Op::Arange, Op::Gather, Op::Contiguous, Op::Assign}),
@@ -198,8 +200,12 @@ class Verifier {
         check_open(s.src(0), s, open);
         return statement(s.src(1), open);
       case Op::Prefetch:
+      case Op::CopyAsync:
       case Op::Store:
       case Op::StoreAll: return check_open(s, s, open);
+      case Op::Barrier:
+      case Op::CopyCommit:
+      case Op::CopyWait:
       case Op::Memory: return;
       default: fail(s, "no statement");
     }
@@ -222,7 +228,8 @@ class Verifier {
     };
     for (const UOp& e : root.src()) {
       const bool opens = e.is(Op::For) || e.is(Op::If);
-      if (!opens && !e.is(Op::End) && !e.is(Op::Store) && !e.is(Op::Prefetch) && !e.is(Op::Memory) && !is_linear_value(e))
+      const bool binds = e.is(Op::Memory) || is_linear_value(e);
+      if (!opens && !binds && !e.is(Op::End) && !e.is(Op::Store) && !e.is(Op::Prefetch) && !is_block_statement(e))
         fail(e, "no entry of a Linear");
       if (opens && e.src().size() != 1) fail(e, "a For or If of a Linear has no body");
       if (e.is(Op::End)) {
@@ -244,12 +251,17 @@ class Verifier {
           const Kind kind = e.src(0).arg_as<RangeArg>().kind;
           if (kind == Kind::Grid && std::any_of(scopes.begin(), scopes.end(), [](const UOp& s) { return s.is(Op::For); }))
             fail(e, "a grid inside a loop");
-          if (kind != Kind::Grid && kind != Kind::Loop) fail(e, "a loop of kind " + std::string(text(kind)));
+          if (kind == Kind::Local && std::any_of(scopes.begin(), scopes.end(), [](const UOp& s) {
+                return !s.is(Op::For) || s.src(0).arg_as<RangeArg>().kind != Kind::Grid;
+              }))
+            fail(e, "threads inside a loop");
+          if (kind != Kind::Grid && kind != Kind::Loop && kind != Kind::Local)
+            fail(e, "a loop of kind " + std::string(text(kind)));
           open |= bit(e.src(0));
         }
         scopes.push_back(e);
         values.emplace_back();
-      } else if (!e.is(Op::Store) && !e.is(Op::Prefetch)) {
+      } else if (binds) {
         const int* scope = bound.find(e);
         if (scope && *scope >= 0) continue;  // bound again: it lives as long as its first binding
         bound.set(e, static_cast<int>(scopes.size()));
