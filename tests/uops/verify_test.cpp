@@ -133,7 +133,9 @@ TEST_CASE("verify: Linear") {
   CHECK(fault(linear({loop(i, clear)}), Stage::Linear) == "For void: a For or If of a Linear has no body");
   CHECK(fault(linear({iconst(4)}), Stage::Linear) == "Const i64: no entry of a Linear");
   CHECK(fault(linear({open(i), open(grid), close(open(grid)), close(open(i))}), Stage::Linear) == "For void: a grid inside a loop");
-  CHECK(fault(linear({open(local), close(open(local))}), Stage::Linear) == "For void: a loop of kind local");
+  CHECK(fault(linear({open(local), close(open(local))}), Stage::Linear) == "");
+  CHECK(fault(linear({open(grid), open(local), close(open(local)), close(open(grid))}), Stage::Linear) == "");
+  CHECK(fault(linear({open(i), open(local), close(open(local)), close(open(i))}), Stage::Linear) == "For void: threads inside a loop");
 }
 
 TEST_CASE("verify: leaves") {
