@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kMaxTile = 1 << 20;   // elements of a loop tile
 constexpr int64_t kMaxLanes = 64;       // of a vec range: four 64-byte registers of floats
 constexpr int64_t kMaxInstances = 512;  // statements of a register block; beyond, code no longer fits the L1i
+constexpr int64_t kMaxSlots = 8;        // of a ring of copies
 constexpr int64_t kMaxPrivateBytes =
     16 << 20;  // tiles of one thread: beyond a core's share of the last cache they are no nearer
 constexpr int64_t kMaxRegisterBytes = 2 << 10;  // of a tile in registers: all of AVX-512's
@@ -76,11 +77,16 @@ struct Apply {
   }
 
   Expected<Schedule> operator()(const StageOpt& st) {
-    if (st.memory == StageMemory::Shared || st.memory == StageMemory::Global)
-      return Illegal{std::string("stage: ") + (st.memory == StageMemory::Shared ? "shared" : "global") +
-                     " memory needs a GPU"};
-    if (st.stages != 1 || st.copy != StageCopy::Plain) return Illegal{"stage: pipelined copies need a GPU"};
     StageOpt canonical = st;
+    if (s.target_.gpu) {
+      if (std::string why = block_stage(canonical); !why.empty()) return Illegal{"stage: " + why};
+    } else {
+      if (st.memory == StageMemory::Shared || st.memory == StageMemory::Global)
+        return Illegal{std::string("stage: ") + (st.memory == StageMemory::Shared ? "shared" : "global") +
+                       " memory needs a GPU"};
+      if (st.stages != 1 || st.copy != StageCopy::Plain) return Illegal{"stage: pipelined copies need a GPU"};
+      if (st.banks != StageBanks::Plain) return Illegal{"stage: banks need a GPU"};
+    }
     if (canonical.at.nest == s.root().name) canonical.at.nest.clear();
     if (std::any_of(s.stages_.begin(), s.stages_.end(),
                     [&](const StageOpt& other) { return other.value == st.value && other.at == canonical.at; }))
@@ -145,8 +151,9 @@ struct Apply {
         if (nest.live && nest.has(axis) && size % register_tile(nest, axis))
           return Illegal{"pad: register tile " + n(register_tile(nest, axis)) + " of " + axis + " does not divide " +
                          n(size)};
-    const Placement placement(s.scheduled());
+    const Placement placement(s.scheduled(), s.target_.gpu);
     if (!placement.fault().empty()) return Illegal{placement.fault()};
+    if (s.target_.gpu) return within_block(placement);
     if (const int64_t bytes = placement.private_bytes(Target{}); bytes > kMaxPrivateBytes)
       return Illegal{(s.stages_.empty() ? "order: " : "stage: ") + ("private memory of " + n(bytes >> 10)) + " KB > " +
                      n(kMaxPrivateBytes >> 10) + " KB"};
@@ -158,6 +165,23 @@ struct Apply {
   }
 
  private:
+  /// A stage on the GPU is in shared memory. "" or why not.
+  std::string block_stage(StageOpt& st) const {
+    if (st.memory == StageMemory::Cache) st.memory = StageMemory::Shared;
+    if (st.memory != StageMemory::Shared) return "values are kept in shared memory here";
+    if (st.stages > kMaxSlots) return n(st.stages) + " slots > " + n(kMaxSlots);
+    if (st.copy == StageCopy::Plain && st.stages > 2) return "plain copies have at most 2 slots";
+    if (st.copy == StageCopy::CpAsync && s.target_.sm < 80) return "cp.async needs sm_80";
+    return "";
+  }
+  Expected<Schedule> within_block(const Placement& placement) const {
+    if (const int64_t threads = placement.threads(); threads > s.target_.max_threads)
+      return Illegal{"tile: " + n(threads) + " threads > " + n(s.target_.max_threads)};
+    if (const int64_t bytes = placement.shared_bytes(); bytes > s.target_.shared_block_bytes)
+      return Illegal{"stage: " + n(bytes >> 10) + " KB > shared " + n(s.target_.shared_block_bytes >> 10) + " KB"};
+    return s;
+  }
+
   static int64_t register_tile(const Schedule::Nest& nest, const std::string& axis) {
     for (const auto& split : nest.chains.at(axis))
       if (is_register(split.kind)) return split.size;
@@ -166,15 +190,19 @@ struct Apply {
 
   std::string tile(Schedule::Nest& nest, const Tile& t) {
     auto& chain = nest.chains.at(t.axis);
-    if (t.kind == Kind::Local || t.kind == Kind::Tc) return std::string("tile: ") + text(t.kind) + " needs a GPU";
+    if (t.kind == Kind::Tc || (t.kind == Kind::Local && !s.target_.gpu))
+      return std::string("tile: ") + text(t.kind) + " needs a GPU";
     if (t.size < 1 || t.size > kMaxTile) return "tile: size " + n(t.size) + " is not in 1.." + n(kMaxTile);
     if (!chain.empty()) {
       const auto& inner = chain.back();
       if (t.size >= inner.size || inner.size % t.size != 0)
         return "tile: " + n(t.size) + " does not divide enclosing " + n(inner.size);
       if (inner.kind == Kind::Vec) return "tile: the vec range " + t.axis + ":" + n(inner.size) + " stays innermost";
-      if (is_register(inner.kind) && !is_register(t.kind))
+      if (is_register(inner.kind) && t.kind == Kind::Loop)
         return "tile: a loop below register tile " + n(inner.size) + " of " + t.axis;
+      for (const auto& split : chain)
+        if (split.kind == Kind::Local && t.kind == Kind::Loop)
+          return "tile: a loop below local tile " + n(split.size) + " of " + t.axis;
     }
     if (t.kind == Kind::Vec) {
       if (t.size < 2 || t.size > kMaxLanes || (t.size & (t.size - 1)))
@@ -200,10 +228,10 @@ struct Apply {
     for (const Schedule::Nest& nest : s.nests_) {
       if (!nest.live) continue;
       int64_t product = 1;
-      for (const auto& [axis, splits] : nest.chains) {
-        const bool vec = !splits.empty() && splits.back().kind == Kind::Vec;
-        product *= register_tile(nest, axis) / (vec ? splits.back().size : 1);
-      }
+      for (const auto& [axis, splits] : nest.chains)
+        for (size_t i = 0; i < splits.size(); ++i)
+          if (is_register(splits[i].kind) && splits[i].kind != Kind::Vec)
+            product *= splits[i].size / (i + 1 < splits.size() ? splits[i + 1].size : 1);
       most = std::max(most, product);
     }
     return most;

@@ -31,7 +31,8 @@ std::vector<Axis> axes(const UOp& kernel) {
   return all;
 }
 
-Schedule::Schedule(UOp kernel) : kernel_(std::move(kernel)), axes_(pg::axes(kernel_)) {
+Schedule::Schedule(UOp kernel, const Target& target)
+    : kernel_(std::move(kernel)), target_(target), axes_(pg::axes(kernel_)) {
   for (const Definition& d : definitions(kernel_)) {
     Nest& n = nests_.emplace_back();
     n.name = d.store ? d.store.src(0).src(0).arg_as<ParamArg>().name : d.node.arg_as<std::string>();
@@ -81,6 +82,23 @@ Kind Schedule::kind(const RangeRef& r) const {
   throw InternalError("no range " + text(r));
 }
 
+/// Threads by depth, then the registers of each axis.
+std::vector<RangeRef> Schedule::threads_and_registers(const std::vector<std::string>& axes, auto&& chain_of) {
+  std::vector<RangeRef> all;
+  for (size_t depth = 0, more = 1; more; ++depth) {
+    more = 0;
+    for (const std::string& a : axes) {
+      const Splits& splits = chain_of(a);
+      if (depth < splits.size() && splits[depth].kind == Kind::Local) all.push_back({a, splits[depth].size});
+      more |= depth + 1 < splits.size();
+    }
+  }
+  for (const std::string& a : axes)
+    for (const Split& s : chain_of(a))
+      if (is_register(s.kind)) all.push_back({a, s.size});
+  return all;
+}
+
 std::vector<RangeRef> Schedule::default_loops(const Nest& n) const {
   // Outputs before reductions, so that accumulators stay in registers; outer tiles before inner ones.
   std::vector<RangeRef> loops;
@@ -125,9 +143,9 @@ std::vector<RangeRef> Schedule::order() const {
     if (!root().has(a.name))
       for (const RangeRef& r : nest_with(a.name).loops)
         if (r.axis == a.name) all.push_back(r);
-  for (const Axis& a : axes_)
-    for (const Split& s : chain(a.name))
-      if (is_register(s.kind)) all.push_back({a.name, s.size});
+  std::vector<std::string> names;
+  for (const Axis& a : axes_) names.push_back(a.name);
+  for (const RangeRef& r : threads_and_registers(names, [&](const std::string& a) { return chain(a); })) all.push_back(r);
   return all;
 }
 
@@ -200,9 +218,8 @@ UOp Schedule::scheduled() const {
     if (&n == &root())
       for (const std::string& a : grid_) all.push_back({a, 0});
     all.insert(all.end(), n.loops.begin(), n.loops.end());
-    for (const std::string& a : n.axes)
-      for (const Split& s : n.chains.at(a))
-        if (is_register(s.kind)) all.push_back({a, s.size});
+    for (const RangeRef& r : threads_and_registers(n.axes, [&](const std::string& a) { return n.chains.at(a); }))
+      all.push_back(r);
     UOps ranges;
     for (const RangeRef& r : all) ranges.push_back(split_range(n, r));
     return ranges;
@@ -225,9 +242,9 @@ UOp Schedule::scheduled() const {
   return UOp(Op::Scheduled, dt::kVoid, {}, src);
 }
 
-Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts) {
+Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts, const Target& target) {
   try {
-    return Schedule(kernel).apply(parse_opts(opts));
+    return Schedule(kernel, target).apply(parse_opts(opts));
   } catch (const UserError& e) {
     return Illegal{e.what()};
   }

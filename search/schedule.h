@@ -44,8 +44,10 @@ std::vector<Axis> axes(const UOp& kernel);
 
 class Schedule {
  public:
-  explicit Schedule(UOp kernel);  // unscheduled: one loop per axis, reduce axes innermost
+  /// Unscheduled: one loop per axis, reduce axes innermost. The target says what opts there are and their limits.
+  explicit Schedule(UOp kernel, const Target& = {});
   const UOp& kernel() const { return kernel_; }
+  const Target& target() const { return target_; }
   const std::vector<Axis>& axes() const { return axes_; }
   const Axis* axis(const std::string& name) const;
 
@@ -95,6 +97,7 @@ class Schedule {
   friend struct Apply;
   /// The order of a nest's loops when no `order` was given: a function of the chains and the grid.
   std::vector<RangeRef> default_loops(const Nest&) const;
+  static std::vector<RangeRef> threads_and_registers(const std::vector<std::string>& axes, auto&& chain_of);
   /// A nest's loops with these ones innermost, as far as it has them.
   static std::vector<RangeRef> reordered(std::vector<RangeRef> loops, const std::vector<RangeRef>& innermost);
   /// "m:96 outside m", or "".
@@ -106,6 +109,7 @@ class Schedule {
   void order_opts(Opts&) const;
 
   UOp kernel_;
+  Target target_;
   std::vector<Axis> axes_;
   std::vector<Nest> nests_;
   std::vector<std::string> grid_;
@@ -117,7 +121,7 @@ class Schedule {
 };
 
 /// The kernel under opts that come from a database: text that is no opt is as illegal as an opt that does not apply.
-Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts);
+Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts, const Target& = {});
 
 /// SIMD registers the register block needs (accumulators + inner operands + 1); above Target::registers it is legal but
 /// pruned.

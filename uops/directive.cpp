@@ -8,6 +8,7 @@ namespace pg {
 namespace {
 constexpr const char* kMemoryNames[] = {"cache", "reg", "shared", "global"};
 constexpr const char* kCopyNames[] = {"plain", "cp.async"};
+constexpr const char* kBanksNames[] = {"", "swizzle", "pad"};
 
 template <class E, size_t n>
 std::optional<E> named(const char* const (&names)[n], std::string_view word) {
@@ -108,6 +109,8 @@ std::string text(const StageOpt& s) {
   t += s.at.axis.empty() ? (s.at.nest.empty() ? "" : s.at.nest + ".") + "top" : text(s.at);
   if (s.memory != StageMemory::Cache) t += std::string(",mem=") + kMemoryNames[static_cast<int>(s.memory)];
   for (size_t i = 0; i < s.layout.size(); ++i) t += (i ? " " : ",layout=") + text(s.layout[i]);
+  if (s.banks != StageBanks::Plain)
+    t += std::string(s.layout.empty() ? ",layout=src+" : "+") + kBanksNames[static_cast<int>(s.banks)];
   if (s.stages != 1) t += ",stages=" + std::to_string(s.stages);
   if (s.copy != StageCopy::Plain) t += std::string(",copy=") + kCopyNames[static_cast<int>(s.copy)];
   return t + ")";
@@ -139,7 +142,13 @@ StageOpt parse_stage(std::string_view whole, std::string_view inside) {
       if (!memory) refuse_opt(whole, "mem is cache, reg, shared or global");
       s.memory = *memory;
     } else if (key == "layout") {
-      s.layout = parse_layout(value, whole);
+      const size_t plus = value.find('+');
+      if (plus != value.npos) {
+        const auto banks = named<StageBanks>(kBanksNames, value.substr(plus + 1));
+        if (!banks || *banks == StageBanks::Plain) refuse_opt(whole, "a layout ends with +swizzle or +pad");
+        s.banks = *banks;
+      }
+      if (value.substr(0, plus) != "src") s.layout = parse_layout(value.substr(0, plus), whole);
     } else if (key == "stages") {
       const auto n = parse_integer(value);
       if (!n || *n < 1) refuse_opt(whole, "stages is a number, 1 or more");

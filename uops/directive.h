@@ -1,6 +1,7 @@
 #pragma once
-// What a schedule says beside its ranges: which values are kept in nearer memory, which loops are shared, what is asked for early. A Scheduled
-// carries each as a Directive node whose argument is the text below; the opts of the search are made of the same structs.
+// What a schedule says beside its ranges: which values are kept in nearer memory, which loops are shared, what is asked for
+// early. A Scheduled carries each as a Directive node whose argument is the text below; the opts of the search are made of
+// the same structs.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,14 +36,17 @@ struct LayoutPart {
 /// What a stage keeps, where, and how it gets there. On the CPU: in a core's cache, plain copies, one stage.
 enum class StageMemory : uint8_t { Cache, Reg, Shared, Global };
 enum class StageCopy : uint8_t { Plain, CpAsync };
+/// What keeps the threads of a warp out of one bank of shared memory: nothing, exchanged addresses, padded rows.
+enum class StageBanks : uint8_t { Plain, Swizzle, Pad };
 
 struct StageOpt {     // stage(B,k), stage(S,O.j:256), stage(X,top,layout=y c x%64)
   std::string value;  // a Param or a Define
   RangeRef at;        // axis empty: top
   StageMemory memory = StageMemory::Cache;
-  std::vector<LayoutPart> layout = {};  // empty: by the order in which the user's loops walk it
+  std::vector<LayoutPart> layout = {};  // empty: by the order in which the user's loops walk it; on a GPU: the buffer's
   int64_t stages = 1;
   StageCopy copy = StageCopy::Plain;
+  StageBanks banks = StageBanks::Plain;  // layout=n/32 k n%32+pad; without parts: layout=src+swizzle
   friend bool operator==(const StageOpt&, const StageOpt&) = default;
 };
 /// All reductions over the axis share the output's outermost range of it, by rescaling.

@@ -38,11 +38,26 @@ struct Affine {
 };
 class Addresses {
  public:
+  explicit Addresses(const UOps& shared) : shared_(shared) {}
   const Affine& of(const UOp& flat) { return known_.try_emplace(flat, flat).first->second; }
+  bool is_shared(const UOp& memory) const { return std::find(shared_.begin(), shared_.end(), memory) != shared_.end(); }
 
  private:
+  const UOps& shared_;  // memories of a block of threads
   std::unordered_map<UOp, Affine> known_;
 };
+/// What all statements of a tree are expanded for.
+struct Context {
+  const Target& target;
+  UOps shared;
+};
+/// Memories that stand outside of the threads.
+void find_shared(const UOp& s, UOps& shared) {
+  if (s.is(Op::Memory)) shared.push_back(s);
+  if (s.is(Op::For) && kind_of(s.src(0)) == Kind::Local) return;
+  if (s.is(Op::Block) || s.is(Op::For) || s.is(Op::If))
+    for (const UOp& one : s.src()) find_shared(one, shared);
+}
 
 /// e + c, with the constant at the end of a canonical sum.
 UOp plus(const UOp& e, int64_t c) {
@@ -128,7 +143,7 @@ class Instance {
   }
 
   UOp store_of(const UOp& s) {
-    const bool is_private = s.src(0).src(0).is(Op::Memory);
+    const bool is_private = s.src(0).src(0).is(Op::Memory) && !addresses_.is_shared(s.src(0).src(0));
     UOp gate = s.src().size() == 3 ? value_gate(s.src(2)) : UOp();
     if (gate) {
       const auto decided = const_int(gate);
@@ -261,7 +276,7 @@ UOps register_ranges(const UOp& statement) {
 }
 
 /// `repeats`: ranges whose trips repeat the statement, whether they occur in it or not.
-UOp expand(const UOp& statement, const UOps& repeats, const Target& target) {
+UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
   UOps ranges = register_ranges(statement);
   for (const UOp& r : repeats)
     if (std::find(ranges.begin(), ranges.end(), r) == ranges.end()) ranges.push_back(r);
@@ -282,12 +297,13 @@ UOp expand(const UOp& statement, const UOps& repeats, const Target& target) {
   // A merge combines states anew, with ops that are not legal yet (the online softmax: exp).
   const bool merges = !collect(statement, [](const UOp& u) { return u.is(Op::Reduce); }).empty();
   UOps out;
-  Addresses addresses;
+  Addresses addresses(context.shared);
   std::vector<int64_t> at(ranges.size(), 0);
   for (bool more = true; more;) {
     Substitution numbers;
     for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-    if (UOp s = Instance(addresses, numbers, vec).statement(statement)) out.push_back(merges ? ops_legalized(s, target) : s);
+    if (UOp s = Instance(addresses, numbers, vec).statement(statement))
+      out.push_back(merges ? ops_legalized(s, context.target) : s);
     more = false;
     for (size_t i = ranges.size(); i-- > 0 && !more;) {
       more = ++at[i] < *const_int(ranges[i].src(0));
@@ -297,30 +313,34 @@ UOp expand(const UOp& statement, const UOps& repeats, const Target& target) {
   return block(out);
 }
 
-UOp expand_tree(const UOp& u, UOps repeats, const Target& target) {
+UOp expand_tree(const UOp& u, UOps repeats, const Context& context) {
   switch (u.op()) {
     case Op::Prefetch:
     case Op::CopyAsync:
     case Op::Store:
-    case Op::StoreAll: return expand(u, repeats, target);
+    case Op::StoreAll: return expand(u, repeats, context);
     case Op::Block: {
       UOps out;
-      for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, target));
+      for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, context));
       return block(out);
     }
     case Op::For:
       if (is_register(kind_of(u.src(0)))) {
         repeats.push_back(u.src(0));
-        return expand_tree(u.src(1), std::move(repeats), target);
+        return expand_tree(u.src(1), std::move(repeats), context);
       }
       [[fallthrough]];
-    case Op::If: return u.with_src(UOps{u.src(0), expand_tree(u.src(1), repeats, target)});
+    case Op::If: return u.with_src(UOps{u.src(0), expand_tree(u.src(1), repeats, context)});
     default: return u;
   }
 }
 
 }  // namespace
 
-UOp registers_expanded(const UOp& tree, const Target& target) { return expand_tree(tree, {}, target); }
+UOp registers_expanded(const UOp& tree, const Target& target) {
+  Context context{target, {}};
+  if (target.gpu) find_shared(tree, context.shared);
+  return expand_tree(tree, {}, context);
+}
 
 }  // namespace pg

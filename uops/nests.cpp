@@ -17,10 +17,14 @@ UOp when(const UOp& condition, const UOp& body) {
 }
 
 Opener::Opener(const UOp& scheduled, const Target& target)
-    : target_(target), placement_(scheduled), definitions_(placement_.definitions()) {
+    : target_(target), placement_(scheduled, target.gpu), definitions_(placement_.definitions()) {
   if (!placement_.fault().empty()) throw InternalError("Scheduled: " + placement_.fault());
   for (size_t d = 0; d < definitions_.size(); ++d)
     for (const Chain& c : placement_.nest(d).chains.all()) axis_names_.push_back(axis_of(c.axis));
+  if (!target_.gpu) return;
+  std::string name = "thread";
+  while (std::find(axis_names_.begin(), axis_names_.end(), name) != axis_names_.end()) name += "_";
+  thread_ = range(name, iconst(placement_.threads()), 0, pg::Kind::Local);
 }
 
 UOp Opener::run() {
@@ -29,7 +33,9 @@ UOp Opener::run() {
   root.plan = &placement_.nest(root.number);
   root.is_root = true;
   root.parts.push_back({.definition = root.number, .d = &definitions_.back()});
-  const Scope scope = enter(root, {});
+  Scope outermost;
+  if (target_.gpu) outermost = with_threads(*root.plan, {});
+  const Scope scope = enter(root, outermost);
   const UOp body = open(root, 0, scope);
   return split_ ? block(UOps{body, merge_split()}) : body;
 }
@@ -56,6 +62,10 @@ Scope Opener::enter(Nest& n, Scope scope) const {
 UOp Opener::open(Nest& n, size_t i, Scope scope) {
   UOps out;
   const NestPlan& plan = *n.plan;
+  if (target_.gpu && n.is_root && !threads_open_) {
+    const bool in_grid = i < plan.loops.size() && kind_of(plan.loops[i]) == pg::Kind::Grid;
+    return in_grid ? open_grid(n, i, scope) : open_threads(n, i, scope);
+  }
   if (!(scope.accumulating && i == plan.accumulate_at)) out.push_back(open_attached(n, i, scope));
   if (n.reduces() && plan.crossing && i == plan.first_reduce && !scope.accumulating) out.push_back(open_partial(n, scope));
   if (n.reduces() && i == plan.accumulate_at && !scope.accumulating) {
@@ -87,26 +97,6 @@ UOp Opener::open_body(Nest& n, const Scope& scope) {
       out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], scope.gate(p.d->ranges)));
     else
       out.push_back(store_result(n, p, bind(n, p.d->value, scope, {}), scope));
-  return block(out);
-}
-
-/// What the innermost body will read in the next turn of the loop that a prefetch names, where that loop turns.
-UOp Opener::hints(const Nest& n, const Nest::Part& p, const Scope& scope) const {
-  UOps out;
-  for (const BufferPrefetch& ahead : placement_.prefetches()) {
-    const auto turning = turning_.find({ahead.attach.nest, ahead.attach.depth});
-    if (ahead.reader != p.definition || p.neutral || turning == turning_.end()) continue;
-    const UOp& loop = turning->second;
-    for (const UOp& load : ahead.loads) {
-      const UOp at = bind(n, load, scope, {}).src(0);
-      Substitution next{{loop, loop + iconst(1)}};
-      for (const UOp& r : free_ranges(at))  // a clipped loop's trips follow this one: it is the loop that is open all the same
-        if (!(r == loop)) next.emplace_back(r, r);
-      UOps src{substitute(at, next)};
-      if (const UOp tail = scope.gate(free_ranges(load))) src.push_back(tail);
-      out.push_back(UOp(Op::Prefetch, dt::kVoid, int64_t{0}, src));
-    }
-  }
   return block(out);
 }
 
@@ -150,7 +140,9 @@ UOp Opener::open_loop(Nest& n, size_t i, const Scope& scope) {
   const Region region = scope.region(c);
   // Only the outermost range of an axis is ragged: inner ones are clipped where their tile does not divide the extent.
   UOp size = region.extent;
-  if (arg.tile)
+  if (arg.tile && target_.gpu)
+    size = iconst(arg.tile);  // threads turn alike: positions decide
+  else if (arg.tile)
     size = divides(arg.tile, region.extent) ? iconst(arg.tile)
                                             : simplify(alu(Op::Min, iconst(arg.tile), region.extent - scope.walked(c)));
   const bool ragged = is_ragged(scope, c, r), innermost = c.ranges[c.innermost_loop] == r;
@@ -163,7 +155,7 @@ UOp Opener::open_loop(Nest& n, size_t i, const Scope& scope) {
     if (!(t == 1)) turning_[{n.number, i + 1}] = loop;
     const UOp body = open(n, i + 1, inner);
     turning_.erase({n.number, i + 1});
-    out.push_back(t == 1 ? body : UOp(Op::For, dt::kVoid, {}, {loop, body}));
+    out.push_back(t == 1 ? body : target_.gpu ? turned(n, i, loop, body) : UOp(Op::For, dt::kVoid, {}, {loop, body}));
   }
   if (ragged) {
     const UOp rest = simplify(alu(Op::Lt, trips * iconst(step), size));
@@ -269,6 +261,7 @@ UOp Opener::open_definition(const std::vector<size_t>& group, const Scope& scope
   Scope inner;
   inner.staged = scope.staged;
   inner.item = scope.item;
+  if (target_.gpu) inner = with_threads(*n.plan, inner);
   for (const Chain& c : n.plan->chains.all()) {
     if (!placement_.follows(n.number, c.axis, n.plan->attach)) continue;
     inner.regions[axis_of(c.axis)] = region_at(place, c, scope);
@@ -278,7 +271,7 @@ UOp Opener::open_definition(const std::vector<size_t>& group, const Scope& scope
     Nest::Part p{.definition = d, .d = &definitions_[d]};
     if (!n.plan->carried) {
       tiles_[d] = definition_tile(d, scope);
-      out.push_back(tiles_[d].memory);
+      out.push_back(declared(tiles_[d].memory));
     }
     p.result = tiles_.at(d);
     n.parts.push_back(std::move(p));
@@ -328,7 +321,8 @@ UOps Opener::positions(const Nest::Part& p, const Nest& n, const Scope& scope) c
 }
 
 UOp Opener::store_result(Nest& n, Nest::Part& p, const UOp& value, const Scope& scope) {
-  const UOp gate = scope.gate(p.d->ranges);
+  UOp gate = scope.gate(p.d->ranges);
+  if (const UOp own = thread_gate(n, scope)) gate = gate ? alu(Op::And, gate, own) : own;
   if (!p.d->store) {
     if (n.plan->carried && n.reduces()) return store_rescaled(n, p, scope, value);
     return store(p.result.at(positions(p, n, scope)), value, gate);

@@ -7,7 +7,6 @@
 
 namespace pg {
 
-namespace {
 const Reducer& row(const Definition& d) { return reducer(d.reduce.arg_as<ReduceArg>().reducer); }
 UOp state(const Definition& d, size_t s) {
   return s == 0 ? d.reduce : UOp(Op::Project, d.bodies[s].dtype(), static_cast<int64_t>(s), {d.reduce});
@@ -17,7 +16,6 @@ Substitution states(const Definition& d, const UOps& values) {
   for (size_t s = 0; s < values.size(); ++s) map.emplace_back(state(d, s), values[s]);
   return map;
 }
-}  // namespace
 
 UOps Opener::identity(const Nest::Part& p) const {
   std::vector<DType> types;
@@ -114,11 +112,13 @@ UOp Opener::accumulate(Nest& n, size_t i, Scope scope) {
     if (n.plan->crossing) {
       out.push_back(merge_partial(n, p, scope));
     } else if (n.is_root && !n.plan->split.empty()) {
+      const Substitution total = target_.gpu ? merged_threads(n, p, scope, out) : totals(n, p);
       UOps values;
-      for (size_t s = 0; s < p.accumulators.size(); ++s) values.push_back(bind(n, state(*p.d, s), scope, totals(n, p)));
+      for (size_t s = 0; s < p.accumulators.size(); ++s) values.push_back(bind(n, state(*p.d, s), scope, total));
       out.push_back(store_split(n, p, scope, values));
     } else {
-      out.push_back(store_result(n, p, bind(n, p.d->value, scope, totals(n, p)), scope));
+      const Substitution total = target_.gpu ? merged_threads(n, p, scope, out) : totals(n, p);
+      out.push_back(store_result(n, p, bind(n, p.d->value, scope, total), scope));
     }
   }
   return block(out);
@@ -182,7 +182,8 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
     last = alu(Op::And, last, is_last);
   }
   const Substitution map = totals(n, p);
-  const UOp gate = scope.gate(d.ranges);
+  UOp gate = scope.gate(d.ranges);
+  if (const UOp own = thread_gate(n, scope)) gate = gate ? alu(Op::And, gate, own) : own;
   UOps fresh, old, merged_stores, fresh_stores, targets;
   for (size_t s = 0; s < p.accumulators.size(); ++s) {
     fresh.push_back(bind(n, state(d, s), scope, map));
@@ -250,10 +251,11 @@ UOp Opener::store_split(Nest& n, Nest::Part& p, const Scope& scope, const UOps& 
                                     extents));
     }
   }
+  UOp gate = scope.gate(p.d->ranges);
+  if (const UOp own = thread_gate(n, scope)) gate = gate ? alu(Op::And, gate, own) : own;
   UOps stores, at{simplify(part)};
   for (const UOp& position : positions(p, n, scope)) at.push_back(position);
-  for (size_t s = 0; s < values.size(); ++s)
-    stores.push_back(store(index(split_->buffers[s], at), values[s], scope.gate(p.d->ranges)));
+  for (size_t s = 0; s < values.size(); ++s) stores.push_back(store(index(split_->buffers[s], at), values[s], gate));
   return store_all(stores);
 }
 
@@ -274,13 +276,13 @@ UOp Opener::merge_split() {
   UOps output{substitute(d.store, map)}, scheduled;
   output.insert(output.end(), d.ranges.begin(), d.ranges.end());
   scheduled.push_back(UOp(Op::Kernel, dt::kVoid, std::string("merge"), {UOp(Op::Output, dt::kVoid, {}, output)}));
-  for (const UOps* ranges : {&plan.loops, &plan.registers}) {
+  for (const UOps* ranges : {&plan.loops, &plan.locals, &plan.registers}) {
     for (const UOp& r : *ranges)
       if (!placement_.reduces(placement_.root(), r)) scheduled.push_back(r);
     if (ranges == &plan.loops) scheduled.push_back(range(axis_of(axis), axis.src(0)));
   }
   for (const Chain& c : plan.chains.all())
-    if (c.padded && !placement_.reduces(placement_.root(), c.axis)) {
+    if (!target_.gpu && c.padded && !placement_.reduces(placement_.root(), c.axis)) {
       const auto padding = divisor(c.extent);
       scheduled.push_back(directive(PadLoop{axis_of(c.axis), padding}));
     }

@@ -1,4 +1,4 @@
-// Copies of buffers into staged tiles.
+// Copies of buffers into staged tiles, and hints for what will be read.
 #include <algorithm>
 #include <numeric>
 
@@ -25,6 +25,7 @@ int64_t source_step(const UOp& param, const TilePart& p) {
 }  // namespace
 
 UOp Opener::open_stage(const BufferStage& stage, Scope& scope, size_t number) {
+  if (target_.gpu) return open_block_stage(stage, scope, number);
   UOps out;
   const auto& groups = stage.groups;
   for (size_t g = 0; g < groups.size(); ++g) {
@@ -37,6 +38,31 @@ UOp Opener::open_stage(const BufferStage& stage, Scope& scope, size_t number) {
     scope.staged.push_back(std::make_shared<StagedLoads>(StagedLoads{groups[g], std::move(tile)}));
   }
   return block(out);
+}
+
+/// What lies at these coordinates, 0 outside of the buffer. `tested`: the same, as far as the bounds are asked about them.
+UOp Opener::source_of(const BufferStage& stage, const StageGroup& group, const UOps& coordinates, const UOps& tested,
+                      UOp gate) {
+  if (!group.by_axes) {
+    for (size_t d = 0; d < tested.size(); ++d) {
+      gate = both(gate, alu(Op::Lt, tested[d], stage.param.src(d)));
+      if (bounds(simplify(tested[d])).lo < 0) gate = both(gate, alu(Op::Not, alu(Op::Lt, tested[d], iconst(0))));
+    }
+    return load(index(stage.param, coordinates), gate);
+  }
+  Substitution axes;
+  for (size_t d = 0; d < coordinates.size(); ++d) {
+    const UOp& axis = group.users[0].coordinates[d];
+    axes.emplace_back(axis, coordinates[d]);
+    gate = both(gate, alu(Op::Lt, tested[d], axis.src(0)));
+  }
+  // The loads inside the index are within their buffers only where the axes are.
+  const UOp source = substitute(group.users[0].load, axes);
+  if (!gate) return source;
+  return transform(source, [&](const UOp& u) -> UOp {
+    if (!u.is(Op::Load)) return {};
+    return load(u.src(0), u.src().size() == 2 ? alu(Op::And, u.src(1), gate) : gate);
+  });
 }
 
 /// Rows of the layout by whole vectors; what lies outside of the buffer is 0. The buffer's far dimensions are walked outside
@@ -98,28 +124,7 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
     indices.push_back(counters[i]);
   }
   if (indices.empty()) indices.push_back(iconst(0));
-  UOp source = group.users[0].load;
-  if (group.by_axes) {
-    Substitution axes;
-    for (size_t d = 0; d < coordinates.size(); ++d) {
-      const UOp& axis = group.users[0].coordinates[d];
-      axes.emplace_back(axis, coordinates[d]);
-      gate = both(gate, alu(Op::Lt, coordinates[d], axis.src(0)));
-    }
-    // The loads inside the index are within their buffers only where the axes are.
-    source = substitute(source, axes);
-    if (gate)
-      source = transform(source, [&](const UOp& u) -> UOp {
-        if (!u.is(Op::Load)) return {};
-        return load(u.src(0), u.src().size() == 2 ? alu(Op::And, u.src(1), gate) : gate);
-      });
-  } else {
-    for (size_t d = 0; d < coordinates.size(); ++d) {
-      gate = both(gate, alu(Op::Lt, coordinates[d], param.src(d)));
-      if (bounds(simplify(coordinates[d])).lo < 0) gate = both(gate, alu(Op::Not, alu(Op::Lt, coordinates[d], iconst(0))));
-    }
-    source = load(index(param, coordinates), gate);
-  }
+  const UOp source = source_of(stage, group, coordinates, coordinates, gate);
   UOp body = store(index(tile.memory, indices), source);
   if (row_loop) body = UOp(Op::For, dt::kVoid, {}, {row_loop, body});
   std::vector<size_t> order(loops.size());
@@ -131,6 +136,27 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
   for (size_t i = loops.size(); i-- > 0;)
     if (loops[order[i]]) body = UOp(Op::For, dt::kVoid, {}, {loops[order[i]], body});
   return body;
+}
+
+/// What the innermost body will read in the next turn of the loop that a prefetch names, where that loop turns.
+UOp Opener::hints(const Nest& n, const Nest::Part& p, const Scope& scope) const {
+  UOps out;
+  for (const BufferPrefetch& ahead : placement_.prefetches()) {
+    const auto turning = turning_.find({ahead.attach.nest, ahead.attach.depth});
+    if (ahead.reader != p.definition || p.neutral || turning == turning_.end()) continue;
+    const UOp& loop = turning->second;
+    for (const UOp& load : ahead.loads) {
+      const UOp at = bind(n, load, scope, {}).src(0);
+      Substitution next{{loop, loop + iconst(1)}};
+      for (const UOp& r :
+           free_ranges(at))  // a clipped loop's trips follow this one: it is the loop that is open all the same
+        if (!(r == loop)) next.emplace_back(r, r);
+      UOps src{substitute(at, next)};
+      if (const UOp tail = scope.gate(free_ranges(load))) src.push_back(tail);
+      out.push_back(UOp(Op::Prefetch, dt::kVoid, int64_t{0}, src));
+    }
+  }
+  return block(out);
 }
 
 }  // namespace pg

@@ -49,8 +49,19 @@ class Opener {
     UOp merge_axis;
   };
 
+  /// A tile whose copies are on their way while its loop turns.
+  struct Ring {
+    const BufferStage* stage;
+    StageGroup group;
+    StagedTile tile;
+    Attach attach;
+  };
+
   // -- loops (nests.cpp) --
   Scope enter(Nest&, Scope) const;
+  UOp open_threads(Nest&, size_t i, Scope);
+  Scope with_threads(const NestPlan&, Scope) const;
+  UOp declared(const UOp& memory);
   UOp open(Nest&, size_t i, Scope);
   UOp open_loop(Nest&, size_t i, const Scope&);
   UOp open_grid(Nest&, size_t i, Scope);
@@ -58,7 +69,6 @@ class Opener {
   UOp open_definition(const std::vector<size_t>& group, const Scope&);
   UOp open_carried(const Scope&);
   UOp open_body(Nest&, const Scope&);
-  UOp hints(const Nest&, const Nest::Part&, const Scope&) const;
   UOp grid_trips(const Nest&, const UOp& range) const;
   std::string loop_name(const Nest&, const UOp& range) const;
   Scope with_position_gate(const Chain&, Scope) const;
@@ -81,9 +91,21 @@ class Opener {
   UOp store_split(Nest&, Nest::Part&, const Scope&, const UOps& states);
   UOp merge_split();
 
+  // -- threads of a block (nests_threads.cpp, block_copies.cpp) --
+  UOp thread_gate(const Nest&, const Scope&) const;
+  Substitution merged_threads(Nest&, Nest::Part&, const Scope&, UOps& out);
+  UOp open_block_stage(const BufferStage&, Scope&, size_t number);
+  UOp turned(const Nest&, size_t i, const UOp& loop, const UOp& body);
+  UOp turned_async(const std::vector<const Ring*>&, const UOp& loop, const UOp& body) const;
+  UOp turned_plain(const std::vector<const Ring*>&, const UOp& loop, const UOp& body);
+  enum class Move { Direct, Async, ToRegisters, FromRegisters };
+  UOp block_copy(const Ring&, const Substitution& at, const UOp& slot, Move, const UOp& registers = {}) const;
+
   // -- copies (nests_stages.cpp) --
   UOp open_stage(const BufferStage&, Scope&, size_t stage);
   UOp copy(const BufferStage&, const StageGroup&, const StagedTile&);
+  UOp hints(const Nest&, const Nest::Part&, const Scope&) const;
+  static UOp source_of(const BufferStage&, const StageGroup&, const UOps& coordinates, const UOps& tested, UOp gate);
 
   // -- expressions --
   UOps positions(const Nest::Part&, const Nest&, const Scope&) const;
@@ -100,13 +122,23 @@ class Opener {
   const Target& target_;
   Placement placement_;
   const std::vector<Definition>& definitions_;
-  std::map<size_t, StagedTile> tiles_;    // memory of the definitions opened so far
-  std::optional<StagedTile> correction_;  // exp(M - M') of the rescaling loop
+  std::map<size_t, StagedTile> tiles_;                // memory of the definitions opened so far
+  std::optional<StagedTile> correction_;              // exp(M - M') of the rescaling loop
   std::map<std::pair<size_t, size_t>, UOp> turning_;  // open loops, by nest and depth: their Ranges
   std::optional<Split> split_;
+  // A block of threads: their number, the memories that they share, copies on their way while the loop turns.
+  UOp thread_;
+  bool threads_open_ = false;
+  UOps shared_;
+  std::vector<Ring> rings_;
   std::map<std::string, int64_t> numbers_;  // of Memories: the same one in every peeled copy of a loop
   std::vector<std::string> axis_names_;
 };
+
+// The row of a definition's reducer, its states as nodes, and what stands for them.
+const Reducer& row(const Definition&);
+UOp state(const Definition&, size_t s);
+Substitution states(const Definition&, const UOps& values);
 
 /// Statements as one: those of a single store stay a Store.
 UOp store_all(const UOps& stores);

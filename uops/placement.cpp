@@ -42,7 +42,7 @@ UOps param_reads(const UOp& expression, const UOp& param) {
   return found;
 }
 
-Placement::Placement(const UOp& scheduled) {
+Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
   std::vector<std::string> kept;
   for (const UOp& u : scheduled.src().subspan(1)) {
     if (!u.is(Op::Directive)) continue;
@@ -78,6 +78,7 @@ Placement::Placement(const UOp& scheduled) {
     refuse("grid: the epilogue reads " + nests_[definitions_read(definitions_, epilogue(definitions_.back()))[0]].name +
            ", a part of which is in each item");
   place_buffers();
+  if (threads_) check_threads();
   for (const StageOpt& s : stages_)
     for (size_t d = 0; d < root() && fault_.empty(); ++d)
       if (std::string why; s.value == nests_[d].name && !s.layout.empty() && (tile_parts(d, why), !why.empty())) refuse(why);
@@ -102,15 +103,17 @@ void Placement::make_nests(const UOp& scheduled) {
     if (!d.store)
       for (const UOp& u : scheduled.src().subspan(1))
         if (u.is(Op::Nest) && u.arg_as<std::string>() == n.name) ranges.assign(u.src().begin(), u.src().end());
-    n.chains = Chains(axes, ranges);
+    n.chains = Chains(axes, ranges, threads_);
     for (const UOp& u : scheduled.src().subspan(1))
       if (u.is(Op::Directive))
-        if (const Directive pad = parse_directive(u.arg_as<std::string>()); std::holds_alternative<PadLoop>(pad))
+        if (const Directive pad = parse_directive(u.arg_as<std::string>());
+            !threads_ && std::holds_alternative<PadLoop>(pad))
           n.chains.pad(std::get<PadLoop>(pad).axis, std::get<PadLoop>(pad).size);
     for (const UOp& r : ranges) {
       // The grid is the output's; another nest walks such a range as a loop.
-      (is_register(kind_of(r)) ? n.registers : n.loops).push_back(r);
+      (is_register(kind_of(r)) ? n.registers : threads_ && kind_of(r) == Kind::Local ? n.locals : n.loops).push_back(r);
     }
+    std::stable_partition(n.locals.begin(), n.locals.end(), [&](const UOp& r) { return has_axis(d.reduce_ranges, r); });
     n.attach = {definitions_.size() - 1, 0};
     n.whole.assign(d.ranges.size(), false);
   }

@@ -25,6 +25,7 @@ struct NestPlan {
   std::string name;  // the definition's; the output's nest is called like its Param
   Chains chains;
   UOps loops, registers;      // in schedule order; loops include the grid
+  UOps locals;                // threads of a block: digits of their number, the last fastest; reduce ranges first
   Attach attach;              // where it is computed (the output: nowhere)
   bool staged = false;        // by a stage, not by default
   size_t online = 0;          // 1 + the position of the loop that rescales (output nest only); 0: none
@@ -53,7 +54,9 @@ struct BufferPrefetch {
 
 class Placement {
  public:
-  explicit Placement(const UOp& scheduled);
+  /// `threads`: local ranges are the threads of a block; else they are loops, just outside the registers: the serial
+  /// meaning.
+  explicit Placement(const UOp& scheduled, bool threads = false);
 
   /// "" or why the schedule is not allowed ("stage: no user of B below k"). Nothing below is good unless it is empty.
   const std::string& fault() const { return fault_; }
@@ -88,8 +91,17 @@ class Placement {
   int64_t private_bytes(const Target&) const;
   /// Of one staged value.
   int64_t bytes_of(const std::string& value, const Target&) const;
+  bool has_threads() const { return threads_; }
+  /// Threads of a block: the most that a nest asks for.
+  int64_t threads() const;
+  static int64_t threads_of(const NestPlan&);
+  /// Of them, those that have different outputs; the others have parts of their reductions.
+  int64_t output_threads(size_t nest) const;
+  /// Shared memory of a block in bytes, without the memory that merges reductions of its threads.
+  int64_t shared_bytes() const;
 
  private:
+  void check_threads();
   void refuse(std::string why) {
     if (fault_.empty()) fault_ = std::move(why);
   }
@@ -111,6 +123,7 @@ class Placement {
   bool reads(size_t reader, size_t d) const;
   size_t root_depth(size_t d) const;
 
+  bool threads_;
   std::vector<Definition> definitions_;
   std::vector<NestPlan> nests_;
   std::vector<StageOpt> stages_;

@@ -18,11 +18,11 @@ int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // ---- chains ----------------------------------------------------------------------------------------------------------
 
-Chains::Chains(const UOps& axes, const UOps& ranges) {
+Chains::Chains(const UOps& axes, const UOps& ranges, bool threads) {
   for (const UOp& axis : axes) {
     if (find(axis_of(axis))) continue;
     Chain& c = chains_.emplace_back();
-    c.axis = axis, c.extent = axis.src(0);
+    c.axis = axis, c.extent = axis.src(0), c.padded = threads;
     for (const UOp& r : ranges)
       if (axis_of(r) == axis_of(axis)) c.ranges.push_back(r);
     if (c.ranges.empty()) throw InternalError("Scheduled: axis " + axis_of(axis) + " has no range");
@@ -32,7 +32,7 @@ Chains::Chains(const UOps& axes, const UOps& ranges) {
     });
     for (size_t i = 0; i < c.ranges.size(); ++i) {
       c.steps.push_back(i + 1 < c.ranges.size() ? c.ranges[i + 1].arg_as<RangeArg>().tile : 1);
-      if (is_register(kind_of(c.ranges[i])))
+      if (is_register(kind_of(c.ranges[i])) || (threads && kind_of(c.ranges[i]) == Kind::Local))
         c.register_tile = std::max(c.register_tile, c.ranges[i].arg_as<RangeArg>().tile);
       else
         c.innermost_loop = static_cast<int>(i);
@@ -85,13 +85,15 @@ UOp Scope::position(const Chain& c) const {
 UOp Scope::walked(const Chain& c) const {
   UOp sum = iconst(0);
   for (size_t i = 0; i < c.ranges.size(); ++i)
-    if (is_open(c.ranges[i])) sum = sum + value(c.ranges[i]) * iconst(c.steps[i]);
+    if (is_open(c.ranges[i]) && !is_shared_out(c.ranges[i])) sum = sum + value(c.ranges[i]) * iconst(c.steps[i]);
   return sum;
 }
+/// What the threads of a block have different parts of: a tile of all of them holds it whole.
+bool Scope::is_shared_out(const UOp& range) const { return thread && kind_of(range) == Kind::Local; }
 UOp Scope::base(const Chain& c) const { return region(c).base + walked(c); }
 Region Scope::closed(const Chain& c) const {
   for (const UOp& r : c.ranges) {
-    if (is_open(r)) continue;
+    if (is_open(r) && !is_shared_out(r)) continue;
     const UOp whole = region(c).extent;
     int64_t tile = r.arg_as<RangeArg>().tile;
     if (!tile) return {base(c), whole};

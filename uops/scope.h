@@ -23,7 +23,7 @@ struct Chain {
   UOp extent;  // of the axis; padded ones are rounded up
   UOps ranges;
   std::vector<int64_t> steps;  // elements per trip of each range
-  int64_t register_tile = 1;   // T: the largest register range
+  int64_t register_tile = 1;   // T: the largest register range; with threads: what a block has of the axis in one trip
   int innermost_loop = 0;      // position of the last range that is a loop
   bool padded = false;
 
@@ -37,8 +37,9 @@ struct Chain {
 class Chains {
  public:
   Chains() = default;
-  /// `axes`: unsplit Ranges; `ranges`: the split ones, in any order. Every axis needs its outermost range.
-  Chains(const UOps& axes, const UOps& ranges);
+  /// `axes`: unsplit Ranges; `ranges`: the split ones, in any order. Every axis needs its outermost range. With threads
+  /// (a block's), local ranges are no loops, and every axis is padded: no peeled tails, positions decide.
+  Chains(const UOps& axes, const UOps& ranges, bool threads = false);
   const Chain* find(const std::string& axis) const;
   const Chain& of(const UOp& range) const;
   const std::vector<Chain>& all() const { return chains_; }
@@ -63,11 +64,13 @@ struct Scope {
   std::map<std::string, Region> regions;             // axes of which only a part is walked
   std::vector<std::shared_ptr<StagedLoads>> staged;  // newest last
   UOp item;                                          // the grid's Range once open
+  UOp thread;                                        // the block's threads once open: local ranges are closed for tiles
   bool accumulating = false;
 
   bool is_open(const UOp& range) const;
   UOp value(const UOp& range) const;
-  UOp position(const Chain&) const;   // index of the axis
+  UOp position(const Chain&) const;  // index of the axis
+  bool is_shared_out(const UOp& range) const;
   UOp base(const Chain&) const;       // the part of it that the region and open ranges give
   UOp walked(const Chain&) const;     // the part that open ranges give
   Region region(const Chain&) const;  // of the nest

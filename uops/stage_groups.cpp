@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include "uops/placement.h"
 #include "uops/simplify.h"
@@ -107,6 +108,12 @@ std::vector<TilePart> default_layout(const Placement& placement, const StageGrou
   return parts;
 }
 
+std::vector<size_t> in_order(size_t n) {
+  std::vector<size_t> all(n);
+  std::iota(all.begin(), all.end(), size_t{0});
+  return all;
+}
+
 std::vector<std::vector<std::string>> dim_names(const StageGroup& group) {
   std::vector<std::vector<std::string>> names;
   for (size_t d = 0; d < group.extents.size(); ++d) {
@@ -179,8 +186,9 @@ std::vector<StageGroup> stage_groups(const Placement& placement, const BufferSta
     }
   }
   for (StageGroup& g : groups) {
-    g.parts = stage.stage.layout.empty() ? default_layout(placement, g)
-                                         : resolve_layout(stage.stage.layout, dim_names(g), g.extents, fault);
+    g.parts = stage.stage.layout.empty() && placement.has_threads() ? plain_layout(g.extents, in_order(g.extents.size()))
+              : stage.stage.layout.empty()                          ? default_layout(placement, g)
+                                           : resolve_layout(stage.stage.layout, dim_names(g), g.extents, fault);
     if (!fault.empty()) return groups;
   }
   return groups;

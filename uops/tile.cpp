@@ -76,8 +76,23 @@ StagedTile StagedTile::make(std::string name, int64_t number, DType t, UOps base
   return tile;
 }
 
+StagedTile StagedTile::make_ring(std::string name, int64_t number, DType t, UOps base, std::vector<TilePart> parts,
+                                 int64_t slots, int64_t pad) {
+  StagedTile tile;
+  tile.base = std::move(base);
+  UOps extents;
+  if (slots > 1) extents.push_back(iconst(slots));
+  for (size_t i = 0; i < parts.size(); ++i) extents.push_back(iconst(parts[i].count + (i + 1 == parts.size() ? pad : 0)));
+  if (extents.empty()) extents.push_back(iconst(1));
+  if (slots > 1) tile.slot = iconst(0);
+  tile.parts = std::move(parts);
+  tile.memory = UOp(Op::Memory, t, ParamArg{number, std::move(name)}, extents);
+  return tile;
+}
+
 UOp StagedTile::at(const UOps& coordinates) const {
   UOps indices;
+  if (slot) indices.push_back(slot);
   for (const TilePart& p : parts) {
     const UOp within = simplify(coordinates[p.dim] - base[p.dim]);
     indices.push_back(p.kind == LayoutPart::Kind::Whole   ? within

@@ -30,10 +30,19 @@ struct StagedTile {
   UOp memory;
   UOps base;  // per dimension: the first coordinate that the tile holds
   std::vector<TilePart> parts;
+  UOp slot = {};  // of a ring, which the memory's first extent is; null: there is one tile
 
   /// `lanes`: to which the innermost part is padded.
   static StagedTile make(std::string name, int64_t number, DType, UOps base, std::vector<TilePart>, int64_t lanes);
+  /// Shared memory: `slots` tiles, rows of the innermost part longer by `pad` elements.
+  static StagedTile make_ring(std::string name, int64_t number, DType, UOps base, std::vector<TilePart>, int64_t slots,
+                              int64_t pad);
   UOp at(const UOps& coordinates) const;  // Index of an element
+  StagedTile in_slot(UOp s) const {
+    StagedTile t = *this;
+    t.slot = std::move(s);
+    return t;
+  }
 };
 
 }  // namespace pg

@@ -1,0 +1,13 @@
+#pragma once
+// Barriers between what the threads of a block store in shared memory and what they read of it.
+#include "uops/uop.h"
+
+namespace pg {
+
+/// The body of a block's threads with a Barrier wherever, since the last one, a memory of `shared` may have been stored to
+/// that is now read, or read that is now stored to; loops count as followed by themselves. `rings` are left alone: whoever
+/// made them placed theirs. Where a condition depends on the thread, the Barrier stands before the If; InternalError when
+/// that is not enough.
+UOp barriers_placed(const UOp& body, const UOps& shared, const UOps& rings, const UOp& thread);
+
+}  // namespace pg

@@ -1,0 +1,107 @@
+// Blocks of threads: their number's digits, who stores what, reductions that several threads have parts of.
+#include <algorithm>
+#include <bit>
+
+#include "uops/barriers.h"
+#include "uops/opener.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+namespace {
+constexpr int64_t kWarp = 32;
+bool is_power_of_two(int64_t n) { return std::has_single_bit(static_cast<uint64_t>(n)); }
+UOp digit(const UOp& number, int64_t below, int64_t trips) {
+  return simplify(mod(idiv(number, iconst(below)), iconst(trips)));
+}
+}  // namespace
+
+UOp Opener::declared(const UOp& memory) {
+  if (!target_.gpu) return memory;
+  if (std::find(shared_.begin(), shared_.end(), memory) == shared_.end()) shared_.push_back(memory);
+  return block(UOps{});
+}
+
+/// Local ranges are digits of the thread's number, the last one fastest. A nest with fewer threads than the block is walked
+/// several times over, alike.
+Scope Opener::with_threads(const NestPlan& plan, Scope scope) const {
+  scope.thread = thread_;
+  int64_t below = 1;
+  for (size_t i = plan.locals.size(); i-- > 0;) {
+    const int64_t trips = *const_int(plan.locals[i].src(0));
+    scope.values.emplace_back(plan.locals[i], digit(thread_, below, trips));
+    below *= trips;
+  }
+  return scope;
+}
+
+/// Inside the grid: what stands at any of its loops is once a block.
+UOp Opener::open_threads(Nest& n, size_t i, Scope scope) {
+  threads_open_ = true;
+  UOps body;
+  for (size_t depth = 0; depth < i; ++depth) body.push_back(open_attached(n, depth, scope));
+  body.push_back(open(n, i, scope));
+  UOps rings;
+  for (const Ring& r : rings_) rings.push_back(r.tile.memory);
+  UOps out = shared_;
+  out.push_back(UOp(Op::For, dt::kVoid, {}, {thread_, barriers_placed(block(body), shared_, rings, thread_)}));
+  return block(out);
+}
+
+/// Whether this thread is the one that stores its part of the nest's results; null: each is.
+UOp Opener::thread_gate(const Nest& n, const Scope&) const {
+  if (!target_.gpu) return {};
+  const int64_t storing = placement_.output_threads(n.number);
+  return storing < placement_.threads() ? alu(Op::Lt, thread_, iconst(storing)) : UOp();
+}
+
+/// The states of a reduction once the threads' parts are merged: within a warp by exchange, beyond it in shared memory.
+/// Reduce digits are the slowest: threads of one result are `apart` from each other.
+Substitution Opener::merged_threads(Nest& n, Nest::Part& p, const Scope& scope, UOps& out) {
+  const Substitution own = totals(n, p);
+  const int64_t threads = Placement::threads_of(*n.plan), apart = placement_.output_threads(n.number);
+  if (threads == apart) return own;
+  UOps merged;
+  for (size_t s = 0; s < p.accumulators.size(); ++s) merged.push_back(bind(n, state(*p.d, s), scope, own));
+  int64_t group = apart;  // threads that hold no more than one part of each result among them
+  if (is_power_of_two(threads) && is_power_of_two(apart))
+    for (; group < kWarp && group < threads; group *= 2) {
+      UOps others;
+      for (const UOp& m : merged) others.push_back(UOp(Op::LaneXor, m.dtype(), group, {m}));
+      merged = row(*p.d).combine(merged, others);
+    }
+  const int64_t groups = threads / group;
+  if (groups == 1) return states(*p.d, merged);
+
+  UOps registers, extents{iconst(groups)};
+  for (const UOp& r : n.plan->registers)
+    if (!reduces(n, r)) registers.push_back(r), extents.push_back(r.src(0));
+  extents.push_back(iconst(apart));
+  UOp gate = scope.gate(p.d->ranges);
+  const auto require = [&](const UOp& condition) { gate = gate ? alu(Op::And, gate, condition) : condition; };
+  if (threads < placement_.threads()) require(alu(Op::Lt, thread_, iconst(threads)));
+  if (apart < group) require(alu(Op::Lt, mod(thread_, iconst(group)), iconst(apart)));
+  UOps memories, stores, totals;
+  const auto place = [&](size_t s, const UOp& of) {
+    UOps at{of};
+    at.insert(at.end(), registers.begin(), registers.end());
+    at.push_back(digit(thread_, 1, apart));
+    return index(memories[s], at);
+  };
+  for (size_t s = 0; s < merged.size(); ++s) {
+    const std::string name = n.plan->name + "_parts" + (p.definition == n.number ? "" : std::to_string(p.definition)) +
+                             (s ? "_" + std::to_string(s) : "");
+    memories.push_back(UOp(Op::Memory, merged[s].dtype().element(), ParamArg{number_of(name), name}, extents));
+    declared(memories.back());
+    stores.push_back(store(place(s, digit(thread_, group, groups)), merged[s], gate));
+  }
+  out.push_back(store_all(stores));
+  for (int64_t g = 0; g < groups; ++g) {
+    UOps parts;
+    for (size_t s = 0; s < merged.size(); ++s) parts.push_back(load(place(s, iconst(g))));
+    totals = g ? row(*p.d).combine(totals, parts) : parts;
+  }
+  return states(*p.d, totals);
+}
+
+}  // namespace pg

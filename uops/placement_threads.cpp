@@ -1,0 +1,67 @@
+// What a block of threads asks of a schedule.
+#include <algorithm>
+
+#include "uops/placement.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+int64_t Placement::threads_of(const NestPlan& n) {
+  int64_t threads = 1;
+  for (const UOp& r : n.locals) threads *= *const_int(r.src(0));
+  return threads;
+}
+int64_t Placement::threads() const {
+  int64_t most = 1;
+  for (const NestPlan& n : nests_) most = std::max(most, threads_of(n));
+  return most;
+}
+int64_t Placement::output_threads(size_t d) const {
+  int64_t threads = 1;
+  for (const UOp& r : nests_[d].locals)
+    if (!reduces(d, r)) threads *= *const_int(r.src(0));
+  return threads;
+}
+
+int64_t Placement::shared_bytes() const {
+  int64_t bytes = 0;
+  const auto add = [&](int64_t elements, DType t, int64_t slots) {
+    bytes += (elements * t.bytes() * slots + 127) / 128 * 128;
+  };
+  for (size_t d = 0; d < root(); ++d) {
+    int64_t elements = 1;
+    for (int64_t e : tile_extents(d)) elements *= std::max<int64_t>(e, 1);
+    add(elements, definitions_[d].value.dtype(), 1);
+  }
+  for (const BufferStage& s : buffer_stages_)
+    for (const StageGroup& g : s.groups) add(tile_elements(g.parts, 1), s.param.dtype(), s.stage.stages);
+  return bytes;
+}
+
+void Placement::check_threads() {
+  for (size_t d = 0; d < nests_.size(); ++d) {
+    const NestPlan& n = nests_[d];
+    if (n.online) return refuse("online: not for a block of threads yet");
+    if (n.crossing && !(d == root() && n.split.empty() && merges_in_output(definitions_[d])))
+      return refuse("order: threads have no memory for partial results of " + n.name);
+    if (n.crossing && output_threads(d) != threads_of(n))
+      return refuse("order: partial results of " + n.name + " are each in several threads");
+  }
+  for (const BufferStage& s : buffer_stages_) {
+    if (s.stage.stages > 1 || s.stage.copy == StageCopy::CpAsync) {
+      const NestPlan& n = nests_[s.attach.nest];
+      if (s.attach.depth == 0 || kind_of(n.loops[s.attach.depth - 1]) != Kind::Loop || n.trivial[s.attach.depth - 1])
+        return refuse("stage: a ring of copies needs a loop that turns");
+      if (s.attach.nest != root()) return refuse("stage: a ring of copies stands in the output's nest");
+      for (const BufferStage& other : buffer_stages_)
+        if (other.attach == s.attach && (other.stage.stages != s.stage.stages || other.stage.copy != s.stage.copy))
+          return refuse("stage: copies at one loop have the same slots and way");
+      for (const StageGroup& g : s.groups)
+        if (g.by_axes) return refuse("stage: a ring of copies needs indices that are sums");
+    }
+    if (s.stage.copy == StageCopy::CpAsync && s.param.dtype().element_bytes() != 4)
+      return refuse("stage: cp.async copies elements of 4 bytes");
+  }
+}
+
+}  // namespace pg
