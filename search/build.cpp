@@ -12,7 +12,7 @@ namespace pg {
 
 Source render_kernel(const UOp& kernel, const Opts& opts, Device& device) {
   return with_context("building " + kernel.arg_as<std::string>() + " with '" + text(opts) + "'", [&] {
-    const Expected<Schedule> schedule = Schedule(kernel).apply(opts);
+    const Expected<Schedule> schedule = Schedule(kernel, device.target()).apply(opts);
     if (!schedule) throw UserError(schedule.reason());
     return device.render(lower(schedule->scheduled(), device.target()));
   });

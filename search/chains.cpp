@@ -21,7 +21,7 @@ std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pa
   }
   for (const auto& [axis, splits] : changed)
     for (const auto& split : splits) opts.push_back(Tile{axis, split.size, split.kind});
-  Expected<Schedule> next = Schedule(s.kernel()).apply(opts);
+  Expected<Schedule> next = Schedule(s.kernel(), s.target()).apply(opts);
   if (!next) return std::nullopt;
   // An explicit order is kept for the ranges that are still there, and so is what still has its place.
   for (const Opt& o : later) {

@@ -52,7 +52,7 @@ Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& devi
   }
   if (const auto winner = store->winner(winner_key(kernel, bindings, device)); winner && (winner->finished || beam == 0)) {
     // A row that does not apply any more (a hand-edited database) must not stop a run.
-    if (const Expected<Schedule> s = read_schedule(kernel, winner->schedule)) {
+    if (const Expected<Schedule> s = read_schedule(kernel, winner->schedule, device.target())) {
       ++search_counters().cache_hits;
       return {s->opts(), ScheduleSource::Cache};
     }

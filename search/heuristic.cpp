@@ -3,6 +3,8 @@
 #include <map>
 
 #include "search/chains.h"
+#include "search/heuristic_blocks.h"
+#include "search/movement.h"
 #include "search/schedule.h"
 #include "search/tune.h"
 #include "uops/kernel.h"
@@ -12,44 +14,6 @@
 namespace pg {
 
 namespace {
-
-/// How one axis moves the addresses of a kernel.
-struct Movement {
-  int contiguous = 0, fixed = 0, strided = 0;  // loads in the innermost body
-  int scattered_stores = 0;
-};
-
-/// Flat element address of an access as an expression of the axes.
-UOp flat_address(const UOp& at) {
-  UOp flat = iconst(0), stride = iconst(1);
-  const UOp& buffer = at.src(0);
-  for (size_t i = buffer.src().size(); i-- > 0;) {
-    flat = flat + at.src(i + 1) * stride;
-    stride = stride * buffer.src(i);
-  }
-  return simplify(flat);
-}
-
-Movement movement(const UOp& kernel, const UOp& axis) {
-  Movement m;
-  for (const Definition& d : definitions(kernel)) {
-    UOps roots = d.bodies;
-    if (roots.empty() || !d.reduce) roots.push_back(d.value);
-    for (const UOp& u : toposort(roots)) {
-      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
-      const UOp flat = flat_address(u.src(0));
-      const auto c = coefficient(flat, axis);
-      if (!depends_on(flat, axis))
-        ++m.fixed;
-      else
-        ++(c == 1 ? m.contiguous : m.strided);
-    }
-    if (!d.store) continue;
-    const UOp flat = flat_address(d.store.src(0));
-    if (depends_on(flat, axis) && coefficient(flat, axis) != 1) ++m.scattered_stores;
-  }
-  return m;
-}
 
 /// A panel is copied once and read by every block of rows: with few of them the copy costs more than it saves.
 constexpr int64_t kWorthPacking = 192;
@@ -347,6 +311,8 @@ class Heuristic {
 
 }  // namespace
 
-Opts heuristic(const UOp& kernel, const Target& target) { return Heuristic(kernel, target).run(); }
+Opts heuristic(const UOp& kernel, const Target& target) {
+  return target.gpu ? block_heuristic(kernel, target) : Heuristic(kernel, target).run();
+}
 
 }  // namespace pg

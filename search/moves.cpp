@@ -142,7 +142,7 @@ class Neighbours {
   void without(const Opt& dropped) {
     Opts fewer = s_.opts();
     std::erase(fewer, dropped);
-    if (Expected<Schedule> next = Schedule(s_.kernel()).apply(fewer)) add(*next);
+    if (Expected<Schedule> next = Schedule(s_.kernel(), s_.target()).apply(fewer)) add(*next);
   }
   std::vector<std::string> inputs() const {
     std::vector<std::string> names;
@@ -185,7 +185,7 @@ std::optional<Schedule> register_block(const Schedule& s) {
   for (const Axis& a : s.axes())
     for (const auto& split : s.chain(a.name))
       if (is_register(split.kind)) tiles.push_back(Tile{a.name, split.size, split.kind});
-  const Expected<Schedule> block = Schedule(s.kernel()).apply(tiles);
+  const Expected<Schedule> block = Schedule(s.kernel(), s.target()).apply(tiles);
   return block ? std::optional(*block) : std::nullopt;
 }
 }  // namespace
@@ -198,7 +198,7 @@ std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
   const auto add = [&](const std::optional<Schedule>& s) {
     if (s && seen.insert(text(s->opts())).second) found.push_back(*s);
   };
-  const Expected<Schedule> base = Schedule(kernel).apply(heuristic(kernel, target));
+  const Expected<Schedule> base = Schedule(kernel, target).apply(heuristic(kernel, target));
   if (!base) return found;
   seen.insert(text(base->opts()));
   std::string vec_axis, row_axis;

@@ -16,7 +16,7 @@ void trace_kernel(const UOp& kernel, const Opts& opts, const Device& device, int
   if (level < 3) return;
   out << "kernel " << kernel.arg_as<std::string>() << ": " << (opts.empty() ? "unscheduled" : text(opts)) << "\n";
   if (level < 4) return;
-  const Expected<Schedule> schedule = Schedule(kernel).apply(opts);
+  const Expected<Schedule> schedule = Schedule(kernel, device.target()).apply(opts);
   if (!schedule) return;  // building it says why
   const UOp scheduled = schedule->scheduled();
   if (level >= 5) out << "--- scheduled\n" << text(scheduled) << "\n";

@@ -39,7 +39,7 @@ class Beam {
         random_(options.seed) {}
 
   TuneResult run() {
-    const Expected<Schedule> heuristic_schedule = Schedule(kernel_).apply(heuristic(kernel_, device_.target()));
+    const Expected<Schedule> heuristic_schedule = Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
     if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
     const Timed incumbent = candidates_.measure_default(*heuristic_schedule);
     beam_ = {incumbent};
@@ -84,7 +84,7 @@ class Beam {
   std::vector<Schedule> seeds() {
     std::vector<Schedule> all;
     const auto add = [&](const std::string& opts) {
-      if (Expected<Schedule> s = read_schedule(kernel_, opts)) all.push_back(*s);
+      if (Expected<Schedule> s = read_schedule(kernel_, opts, device_.target())) all.push_back(*s);
     };
     std::vector<std::string> earlier = candidates_.remembered();
     if (earlier.size() > static_cast<size_t>(2 * options_.beam)) earlier.resize(static_cast<size_t>(2 * options_.beam));

@@ -126,7 +126,8 @@ UOp Opener::accumulate(Nest& n, size_t i, Scope scope) {
 
 UOp Opener::update(Nest& n, Nest::Part& p, const Scope& scope) {
   const UOps neutral = identity(p);
-  const UOp reduce_gate = scope.gate(p.d->reduce_ranges);
+  UOp reduce_gate = scope.gate(p.d->reduce_ranges);
+  if (reduce_gate && target_.gpu && adds_nothing_beyond(n, p, scope)) reduce_gate = {};
   UOps old, bodies, stores;
   for (size_t s = 0; s < neutral.size(); ++s) {
     UOp body = bind(n, p.d->bodies[s], scope, {});

@@ -55,6 +55,27 @@ UOp Opener::thread_gate(const Nest& n, const Scope&) const {
   return storing < placement_.threads() ? alu(Op::Lt, thread_, iconst(storing)) : UOp();
 }
 
+/// Whether a sum's body is 0 beyond the end of the axes that are gated here, since the tiles that it reads are 0 there.
+bool Opener::adds_nothing_beyond(const Nest& n, const Nest::Part& p, const Scope& scope) const {
+  if (p.d->bodies.size() != 1 || row(*p.d).name != std::string_view("sum")) return false;
+  Substitution zeros;
+  for (const UOp& u : expression_nodes(p.d->bodies[0])) {
+    if (!u.is(Op::Load)) continue;
+    const auto [tile, user] = staged_load(scope, n.number, u);
+    if (!tile || user->gate) return false;
+    for (const auto& [axis, condition] : scope.gates)
+      for (const UOp& r : p.d->reduce_ranges) {
+        if (axis_of(r) != axis) continue;
+        const UOps& at = user->coordinates;
+        const auto d = static_cast<size_t>(std::find(at.begin(), at.end(), r) - at.begin());
+        if (d >= at.size() || d >= u.src(0).src(0).src().size() || !(u.src(0).src(0).src(d) == r.src(0))) return false;
+      }
+    zeros.emplace_back(u, constant(u.dtype(), int64_t{0}));
+  }
+  const UOp beyond = simplify(substitute(p.d->bodies[0], zeros));
+  return beyond == constant(beyond.dtype(), int64_t{0}) || beyond == constant(beyond.dtype(), 0.0);
+}
+
 /// The states of a reduction once the threads' parts are merged: within a warp by exchange, beyond it in shared memory.
 /// Reduce digits are the slowest: threads of one result are `apart` from each other.
 Substitution Opener::merged_threads(Nest& n, Nest::Part& p, const Scope& scope, UOps& out) {

@@ -93,6 +93,7 @@ class Opener {
 
   // -- threads of a block (nests_threads.cpp, block_copies.cpp) --
   UOp thread_gate(const Nest&, const Scope&) const;
+  bool adds_nothing_beyond(const Nest&, const Nest::Part&, const Scope&) const;
   Substitution merged_threads(Nest&, Nest::Part&, const Scope&, UOps& out);
   UOp open_block_stage(const BufferStage&, Scope&, size_t number);
   UOp turned(const Nest&, size_t i, const UOp& loop, const UOp& body);

@@ -49,8 +49,8 @@ void bench_lower_command(const BenchLowerOptions& options, std::ostream& out) {
     const Opts opts = heuristic(k.ast, device.target());
     // Nothing is kept from one round to the next: with the last handle its nodes go, and all is interned anew.
     const double lower_ms =
-        median_ms(options.rounds, [&] { lower(Schedule(k.ast).apply(opts)->scheduled(), device.target()); });
-    const UOp linear = lower(Schedule(k.ast).apply(opts)->scheduled(), device.target());
+        median_ms(options.rounds, [&] { lower(Schedule(k.ast, device.target()).apply(opts)->scheduled(), device.target()); });
+    const UOp linear = lower(Schedule(k.ast, device.target()).apply(opts)->scheduled(), device.target());
     const double render_ms = median_ms(options.rounds, [&] { device.render(linear); });
     slowest = std::max(slowest, lower_ms);
     if (options.json) {

@@ -1,0 +1,211 @@
+#include "search/heuristic_blocks.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "search/chains.h"
+#include "search/movement.h"
+#include "uops/kernel.h"
+#include "uops/scope.h"
+#include "uops/simplify.h"
+
+namespace pg {
+
+namespace {
+
+constexpr int64_t kThreads = 256;  // of a block, where there is enough to do
+constexpr int64_t kWidth = 4;      // elements of a 16-byte access
+
+int64_t up_to_power_of_two(int64_t n) {
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(n, 1))));
+}
+
+class BlockHeuristic {
+ public:
+  BlockHeuristic(const UOp& kernel, const Target& target)
+      : kernel_(kernel), target_(target), schedule_(kernel, target), all_(definitions(kernel)), root_(all_.back()) {}
+
+  Opts run() {
+    if (all_.size() > 1 && std::any_of(all_.begin(), all_.end() - 1, [](const Definition& d) { return d.reduce; }))
+      rows();
+    else if (!root_.reduce)
+      elementwise();
+    else if (!product())
+      reduction();
+    return schedule_.opts();
+  }
+
+ private:
+  static int64_t extent(const UOp& axis) { return bounds(axis.src(0)).hi; }
+  bool take(const Opts& opts) {
+    Expected<Schedule> next = schedule_.apply(opts);
+    if (next) schedule_ = *next;
+    return static_cast<bool>(next);
+  }
+  bool take(const Opt& opt) { return take(Opts{opt}); }
+
+  /// Of these axes the one along which most accesses are side by side; null: there is none.
+  UOp contiguous(const UOps& axes) const {
+    UOp best;
+    int most = 0;
+    for (const UOp& a : axes) {
+      if (extent(a) < 2) continue;
+      const Movement m = movement(kernel_, a);
+      const int gain = m.contiguous * 2 - m.strided - 4 * m.scattered_stores;
+      if (m.contiguous > 0 && (!best || gain > most)) most = gain, best = a;
+    }
+    return best;
+  }
+  void grid() {
+    Grid g;
+    for (const UOp& r : root_.ranges) g.axes.push_back(axis_of(r));
+    if (!g.axes.empty()) take(g);
+  }
+  /// `threads` of the block along an axis, 16 bytes each where the axis is long enough. Returns how many there are.
+  int64_t spread(const UOp& axis, int64_t threads, bool wide) {
+    const int64_t width = wide && extent(axis) >= 32 * kWidth && divides(kWidth, axis.src(0)) ? kWidth : 1;
+    const int64_t used = std::min(threads, up_to_power_of_two((extent(axis) + width - 1) / width));
+    Opts opts;
+    if (used > 1) opts.push_back(Tile{axis_of(axis), used * width, Kind::Local});
+    if (width > 1) opts.push_back(Tile{axis_of(axis), width, Kind::Vec});
+    if (!opts.empty() && !take(opts)) return 1;
+    return used;
+  }
+
+  void elementwise() {
+    int64_t threads = kThreads;
+    UOp lanes = contiguous(root_.ranges);
+    if (!lanes && !root_.ranges.empty()) lanes = root_.ranges.back();
+    if (lanes) threads /= spread(lanes, threads, true);
+    for (size_t i = root_.ranges.size(); i-- > 0 && threads > 1;)
+      if (!(root_.ranges[i] == lanes)) threads /= spread(root_.ranges[i], threads, false);
+    grid();
+  }
+
+  /// A row's reductions and what follows them, by the threads of one block; short rows share a block.
+  void rows() {
+    UOps along, across;  // axes that are reduced, and those of the rows
+    for (const Definition& d : all_)
+      for (const UOp& r : d.reduce_ranges)
+        if (!d.store && !has_axis(along, r)) along.push_back(r);
+    for (const UOp& r : root_.ranges)
+      if (!has_axis(along, r)) across.push_back(r);
+    UOp lanes = contiguous(along);
+    if (!lanes) lanes = along.back();
+    const int64_t used = spread(lanes, kThreads, true);
+    if (used < 64 && !across.empty()) spread(across.back(), kThreads / std::max<int64_t>(used, 1), false);
+    Grid g;
+    for (const UOp& r : across) g.axes.push_back(axis_of(r));
+    if (!g.axes.empty()) take(g);
+    for (const Definition& d : all_) {
+      if (d.reduce || d.store) continue;
+      const UOps nodes = expression_nodes(d.value);
+      const bool costly = std::any_of(nodes.begin(), nodes.end(),
+                                      [](const UOp& u) { return u.is(Op::Exp) || u.is(Op::Tanh) || u.is(Op::Erf); });
+      if (costly && !g.axes.empty()) take(StageOpt{d.node.arg_as<std::string>(), {g.axes.back()}, StageMemory::Shared});
+    }
+  }
+
+  /// Few outputs of long sums: threads have parts of each.
+  void reduction() {
+    UOp inner = contiguous(root_.reduce_ranges);
+    const UOp lanes = contiguous(root_.ranges);
+    if (inner && lanes && movement(kernel_, inner).strided > 0) inner = {};
+    int64_t outputs = 1, threads = kThreads;
+    for (const UOp& r : root_.ranges) outputs *= extent(r);
+    UOp deep = root_.reduce_ranges[0];
+    for (const UOp& r : root_.reduce_ranges)
+      if (extent(r) > extent(deep)) deep = r;
+    if (inner) {
+      deep = inner;
+      threads /= spread(inner, threads, true);
+      if (threads > 1 && !root_.ranges.empty()) spread(root_.ranges.back(), threads, false);
+    } else if (lanes) {
+      const int64_t across = spread(lanes, 32, true);
+      outputs = (outputs + across * kWidth - 1) / (across * kWidth);
+      if (extent(deep) >= 64) spread(deep, threads / std::max<int64_t>(across, 1), false);
+    }
+    split(deep, outputs);
+    if (schedule_.grid().empty()) grid();
+  }
+  /// Where the outputs do not fill the machine: each block has a part of the sum.
+  void split(const UOp& deep, int64_t blocks) {
+    const int64_t wanted = 2 * std::max(target_.sms, 1),
+                  whole = schedule_.chain(axis_of(deep)).empty() ? 1 : schedule_.chain(axis_of(deep))[0].size;
+    if (blocks >= wanted || !const_int(deep.src(0)) || extent(deep) < 16 * whole) return;
+    const int64_t parts = std::min((wanted + blocks - 1) / blocks, extent(deep) / (4 * whole));
+    const int64_t part = (extent(deep) / parts + whole - 1) / whole * whole;
+    Splits splits = schedule_.chain(axis_of(deep));
+    if (parts < 2 || (!splits.empty() && part == splits[0].size)) return;
+    splits.insert(splits.begin(), {part, Kind::Loop});
+    Grid g;
+    for (const UOp& r : root_.ranges) g.axes.push_back(axis_of(r));
+    g.axes.push_back(axis_of(deep));
+    if (const auto tiled = with_chains(schedule_, {{axis_of(deep), splits}}))
+      if (const Expected<Schedule> shared = tiled->apply(Opt(g))) schedule_ = *shared;
+  }
+
+  /// Outputs that share operands: blocks of both axes, tiles of the operands in shared memory.
+  bool product() {
+    UOps axes;  // two output axes, each of which leaves some operand alone; the contiguous one last
+    for (const UOp& r : root_.ranges)
+      if (extent(r) >= 16 && movement(kernel_, r).fixed > 0) axes.push_back(r);
+    if (axes.size() < 2) return false;
+    const UOp columns = contiguous(axes) ? contiguous(axes) : axes.back();
+    std::erase_if(axes, [&](const UOp& a) { return a == columns; });
+    const UOp rows =
+        *std::max_element(axes.begin(), axes.end(), [](const UOp& a, const UOp& b) { return extent(a) < extent(b); });
+    UOp deep = root_.reduce_ranges[0];
+    for (const UOp& r : root_.reduce_ranges)
+      if (extent(r) > extent(deep)) deep = r;
+    int64_t others = 1;
+    for (const UOp& r : root_.ranges)
+      if (!(r == rows) && !(r == columns)) others *= extent(r);
+    const Schedule before = schedule_;
+    for (const int64_t tile : {128, 64, 32}) {
+      const int64_t blocks = others * ((extent(rows) + tile - 1) / tile) * ((extent(columns) + tile - 1) / tile);
+      if (tile > 32 && (blocks < target_.sms || 4 * extent(rows) < 3 * tile || 4 * extent(columns) < 3 * tile)) continue;
+      Opts opts;
+      for (const UOp& a : {rows, columns}) {
+        if (tile == 128) opts.push_back(Tile{axis_of(a), 128, Kind::Upcast});
+        opts.push_back(Tile{axis_of(a), std::min<int64_t>(tile, 64), Kind::Local});
+        opts.push_back(Tile{axis_of(a), 4, Kind::Upcast});
+      }
+      if (extent(deep) >= 8) opts.push_back(Tile{axis_of(deep), 8, Kind::Unroll});
+      Grid g;
+      for (const UOp& r : root_.ranges) g.axes.push_back(axis_of(r));
+      opts.push_back(g);
+      if (!take(opts)) continue;
+      if (extent(deep) > 8) stage_operands(deep);
+      return true;
+    }
+    schedule_ = before;
+    return false;
+  }
+  /// Both operands at the loop over the sum: the one whose rows lie along the sum is turned round.
+  void stage_operands(const UOp& deep) {
+    for (const UOp& u : expression_nodes(root_.bodies[0])) {
+      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
+      StageOpt s{u.src(0).src(0).arg_as<ParamArg>().name, {axis_of(deep)}, StageMemory::Shared};
+      const auto at = u.src(0).src().subspan(1);
+      if (at.size() == 2 && at[1] == deep) {
+        s.layout = {{"1"}, {"0"}};
+        s.banks = StageBanks::Pad;
+      }
+      s.stages = 2;
+      if (!take(s)) s.stages = 1, take(s);
+    }
+  }
+
+  UOp kernel_;
+  Target target_;
+  Schedule schedule_;
+  std::vector<Definition> all_;
+  Definition root_;
+};
+
+}  // namespace
+
+Opts block_heuristic(const UOp& kernel, const Target& target) { return BlockHeuristic(kernel, target).run(); }
+
+}  // namespace pg
