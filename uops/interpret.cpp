@@ -1,110 +1,13 @@
 #include "uops/interpret.h"
 
+#include "uops/interpret_blocks.h"
+#include "uops/interpret_memory.h"
 #include "uops/program.h"
 #include "uops/text.h"
 
 namespace pg {
 
 namespace {
-
-// ---- memory ----------------------------------------------------------------------------------------------------------
-
-template <class T>
-T& element(const Place& p, int64_t i) {
-  return static_cast<T*>(p.host)[i];
-}
-
-Cell load_host(const Place& p, int64_t i) {
-  switch (p.scalar) {
-    case Scalar::Bool: return cell(element<uint8_t>(p, i) != 0);
-    case Scalar::Int8: return cell(int64_t{element<int8_t>(p, i)});
-    case Scalar::UInt8: return cell(int64_t{element<uint8_t>(p, i)});
-    case Scalar::Int16: return cell(int64_t{element<int16_t>(p, i)});
-    case Scalar::UInt16: return cell(int64_t{element<uint16_t>(p, i)});
-    case Scalar::Int32: return cell(int64_t{element<int32_t>(p, i)});
-    case Scalar::UInt32: return cell(int64_t{element<uint32_t>(p, i)});
-    case Scalar::Float32: return cell(double{element<float>(p, i)});
-    case Scalar::Float16: return cell(double{from_f16(element<uint16_t>(p, i))});
-    case Scalar::BFloat16: return cell(double{from_bf16(element<uint16_t>(p, i))});
-    default: return cell(element<int64_t>(p, i));
-  }
-}
-
-void store_host(const Place& p, int64_t i, Cell v) {
-  switch (p.scalar) {
-    case Scalar::Bool:
-    case Scalar::Int8:
-    case Scalar::UInt8: element<uint8_t>(p, i) = static_cast<uint8_t>(v.i); return;
-    case Scalar::Int16:
-    case Scalar::UInt16: element<uint16_t>(p, i) = static_cast<uint16_t>(v.i); return;
-    case Scalar::Int32:
-    case Scalar::UInt32: element<uint32_t>(p, i) = static_cast<uint32_t>(v.i); return;
-    case Scalar::Float32: element<float>(p, i) = static_cast<float>(v.f); return;
-    case Scalar::Float16: element<uint16_t>(p, i) = to_f16(static_cast<float>(v.f)); return;
-    case Scalar::BFloat16: element<uint16_t>(p, i) = to_bf16(static_cast<float>(v.f)); return;
-    default: element<int64_t>(p, i) = v.i; return;
-  }
-}
-
-void poison(Place& p) {
-  const bool floats = p.scalar >= Scalar::Float16;
-  const Cell bad =
-      floats ? cell(std::numeric_limits<double>::quiet_NaN()) : settled(p.scalar, cell(int64_t{0x5a5a5a5a5a5a5a5a}), false);
-  std::fill(p.cells.begin(), p.cells.end(), bad);
-}
-
-/// The element that a lane touches, or -1 where its gate is false.
-int64_t place_of(const Instruction& in, int lane) {
-  if (in.src[2] && !in.src[2][lane].i) return -1;
-  const Place& p = *in.place;
-  const int64_t first = in.src[0][in.gather ? lane : 0].i;
-  const int64_t i = in.gather || p.lanes != 1 ? first : static_cast<int64_t>(static_cast<uint64_t>(first) + lane);
-  if (i < 0 || i >= p.elements)
-    throw InternalError("index " + std::to_string(i) + " is outside of 0 .. " + std::to_string(p.elements - 1));
-  return p.lanes == 1 ? i : i * p.lanes + lane;
-}
-
-/// Notes an access by a grid item and complains about an earlier one of another item that it must not overtake.
-void watch(Place& p, int64_t i, int64_t item, bool writes) {
-  if (p.touched.empty()) p.touched.resize(p.elements);
-  Touched& t = p.touched[i];
-  const auto other = [item](int64_t who) { return who != Touched::kNobody && who != item; };
-  const auto complain = [&](int64_t who, const char* did) {
-    throw InternalError("item " + std::to_string(item) + (writes ? " writes" : " reads") + " element " + std::to_string(i) +
-                        " that " + (who == Touched::kSeveral ? "others " : "item " + std::to_string(who) + " ") + did);
-  };
-  if (other(t.writer)) complain(t.writer, "wrote");
-  if (writes && other(t.reader)) complain(t.reader, "read");
-  if (writes)
-    t.writer = item;
-  else
-    t.reader = other(t.reader) ? Touched::kSeveral : item;
-}
-
-/// `item`: the grid item when races are looked for, else null.
-void load(const Instruction& in, const Cell* item) {
-  for (int lane = 0; lane < in.lanes; ++lane) {
-    const int64_t i = place_of(in, lane);
-    if (i < 0) {
-      in.result[lane] = in.out >= Scalar::Float16 ? cell(0.0) : cell(int64_t{0});
-    } else {
-      if (item && in.place->shared) watch(*in.place, i, item->i, false);
-      in.result[lane] = in.place->host ? load_host(*in.place, i) : in.place->cells[i];
-    }
-  }
-}
-
-void store(const Instruction& in, const Cell* item) {
-  for (int lane = 0; lane < in.lanes; ++lane) {
-    const int64_t i = place_of(in, lane);
-    if (i < 0) continue;
-    if (item && in.place->shared) watch(*in.place, i, item->i, true);
-    if (in.place->host)
-      store_host(*in.place, i, in.src[1][lane]);
-    else
-      in.place->cells[i] = in.src[1][lane];
-  }
-}
 
 // ---- values ----------------------------------------------------------------------------------------------------------
 
@@ -149,12 +52,14 @@ class Run {
   size_t step(size_t at) {
     const Instruction& in = code_[at];
     switch (in.op) {
-      case Op::For: return enter(in) ? at + 1 : in.jump;
+      case Op::For:
+        if (in.threads) return threads(at);
+        return enter(in) ? at + 1 : in.jump;
       case Op::If: return in.src[0]->i ? at + 1 : in.jump;
       case Op::End: return again(in) ? in.jump : at + 1;
       case Op::Memory: poison(*in.place); break;
-      case Op::Load: load(in, item_); break;
-      case Op::Store: store(in, item_); break;
+      case Op::Load: load(in, watch_); break;
+      case Op::Store: store(in, watch_); break;
       case Op::Prefetch: break;
       case Op::Broadcast: std::fill_n(in.result, in.lanes, *in.src[0]); break;
       case Op::Stack:
@@ -166,6 +71,19 @@ class Run {
     return at + 1;
   }
 
+  /// All threads of a block, until each is through.
+  size_t threads(size_t at) {
+    const Instruction& in = code_[at];
+    BlockRun block(program_, options_, watch_, at);
+    for (size_t next; (next = block.next()) != BlockRun::kDone;)
+      try {
+        while (block.goes_on(next)) next = step(next);
+      } catch (const InternalError& e) {
+        throw InternalError("thread " + std::to_string(watch_.thread) + ": " + e.what() + ": " + pretty(code_[next].node));
+      }
+    return static_cast<size_t>(in.jump);
+  }
+
   /// At the End of a For (an If has no counter).
   bool again(const Instruction& in) {
     if (!in.result) return false;
@@ -175,7 +93,7 @@ class Run {
   }
   /// All items of a phase are done before the next begins: it may touch what they wrote.
   void leave_phase() {
-    item_ = nullptr;
+    watch_.item = nullptr;
     for (const auto& p : program_.places()) p->touched.clear();
   }
 
@@ -189,7 +107,7 @@ class Run {
     }
     in.result[0] = cell(begin);
     in.result[1] = cell(end);
-    if (in.grid && options_.races) item_ = in.result;
+    if (in.grid && options_.races) watch_.item = in.result;
     return begin < end;
   }
 
@@ -198,7 +116,7 @@ class Run {
   const InterpretOptions& options_;
   int64_t begin_, end_;
   int64_t before_ = 0;  // items of the phases so far
-  const Cell* item_ = nullptr;
+  Watch watch_;
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "uops/program.h"
 
+#include <algorithm>
+
 #include "uops/evaluate.h"
 #include "uops/linear.h"
 #include "uops/lower.h"
@@ -65,7 +67,21 @@ InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBu
   if (scopes_.size() != 1) fail("no End closes", instructions_[scopes_.back().opened_by].node);
 }
 
-Cell* InterpretedProgram::new_cells(int n) { return cells_.emplace_back(new Cell[n]()).get(); }
+Cell* InterpretedProgram::new_cells(int n) {
+  if (used_ + static_cast<size_t>(n) > kChunk) cells_.emplace_back(new Cell[kChunk]()), used_ = 0;
+  Cell* c = cells_.back().get() + used_;
+  used_ += static_cast<size_t>(n);
+  return c;
+}
+void InterpretedProgram::save(std::vector<Cell>& to) const {
+  to.resize((cells_.size() - 1) * kChunk + used_);
+  for (size_t i = 0; i < cells_.size(); ++i)
+    std::copy_n(cells_[i].get(), std::min(kChunk, to.size() - i * kChunk), to.begin() + static_cast<long>(i * kChunk));
+}
+void InterpretedProgram::restore(const std::vector<Cell>& from) const {
+  for (size_t i = 0; i < cells_.size(); ++i)
+    std::copy_n(from.begin() + static_cast<long>(i * kChunk), std::min(kChunk, from.size() - i * kChunk), cells_[i].get());
+}
 Place& InterpretedProgram::new_place() { return *places_.emplace_back(new Place); }
 
 void InterpretedProgram::bind(const UOp& node, Binding b) {
@@ -117,6 +133,10 @@ void InterpretedProgram::open(Instruction& in) {
     const UOp& range = in.node.src(0);
     if (!range.is(Op::Range)) fail("a For needs a Range", in.node);
     in.grid = range.arg_as<RangeArg>().kind == Kind::Grid;
+    in.threads = range.arg_as<RangeArg>().kind == Kind::Local;
+    if (in.threads)
+      for (const Scope& s : scopes_)
+        if (s.opened_by >= 0 && !instructions_[s.opened_by].grid) fail("only a grid stands round the threads", in.node);
     if (in.grid)
       for (const Scope& s : scopes_)
         if (s.opened_by >= 0 && instructions_[s.opened_by].op == Op::For) fail("a For stands round the grid", in.node);
@@ -138,7 +158,7 @@ void InterpretedProgram::close(Instruction& in) {
   opener.jump = here + 1;
   in.jump = opener.op == Op::For ? start + 1 : here + 1;
   in.result = opener.result;  // null: an If
-  in.grid = opener.grid;
+  in.grid = opener.grid, in.threads = opener.threads;
   auto& shadowed = scopes_.back().shadowed;
   for (auto it = shadowed.rbegin(); it != shadowed.rend(); ++it) bound_[it->first] = it->second;
   scopes_.pop_back();
@@ -163,6 +183,19 @@ void InterpretedProgram::add(const UOp& entry) {
       }
       in.place->cells.resize(in.place->elements * in.lanes);
       bind(entry, {.place = in.place});
+      break;
+    }
+    case Op::Barrier:
+    case Op::CopyCommit:
+    case Op::CopyWait: break;
+    case Op::CopyAsync: {
+      in.lanes = src[0].dtype().lanes;
+      Instruction source{.op = in.op, .lanes = in.lanes, .node = entry};
+      access(source, src[1], UOp());
+      access(in, src[0], UOp());
+      if (in.gather || source.gather) fail("a copy moves a run of elements", entry);
+      in.from = source.place, in.src[1] = source.src[0];
+      if (src.size() > 2) in.src[2] = value(src[2]);
       break;
     }
     case Op::Prefetch:

@@ -17,6 +17,12 @@ struct Touched {
   int64_t reader = kNobody, writer = kNobody;
 };
 
+/// The thread of a block that used an element last, and when: barriers begin epochs.
+struct ThreadUse {
+  int32_t reader = -1, writer = -1;  // kNobody, kSeveral of Touched
+  int64_t read_at = -1, written_at = -1;
+};
+
 /// What an Index points into.
 struct Place {
   Scalar scalar = Scalar::Void;
@@ -26,6 +32,9 @@ struct Place {
   int lanes = 1;                      // of an element: vector registers
   bool shared = false;                // by grid items: a buffer or a workspace
   std::vector<Touched> touched = {};  // one an element when races are looked for
+  bool block = false;                 // shared by the threads of a block
+  std::vector<ThreadUse> uses = {};   // one an element, of the threads of a block
+  std::vector<int32_t> flights = {};  // one an element: 1 + the thread whose copy to it is on its way
 };
 
 struct Instruction {
@@ -35,8 +44,9 @@ struct Instruction {
   Cell* result = nullptr;   // For: the counter, and its limit behind it
   const Cell* src[3] = {};  // Load, Store: index, value, gate
   Place* place = nullptr;
-  bool gather = false;  // one index a lane
-  bool grid = false;
+  Place* from = nullptr;  // CopyAsync: the buffer, with its index in src[1]
+  bool gather = false;    // one index a lane
+  bool grid = false, threads = false;
   int jump = 0;                         // For, If: past the End; End: the body of its For, or the next instruction
   std::vector<const Cell*> parts = {};  // Stack, Shuffle: the source of each lane
   UOp node;
@@ -48,6 +58,9 @@ class InterpretedProgram {
   std::span<const Instruction> instructions() const { return instructions_; }
   std::span<Place* const> workspaces() const { return workspaces_; }
   std::span<const std::unique_ptr<Place>> places() const { return places_; }
+  /// All values of a thread, and back again.
+  void save(std::vector<Cell>&) const;
+  void restore(const std::vector<Cell>&) const;
 
  private:
   /// Where a node's value is now; a scope that closes restores what it found.
@@ -71,7 +84,9 @@ class InterpretedProgram {
   void close(Instruction&);
 
   bool exact_;
-  std::vector<std::unique_ptr<Cell[]>> cells_;
+  static constexpr size_t kChunk = 4096;
+  std::vector<std::unique_ptr<Cell[]>> cells_;  // chunks
+  size_t used_ = kChunk;                        // cells of the last one
   std::vector<std::unique_ptr<Place>> places_;
   std::vector<Place*> workspaces_;
   std::unordered_map<const void*, Binding> bound_;
