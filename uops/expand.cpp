@@ -109,7 +109,10 @@ class Instance {
       if (vec_) step = affine.step(vec_);
     } else {
       first = scalar(at.src(1));
-      if (vec_ && depends_on(first, vec_)) step = std::nullopt;
+      if (vec_ && depends_on(first, vec_)) {
+        step = coefficient(first, vec_);
+        if (step) first = simplify(substitute(first, {{vec_, iconst(0)}}));
+      }
     }
     if (vector_registers) {
       const auto start = const_int(first);

@@ -64,7 +64,9 @@ UOp Opener::open(Nest& n, size_t i, Scope scope) {
   const NestPlan& plan = *n.plan;
   if (target_.gpu && n.is_root && !threads_open_) {
     const bool in_grid = i < plan.loops.size() && kind_of(plan.loops[i]) == pg::Kind::Grid;
-    return in_grid ? open_grid(n, i, scope) : open_threads(n, i, scope);
+    if (!in_grid) return open_threads(n, i, scope);
+    outside_.push_back(scope);
+    return open_grid(n, i, scope);
   }
   if (!(scope.accumulating && i == plan.accumulate_at)) out.push_back(open_attached(n, i, scope));
   if (n.reduces() && plan.crossing && i == plan.first_reduce && !scope.accumulating) out.push_back(open_partial(n, scope));
@@ -348,13 +350,22 @@ UOp Opener::bind(const Nest& n, const UOp& expression, const Scope& scope, Subst
       UOps at;
       for (const UOp& c : user->coordinates) at.push_back(substitute(c, map));
       map.emplace_back(u, load(tile->at(at), user->gate ? substitute(user->gate, map) : UOp()));
-    } else if (UOp tail = scope.gate(free_ranges(u))) {
+    } else if (UOp tail = gate_of_load(n, u, scope)) {
       // Ranges of its own gate count too: padding may tell lanes apart that the index does not.
       if (gate) tail = alu(Op::And, substitute(gate, map), tail);
       map.emplace_back(u, load(index(buffer, bound_indices(u, map)), tail));
     }
   }
   return substitute(expression, map);
+}
+
+/// Where a load of a buffer must not look: beyond its axes' ends; at the output's own element, where another thread stores it.
+UOp Opener::gate_of_load(const Nest& n, const UOp& load, const Scope& scope) const {
+  UOp gate = scope.gate(free_ranges(load));
+  const UOp& output = definitions_.back().store.src(0).src(0);
+  if (const UOp own = thread_gate(n, scope); own && n.is_root && load.src(0).src(0) == output)
+    gate = gate ? alu(Op::And, gate, own) : own;
+  return gate;
 }
 
 UOps Opener::bound_indices(const UOp& load, const Substitution& map) {

@@ -39,7 +39,12 @@ Scope Opener::with_threads(const NestPlan& plan, Scope scope) const {
 UOp Opener::open_threads(Nest& n, size_t i, Scope scope) {
   threads_open_ = true;
   UOps body;
-  for (size_t depth = 0; depth < i; ++depth) body.push_back(open_attached(n, depth, scope));
+  for (size_t depth = 0; depth < i; ++depth) {
+    Scope there = outside_[depth];
+    there.staged = scope.staged;
+    body.push_back(open_attached(n, depth, there));
+    scope.staged = there.staged;
+  }
   body.push_back(open(n, i, scope));
   UOps rings;
   for (const Ring& r : rings_) rings.push_back(r.tile.memory);
@@ -85,7 +90,7 @@ Substitution Opener::merged_threads(Nest& n, Nest::Part& p, const Scope& scope, 
   UOps merged;
   for (size_t s = 0; s < p.accumulators.size(); ++s) merged.push_back(bind(n, state(*p.d, s), scope, own));
   int64_t group = apart;  // threads that hold no more than one part of each result among them
-  if (is_power_of_two(threads) && is_power_of_two(apart))
+  if (is_power_of_two(threads) && is_power_of_two(apart) && placement_.threads() % std::min(threads, kWarp) == 0)
     for (; group < kWarp && group < threads; group *= 2) {
       UOps others;
       for (const UOp& m : merged) others.push_back(UOp(Op::LaneXor, m.dtype(), group, {m}));

@@ -112,6 +112,7 @@ class Opener {
   UOps positions(const Nest::Part&, const Nest&, const Scope&) const;
   UOp store_result(Nest&, Nest::Part&, const UOp& value, const Scope&);
   UOp bind(const Nest&, const UOp& expression, const Scope&, Substitution map) const;
+  UOp gate_of_load(const Nest&, const UOp& load, const Scope&) const;
   static UOps bound_indices(const UOp& load, const Substitution&);
   size_t number_of_definition(const UOp& define) const;
   static std::pair<const StagedTile*, const StageGroup::User*> staged_load(const Scope&, size_t definition, const UOp& load);
@@ -130,6 +131,7 @@ class Opener {
   // A block of threads: their number, the memories that they share, copies on their way while the loop turns.
   UOp thread_;
   bool threads_open_ = false;
+  std::vector<Scope> outside_;  // at each loop of the grid
   UOps shared_;
   std::vector<Ring> rings_;
   std::map<std::string, int64_t> numbers_;  // of Memories: the same one in every peeled copy of a loop

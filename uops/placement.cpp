@@ -103,6 +103,7 @@ void Placement::make_nests(const UOp& scheduled) {
     if (!d.store)
       for (const UOp& u : scheduled.src().subspan(1))
         if (u.is(Op::Nest) && u.arg_as<std::string>() == n.name) ranges.assign(u.src().begin(), u.src().end());
+    if (!threads_) ranges = without_threads(ranges);
     n.chains = Chains(axes, ranges, threads_);
     for (const UOp& u : scheduled.src().subspan(1))
       if (u.is(Op::Directive))
@@ -375,7 +376,7 @@ void Placement::fuse(const std::string& axis) {
     for (size_t d = first + 1; d < root(); ++d) {
       if (groups_[d].size() != 1 || !over(d)) continue;
       const NestPlan &a = nests_[first], &b = nests_[d];
-      const bool alike = a.attach == b.attach && a.loops == b.loops && a.registers == b.registers &&
+      const bool alike = a.attach == b.attach && a.loops == b.loops && a.registers == b.registers && a.locals == b.locals &&
                          a.carried == b.carried && definitions_[first].ranges == definitions_[d].ranges &&
                          definitions_[first].reduce_ranges == definitions_[d].reduce_ranges;
       // No value flows from the first to this one, directly or through what stands between.

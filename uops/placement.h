@@ -134,6 +134,8 @@ class Placement {
   std::string fault_;
 };
 
+/// The serial meaning of threads: loops just outside the registers; register ranges outside of them are loops too.
+UOps without_threads(const UOps& ranges);
 /// The reads of definitions in an expression, through what is inlined: the numbers of those read.
 std::vector<size_t> definitions_read(const std::vector<Definition>&, const UOp& expression);
 /// Loads of a Param in an expression (not those inside definitions).

@@ -6,6 +6,25 @@
 
 namespace pg {
 
+UOps without_threads(const UOps& ranges) {
+  UOps loops, threads, registers;
+  for (const UOp& r : ranges) {
+    const auto& arg = r.arg_as<RangeArg>();
+    const bool outside = std::any_of(ranges.begin(), ranges.end(), [&](const UOp& o) {
+      return kind_of(o) == Kind::Local && axis_of(o) == arg.axis && o.arg_as<RangeArg>().tile < arg.tile;
+    });
+    if (kind_of(r) == Kind::Local || (is_register(kind_of(r)) && outside))
+      threads.push_back(range(arg.axis, r.src(0), arg.tile, Kind::Loop));
+    else
+      (is_register(kind_of(r)) ? registers : loops).push_back(r);
+  }
+  if (threads.empty()) return ranges;
+  std::stable_sort(threads.begin(), threads.end(),
+                   [](const UOp& a, const UOp& b) { return a.arg_as<RangeArg>().tile > b.arg_as<RangeArg>().tile; });
+  for (const UOps* more : {&threads, &registers}) loops.insert(loops.end(), more->begin(), more->end());
+  return loops;
+}
+
 int64_t Placement::threads_of(const NestPlan& n) {
   int64_t threads = 1;
   for (const UOp& r : n.locals) threads *= *const_int(r.src(0));
@@ -50,7 +69,8 @@ void Placement::check_threads() {
   for (const BufferStage& s : buffer_stages_) {
     if (s.stage.stages > 1 || s.stage.copy == StageCopy::CpAsync) {
       const NestPlan& n = nests_[s.attach.nest];
-      if (s.attach.depth == 0 || kind_of(n.loops[s.attach.depth - 1]) != Kind::Loop || n.trivial[s.attach.depth - 1])
+      if (s.attach.depth == 0 || kind_of(n.loops[s.attach.depth - 1]) != Kind::Loop || n.trivial[s.attach.depth - 1] ||
+          const_int(n.loops[s.attach.depth - 1].src(0)) == 1)
         return refuse("stage: a ring of copies needs a loop that turns");
       if (s.attach.nest != root()) return refuse("stage: a ring of copies stands in the output's nest");
       for (const BufferStage& other : buffer_stages_)

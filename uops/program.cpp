@@ -216,7 +216,7 @@ void InterpretedProgram::add(const UOp& entry) {
       if (!is_linear_value(entry)) fail("not an op of a Linear", entry);
       for (size_t i = 0; i < src.size(); ++i) {
         const int lanes = src[i].dtype().lanes;
-        if (info(in.op).has(op_flag::Elementwise) ? lanes != in.lanes : in.op == Op::Shuffle ? false : lanes != 1)
+        if (info(in.op).has(op_flag::Elementwise) || in.op == Op::LaneXor ? lanes != in.lanes : in.op == Op::Shuffle ? false : lanes != 1)
           fail("a source has a wrong number of lanes", entry);
         in.parts.push_back(value(src[i]));
         if (i < 3) in.src[i] = in.parts.back();

@@ -32,11 +32,12 @@ Chains::Chains(const UOps& axes, const UOps& ranges, bool threads) {
     });
     for (size_t i = 0; i < c.ranges.size(); ++i) {
       c.steps.push_back(i + 1 < c.ranges.size() ? c.ranges[i + 1].arg_as<RangeArg>().tile : 1);
-      if (is_register(kind_of(c.ranges[i])) || (threads && kind_of(c.ranges[i]) == Kind::Local))
-        c.register_tile = std::max(c.register_tile, c.ranges[i].arg_as<RangeArg>().tile);
-      else
+      if (!is_register(kind_of(c.ranges[i])) && !(threads && kind_of(c.ranges[i]) == Kind::Local))
         c.innermost_loop = static_cast<int>(i);
+      else if (!threads)
+        c.register_tile = std::max(c.register_tile, c.ranges[i].arg_as<RangeArg>().tile);
     }
+    if (threads) c.register_tile = c.steps[0];  // no loop of a block is clipped
   }
 }
 

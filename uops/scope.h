@@ -23,7 +23,7 @@ struct Chain {
   UOp extent;  // of the axis; padded ones are rounded up
   UOps ranges;
   std::vector<int64_t> steps;  // elements per trip of each range
-  int64_t register_tile = 1;   // T: the largest register range; with threads: what a block has of the axis in one trip
+  int64_t register_tile = 1;   // T: the largest register range; with threads: one trip of the outermost range
   int innermost_loop = 0;      // position of the last range that is a loop
   bool padded = false;
 

@@ -17,6 +17,24 @@ class Equivalence {
     const DType t = params_of(kernel_.kernel)[0].dtype();
     return difference(t, result(s), want_, t == dt::bf16 ? 0.02 : t == dt::f16 ? 0.002 : 1e-5);
   }
+  /// The same on a block of threads, in every order of threads and landing of copies that tells something apart.
+  std::string check_blocks(const Schedule& s) const {
+    const DType t = params_of(kernel_.kernel)[0].dtype();
+    using Order = InterpretOptions::Order;
+    using Landing = InterpretOptions::Landing;
+    const UOp linear = lower(s.scheduled(), s.target());
+    for (const auto& [order, landing, name] : {std::tuple{Order::Forward, Landing::Late, "forward, late"},
+                                               {Order::Reverse, Landing::Early, "reverse, early"},
+                                               {Order::Random, Landing::Random, "random"}}) {
+      InterpretOptions options{.exact = true, .max_steps = 2'000'000'000, .races = !kernel_.in_place};
+      options.threads = order, options.copies = landing, options.seed = seed_;
+      std::vector<Bytes> buffers = random_buffers(kernel_.kernel, kernel_.bindings, seed_);
+      run(linear, kernel_.bindings, buffers, options);
+      const std::string wrong = difference(t, buffers[0], want_, t == dt::bf16 ? 0.02 : t == dt::f16 ? 0.002 : 1e-5);
+      if (!wrong.empty()) return std::string(name) + ": " + wrong;
+    }
+    return "";
+  }
   /// For schedules written by hand: an illegal one gives its reason.
   std::string check(const char* opts) const {
     const Expected<Schedule> s = Schedule(kernel_.kernel).apply(parse_opts(opts));

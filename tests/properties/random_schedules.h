@@ -12,8 +12,8 @@ namespace pg::test {
 
 class ScheduleGenerator {
  public:
-  ScheduleGenerator(UOp kernel, RandomSource& random, int64_t most_instances = 48)
-      : schedule_(std::move(kernel)), random_(random), most_instances_(most_instances) {}
+  ScheduleGenerator(UOp kernel, RandomSource& random, int64_t most_instances = 48, const Target& target = {})
+      : schedule_(std::move(kernel), target), random_(random), most_instances_(most_instances) {}
 
   Schedule next() {
     if (schedule_.axes().empty()) return schedule_;
@@ -93,6 +93,9 @@ class ScheduleGenerator {
     if (!places.empty() && !random_.one_in(5)) s.at = random_.pick(places);
     if (&at != &schedule_.root()) s.at.nest = at.name;
     if (random_.one_in(4)) s.layout = layout(dims[which]);
+    if (!schedule_.target().gpu) return s;
+    if (random_.one_in(2)) s.stages = random_.between(1, 4), s.copy = random_.pick({StageCopy::Plain, StageCopy::CpAsync});
+    s.banks = random_.pick({StageBanks::Plain, StageBanks::Plain, StageBanks::Pad});
     return s;
   }
   std::vector<LayoutPart> layout(size_t dims) {
@@ -132,7 +135,8 @@ class ScheduleGenerator {
       if (n.has(a.name)) nest = n.name;
     }
     const auto& chain = nest.empty() ? schedule_.chain(a.name) : schedule_.nest(nest)->chains.at(a.name);
-    const Kind kind = random_.pick({Kind::Loop, Kind::Unroll, Kind::Upcast, Kind::Vec, Kind::Vec});
+    Kind kind = random_.pick({Kind::Loop, Kind::Unroll, Kind::Upcast, Kind::Vec, Kind::Vec});
+    if (schedule_.target().gpu && random_.one_in(2)) kind = Kind::Local;
     if (kind == Kind::Vec && random_.below(4)) return Tile{a.name, random_.pick<int64_t>({2, 4, 4, 8, 16}), kind, nest};
     const int64_t enclosing = chain.empty() ? std::max<int64_t>(2, bounds(a.extent).hi + 2) : chain.back().size;
     int64_t size = random_.between(1, std::min<int64_t>(enclosing, kind == Kind::Loop ? 24 : 9));
