@@ -55,7 +55,10 @@ Interval bitwise(Op op, Interval a, Interval b) {
     const int64_t v = op == Op::Or ? a.lo | b.lo : a.lo ^ b.lo;
     return {v, v};
   }
-  return {op == Op::Or ? std::max(a.lo, b.lo) : 0, all_ones(std::max(a.hi, b.hi))};
+  // The lower one can change only as many low bits of the other as it has; so rows that are swizzled in themselves stay in bounds.
+  const int64_t by_b = all_ones(b.hi), by_a = all_ones(a.hi);
+  const int64_t hi = std::min(a.hi | by_b, b.hi | by_a);
+  return {op == Op::Or ? std::max(a.lo, b.lo) : std::max(a.lo & ~by_b, b.lo & ~by_a), hi};
 }
 
 Interval converted(const UOp& u, Interval x) {
@@ -162,6 +165,8 @@ void compute_bounds(const UOp& u) {
   facts.add(fits ? Facts::Bounds : Facts::Bounds | Facts::Wraps);
 }
 
+int64_t lowest_bit(int64_t v) { return v & -v; }
+
 int64_t raw_divisor(const UOp& u) {
   auto of = [&](int i) { return u.src(i).facts().divisor.load(std::memory_order_relaxed); };
   const Interval b = bounds(u);
@@ -185,6 +190,9 @@ int64_t raw_divisor(const UOp& u) {
       return infinite(d) ? std::max(of(0), of(1)) : d;
     }
     case Op::Mod: return std::gcd(of(0), of(1));
+    case Op::Or:
+    case Op::Xor: return lowest_bit(std::gcd(of(0), of(1)));
+    case Op::And: return std::max(lowest_bit(of(0)), lowest_bit(of(1)));
     case Op::IDiv: {
       const auto by = const_int(u.src(1));
       return by && *by > 0 && of(0) % *by == 0 ? of(0) / *by : 1;
@@ -196,7 +204,7 @@ int64_t raw_divisor(const UOp& u) {
 void compute_divisor(const UOp& u) {
   int64_t d = u.dtype().is_int() ? raw_divisor(u) : 1;
   bounds(u);
-  if (u.facts().has(Facts::Wraps)) d &= -d;  // modulo 2^n only powers of two survive
+  if (u.facts().has(Facts::Wraps)) d = lowest_bit(d);  // modulo 2^n only powers of two survive
   u.facts().divisor.store(d, std::memory_order_relaxed);
   u.facts().add(Facts::Divisor);
 }

@@ -109,10 +109,8 @@ class Instance {
       if (vec_) step = affine.step(vec_);
     } else {
       first = scalar(at.src(1));
-      if (vec_ && depends_on(first, vec_)) {
-        step = coefficient(first, vec_);
-        if (step) first = simplify(substitute(first, {{vec_, iconst(0)}}));
-      }
+      // A swizzled address is affine in the lanes alone: they stay below what is XORed.
+      if (vec_ && (step = coefficient(first, vec_)).value_or(0) != 0) first = simplify(substitute(first, {{vec_, iconst(0)}}));
     }
     if (vector_registers) {
       const auto start = const_int(first);

@@ -73,6 +73,9 @@ UOp cast_of_cast(const UOp& node, const Bindings& b) {
 UOp bitcast_again(const UOp& node, const Bindings& b) {
   return b[X].dtype() == node.dtype() ? b[X] : UOp(Op::Bitcast, node.dtype(), {}, {b[X]});
 }
+Guard variable_operand(int n) {
+  return [=](const Bindings& x) { return !scalar_const(x[n]); };
+}
 UOp truth(const UOp& node, const Bindings& b) { return node.dtype().is_bool() ? b[X] : UOp(); }
 UOp cast_to_itself(const UOp& node, const Bindings& b) { return b[X].dtype() == node.dtype() ? b[X] : UOp(); }
 
@@ -101,7 +104,7 @@ UOp stores_left(const UOp& node, const Bindings&) {
 }  // namespace
 
 std::vector<Rule> value_rules() {
-  const Pat any_node = any(X), x = any(X), y = any(Y), z = any(Z), w = any(A), f = any_float(X), n = any_int(X);
+  const Pat any_node = any(X), x = any(X), y = any(Y), z = any(Z), w = any(A), f = any_float(X), n = any_int(X), m = any_int(Y);
   const Pat p = any_bool(X), q = any_bool(Y), a = int_slot(A), b = int_slot(B);
   const Pat float_const(Pat::Only::Constant, A);
   return {
@@ -129,6 +132,8 @@ std::vector<Rule> value_rules() {
       {"or.not", p | !p, 1},
       {"xor.same", n ^ n, 0},
       {"xor.zero", n ^ 0, n},
+      {"xor.consts", (n ^ a) ^ b, n ^ fold(a ^ b)},
+      {"xor.const_last", (n ^ a) ^ m, (n ^ m) ^ a, variable_operand(Y)},  // n ^ m is then the same for all instances
 
       {"where.true", where(1, x, y), x},
       {"where.false", where(0, x, y), y},

@@ -3,6 +3,8 @@
 
 #include "tests/uops/sample_kernels.h"
 #include "tests/uops/scheduled.h"
+#include "uops/passes.h"
+#include "uops/swizzle.h"
 
 using namespace pg;
 using namespace pg::test;
@@ -55,6 +57,18 @@ TEST_CASE("expand: a strided operand is gathered, one that does not move is load
     CHECK(l.dtype().lanes == (is_a ? 16 : 1));
     CHECK(l.src(0).src(1).dtype().lanes == (is_a ? 16 : 1));  // addresses lane by lane
   }
+}
+
+TEST_CASE("expand: a swizzled address is no sum of its register ranges, but its lanes are a run") {
+  const UOp row = range("m", iconst(8)), chunk = range("k", iconst(8), 8, Kind::Upcast), lane = range("k", iconst(4), 4, Kind::Vec);
+  const UOp tile(Op::Memory, dt::f32, ParamArg{0, "tile"}, {iconst(256)}), out(Op::Param, dt::f32, ParamArg{0, "out"}, {iconst(32)});
+  const UOp from = index(tile, UOps{Swizzle{3, 2, 3}.apply(row * iconst(32) + chunk * iconst(4) + lane)});
+  const UOp sum = store(index(out, UOps{chunk * iconst(4) + lane}), load(from));
+  const UOps stores = stores_of(registers_expanded(UOp(Op::For, dt::kVoid, {}, {row, sum}), Target{}));
+  REQUIRE(stores.size() == 8);
+  for (const UOp& s : stores) CHECK(s.src(1).dtype().lanes == 4);
+  CHECK(pretty(stores[0].src(1)) == "tile[m*36]");
+  CHECK(pretty(stores[3].src(1)) == "tile[m*32 + (m ^ 3)*4]");
 }
 
 TEST_CASE("expand: lanes of a reduction are merged half with half") {

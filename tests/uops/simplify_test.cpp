@@ -113,6 +113,24 @@ TEST_CASE("bounds: every kind of leaf") {
   CHECK(divisor(c(0)) == 0);
 }
 
+TEST_CASE("bounds: XOR and OR change only the bits that the lower one has") {
+  const UOp wide = range("wide", c(3072));
+  CHECK(bounds(alu(Op::Xor, wide, y)) == Interval{0, 3071});
+  CHECK(bounds(alu(Op::Or, wide, y)) == Interval{0, 3071});
+  CHECK(bounds(alu(Op::Xor, wide, x + c(1))) == Interval{0, 3071});  // 64 has 7 bits, and 3072 is 24 times 128
+  CHECK(bounds(alu(Op::Xor, c(96) + y, z)) == Interval{96, 127});
+  CHECK(bounds(alu(Op::Xor, c(100), z)) == Interval{100, 103});
+  CHECK(bounds(alu(Op::Xor, x, c(-1))) == Interval{});
+  CHECK(divisor(alu(Op::Xor, x * c(12), y * c(8))) == 4);
+  CHECK(divisor(alu(Op::And, x, c(24))) == 8);
+}
+
+TEST_CASE("simplify: constants of an XOR meet, and come last") {
+  CHECK(simplify(alu(Op::Xor, alu(Op::Xor, x, c(5)), c(3))) == alu(Op::Xor, x, c(6)));
+  CHECK(simplify(alu(Op::Xor, alu(Op::Xor, x, c(5)), c(5))) == x);
+  CHECK(simplify(alu(Op::Xor, alu(Op::Xor, x, c(5)), y)) == alu(Op::Xor, simplify(alu(Op::Xor, x, y)), c(5)));
+}
+
 TEST_CASE("simplify, bounds and divisor are sound on random expressions") {
   const uint64_t seed = 20240611;
   INFO("seed " << seed);
