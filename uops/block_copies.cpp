@@ -1,5 +1,7 @@
 // Copies into shared memory by all threads of a block, at once or on their way while the loop turns.
 #include <algorithm>
+#include <bit>
+#include <numeric>
 
 #include "uops/opener.h"
 #include "uops/simplify.h"
@@ -24,7 +26,67 @@ int64_t width_of(const BufferStage& stage, const StageGroup& group, const Staged
     width /= 2;
   return width;
 }
+
+/// Where a chunk lies in the box: chunks are numbered in the buffer's order.
+UOps chunk_at(const StageGroup& group, int64_t width, UOp chunk) {
+  UOps within(group.extents.size());
+  for (size_t d = within.size(); d-- > 0;) {
+    const bool last = d + 1 == within.size();
+    const int64_t extent = last ? group.extents[d] / width : group.extents[d];
+    within[d] = d ? simplify(mod(chunk, iconst(extent))) : chunk;
+    chunk = simplify(idiv(chunk, iconst(extent)));
+    if (last) within[d] = simplify(within[d] * iconst(width));
+  }
+  return within;
+}
 }  // namespace
+
+/// Addresses exchanged so that the lanes of a warp meet in no bank, as far as that can be had: reading first, then filling.
+StagedTile Opener::without_conflicts(const BufferStage& stage, const StageGroup& group, const StagedTile& tile) const {
+  int64_t elements = 1;
+  for (const TilePart& p : tile.parts) elements *= p.count;
+  if (!std::has_single_bit(static_cast<uint64_t>(elements))) return tile;  // nothing to exchange within
+  const int element_bytes = stage.param.dtype().element_bytes();
+  StagedTile relative = tile;
+  relative.slot = {};
+  relative.base.assign(tile.base.size(), iconst(0));
+  std::vector<WarpAccess> accesses;
+  const auto add = [&](const UOps& coordinates, int64_t width) {
+    const UOps at = relative.indices(coordinates);
+    UOp flat = iconst(0);
+    for (size_t i = 0; i < tile.parts.size(); ++i) flat = flat * iconst(tile.parts[i].count) + at[i];
+    accesses.push_back(warp_access(static_cast<int>(width), [&](int lane) {
+      const int64_t thread = lane % placement_.threads();
+      const int64_t address = const_int(simplify(substitute(flat, {{thread_, iconst(thread)}}))).value_or(0);
+      return (address & (elements - 1)) / width * width;  // from where the tile is read backwards, too
+    }));
+  };
+  for (const StageGroup::User& user : group.users) {
+    const NestPlan& plan = placement_.nest(user.definition);
+    const Scope threads = with_threads(plan, {});
+    Substitution at, origin;
+    int64_t width = 1;
+    for (const Chain& c : plan.chains.all()) {
+      UOp place = iconst(0);
+      for (size_t i = 0; i < c.ranges.size(); ++i)
+        if (kind_of(c.ranges[i]) == pg::Kind::Local) place = place + threads.value(c.ranges[i]) * iconst(c.steps[i]);
+      at.emplace_back(c.axis, place);
+      origin.emplace_back(c.axis, iconst(0));
+      // Neighbours of one thread along the tile's rows are read together.
+      const UOp& last = c.ranges.back();
+      if (tile.parts.empty() || !(user.coordinates[tile.parts.back().dim] == c.axis) || !is_register(kind_of(last))) continue;
+      width = std::gcd(last.arg_as<RangeArg>().tile, int64_t{kCopyBytes / element_bytes});
+    }
+    UOps coordinates;
+    for (const UOp& e : user.coordinates) coordinates.push_back(simplify(substitute(e, at) - substitute(e, origin)));
+    add(coordinates, width);
+  }
+  const int64_t width = width_of(stage, group, tile);
+  add(chunk_at(group, width, thread_), width);
+  const int bits = std::countr_zero(static_cast<uint64_t>(elements));
+  const Swizzle solved = solve_swizzle(bits, accesses, element_bytes).swizzle;
+  return solved.is_identity() ? tile : tile.swizzled(solved);
+}
 
 UOp Opener::open_block_stage(const BufferStage& stage, Scope& scope, size_t number) {
   const StageOpt& opt = stage.stage;
@@ -37,6 +99,7 @@ UOp Opener::open_block_stage(const BufferStage& stage, Scope& scope, size_t numb
                                     box_base(placement_, stage.groups[g].users[0], stage, scope), stage.groups[g].parts,
                                     opt.stages, opt.banks == StageBanks::Pad ? kBankPad : 0),
               stage.attach};
+    if (opt.banks == StageBanks::Swizzle) made.tile = without_conflicts(stage, made.group, made.tile);
     declared(made.tile.memory);
     StagedTile read = made.tile;
     if (ring) {
@@ -69,21 +132,17 @@ UOp Opener::block_copy(const Ring& ring, const Substitution& at, const UOp& slot
   const UOp lane = width > 1 ? range(lane_name, iconst(width), width, pg::Kind::Vec) : UOp();
 
   const auto moved = [&](const UOp& round) {
-    UOp chunk = simplify(round * iconst(threads) + thread_);
-    UOps within(base.size()), coordinates, tested;
-    UOp rest = chunk;
-    for (size_t d = base.size(); d-- > 0;) {
-      const bool last = d + 1 == base.size();
-      const int64_t extent = last ? group.extents[d] / width : group.extents[d];
-      within[d] = d ? simplify(mod(rest, iconst(extent))) : rest;
-      rest = simplify(idiv(rest, iconst(extent)));
-      if (last) within[d] = simplify(within[d] * iconst(width));
-    }
+    UOps within = chunk_at(group, width, simplify(round * iconst(threads) + thread_)), coordinates, tested;
     for (size_t d = 0; d < base.size(); ++d) tested.push_back(simplify(base[d] + within[d]));
     coordinates = tested;
-    if (lane) coordinates.back() = coordinates.back() + lane, within.back() = within.back() + lane;
+    UOp place = to.at(within);
+    if (lane) {  // side by side in the tile too, whatever is exchanged there
+      coordinates.back() = coordinates.back() + lane;
+      UOps src(place.src().begin(), place.src().end());
+      src.back() = src.back() + lane;
+      place = place.with_src(src);
+    }
     const UOp source = source_of(*ring.stage, group, coordinates, tested, {});
-    const UOp place = to.at(within);
     const UOp kept = registers ? index(registers, UOps{lane ? round * iconst(width) + lane : round}) : UOp();
     switch (move) {
       case Move::Direct: return store(place, source);

@@ -96,6 +96,7 @@ class Opener {
   bool adds_nothing_beyond(const Nest&, const Nest::Part&, const Scope&) const;
   Substitution merged_threads(Nest&, Nest::Part&, const Scope&, UOps& out);
   UOp open_block_stage(const BufferStage&, Scope&, size_t number);
+  StagedTile without_conflicts(const BufferStage&, const StageGroup&, const StagedTile&) const;
   UOp turned(const Nest&, size_t i, const UOp& loop, const UOp& body);
   UOp turned_async(const std::vector<const Ring*>&, const UOp& loop, const UOp& body) const;
   UOp turned_plain(const std::vector<const Ring*>&, const UOp& loop, const UOp& body);

@@ -90,9 +90,31 @@ StagedTile StagedTile::make_ring(std::string name, int64_t number, DType t, UOps
   return tile;
 }
 
+StagedTile StagedTile::swizzled(const Swizzle& by) const {
+  StagedTile t = *this;
+  int64_t elements = 1;
+  for (const TilePart& p : parts) elements *= p.count;
+  UOps extents{iconst(elements)};
+  if (slot) extents.insert(extents.begin(), memory.src(0));
+  t.memory = memory.with_src(extents);
+  t.swizzle = by;
+  return t;
+}
+
 UOp StagedTile::at(const UOps& coordinates) const {
+  UOps at = indices(coordinates);
+  if (!swizzle.is_identity()) {
+    UOp flat = iconst(0);
+    for (size_t i = 0; i < parts.size(); ++i) flat = flat * iconst(parts[i].count) + at[i];
+    at = {swizzle.apply(simplify(flat))};
+  }
+  if (slot && parts.empty()) return index(memory, UOps{slot});
+  if (slot) at.insert(at.begin(), slot);
+  return index(memory, at);
+}
+
+UOps StagedTile::indices(const UOps& coordinates) const {
   UOps indices;
-  if (slot) indices.push_back(slot);
   for (const TilePart& p : parts) {
     const UOp within = simplify(coordinates[p.dim] - base[p.dim]);
     indices.push_back(p.kind == LayoutPart::Kind::Whole   ? within
@@ -100,7 +122,7 @@ UOp StagedTile::at(const UOps& coordinates) const {
                                                           : simplify(mod(within, iconst(p.size))));
   }
   if (indices.empty()) indices.push_back(iconst(0));
-  return index(memory, indices);
+  return indices;
 }
 
 }  // namespace pg

@@ -5,6 +5,7 @@
 
 #include "uops/directive.h"
 #include "uops/scope.h"
+#include "uops/swizzle.h"
 
 namespace pg {
 
@@ -31,6 +32,7 @@ struct StagedTile {
   UOps base;  // per dimension: the first coordinate that the tile holds
   std::vector<TilePart> parts;
   UOp slot = {};  // of a ring, which the memory's first extent is; null: there is one tile
+  Swizzle swizzle = {};
 
   /// `lanes`: to which the innermost part is padded.
   static StagedTile make(std::string name, int64_t number, DType, UOps base, std::vector<TilePart>, int64_t lanes);
@@ -38,6 +40,9 @@ struct StagedTile {
   static StagedTile make_ring(std::string name, int64_t number, DType, UOps base, std::vector<TilePart>, int64_t slots,
                               int64_t pad);
   UOp at(const UOps& coordinates) const;  // Index of an element
+  UOps indices(const UOps& coordinates) const;  // along each part
+  /// Addresses exchanged within the tile: its memory has one dimension (and that of the slots).
+  StagedTile swizzled(const Swizzle&) const;
   StagedTile in_slot(UOp s) const {
     StagedTile t = *this;
     t.slot = std::move(s);

@@ -95,7 +95,7 @@ class ScheduleGenerator {
     if (random_.one_in(4)) s.layout = layout(dims[which]);
     if (!schedule_.target().gpu) return s;
     if (random_.one_in(2)) s.stages = random_.between(1, 4), s.copy = random_.pick({StageCopy::Plain, StageCopy::CpAsync});
-    s.banks = random_.pick({StageBanks::Plain, StageBanks::Plain, StageBanks::Pad});
+    s.banks = random_.pick({StageBanks::Plain, StageBanks::Swizzle, StageBanks::Pad});
     return s;
   }
   std::vector<LayoutPart> layout(size_t dims) {
