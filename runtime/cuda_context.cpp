@@ -28,7 +28,7 @@ CudaContext::~CudaContext() {
 }
 
 void CudaContext::make_current() {
-  if (lost_) throw InternalError(last_words_);
+  if (lost_) throw InternalError(last_words());
   check((*driver_)->ctx_set_current(context_), "making the context current");
 }
 

@@ -29,7 +29,10 @@ class CudaContext {
   /// Whether the GPU takes work again after the loss.
   bool is_recovered() const { return recovered_; }
   /// What was said when it was lost.
-  const std::string& last_words() const { return last_words_; }
+  std::string last_words() const {
+    std::lock_guard lock(mutex_);
+    return last_words_;
+  }
 
   /// Throws unless Success: `doing` says what failed ("copying 512 bytes"). A sticky error is one of the kernels that ran,
   /// not of what noticed it: this resets the GPU and throws an InternalError that says what became of it.
@@ -50,7 +53,7 @@ class CudaContext {
   cu::DeviceId device_ = 0;
   cu::Context context_ = nullptr;
   std::string name_;
-  std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // of what follows
   std::deque<std::string> running_;
   size_t more_running_ = 0;
   std::atomic<bool> lost_{false}, recovered_{false};

@@ -35,6 +35,7 @@ class CudaEvent {
     context->check(context->driver()->event_create(&e, flags), "creating an event");
     handle_ = {context, e};
   }
+  cu::Event get() const { return handle_.get(); }
   void record(cu::Stream stream) const {
     CudaContext& c = *handle_.context();
     c.check(c.driver()->event_record(handle_.get(), stream), "recording an event");
