@@ -16,7 +16,8 @@ CudaContext::CudaContext(std::shared_ptr<const CudaDriver> driver, int ordinal, 
   if (r == Result::Success) r = d->primary_ctx_retain(&context_, device_);
   if (r == Result::Success) return;
   if (r == Result::OutOfMemory)
-    throw UserError(name_ + ": no memory is left on the GPU for a context: end other processes that use it (nvidia-smi lists them)");
+    throw UserError(name_ +
+                    ": no memory is left on the GPU for a context: end other processes that use it (nvidia-smi lists them)");
   if (r == Result::DeviceUnavailable)
     throw UserError(name_ + ": another process has the GPU for itself: " + d.words(r) +
                     ": end that process, or set the compute mode to default (nvidia-smi -c DEFAULT)");

@@ -11,7 +11,8 @@ using cu::Result;
 // WSL's lies on no linker path.
 constexpr const char* kDrivers[] = {"libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"};
 constexpr const char* kInstall =
-    "install the NVIDIA driver, after which nvidia-smi shows the GPU; a container must be started with its GPUs (--gpus all)";
+    "install the NVIDIA driver, after which nvidia-smi shows the GPU; a container must be started with its GPUs (--gpus "
+    "all)";
 constexpr const char* kUpdate = "update the NVIDIA driver to one of CUDA 11.4 or later";
 
 /// What cuInit and the count of devices say, in terms of what to do.
@@ -32,8 +33,7 @@ FoundCudaDriver refused(const CudaDriver& driver, Result result) {
     case Result::CompatNotSupportedOnDevice:
       return {nullptr, "the compatibility driver found does not support this GPU: " + driver.words(result),
               "take the toolkit's compat folder out of LD_LIBRARY_PATH"};
-    default:
-      return {nullptr, "the NVIDIA driver does not start: " + driver.words(result), "look at nvidia-smi and dmesg"};
+    default: return {nullptr, "the NVIDIA driver does not start: " + driver.words(result), "look at nvidia-smi and dmesg"};
   }
 }
 
@@ -54,11 +54,11 @@ FoundCudaDriver CudaDriver::find(const std::string& library) {
     return {nullptr, absent ? names[0] + " not found" : names[0] + " cannot be loaded: " + first_words, kInstall};
   }
   Functions& f = driver->functions_;
-#define CUDA(name, symbol, parameters)                                                                             \
-  if (void* address = driver->library_->symbol(#symbol))                                                           \
-    f.name = reinterpret_cast<decltype(f.name)>(address);                                                          \
-  else                                                                                                             \
-    return {nullptr, "the NVIDIA driver is too old: it has no " #symbol, kUpdate};
+#define CUDA(member, entry, parameters)                       \
+  if (void* address = driver->library_->symbol(#entry))       \
+    f.member = reinterpret_cast<decltype(f.member)>(address); \
+  else                                                        \
+    return {nullptr, "the NVIDIA driver is too old: it has no " #entry, kUpdate};
 #include "runtime/cuda_functions.def"
 #undef CUDA
   if (const Result r = f.init(0); r != Result::Success) return refused(*driver, r);

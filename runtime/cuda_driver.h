@@ -21,7 +21,7 @@ class CudaDriver {
   /// Loads and initialises. `library` names another file than the system's driver (tests).
   static FoundCudaDriver find(const std::string& library = "");
 
-#define CUDA(name, symbol, parameters) cu::Result(*name) parameters = nullptr;
+#define CUDA(member, entry, parameters) cu::Result(*member) parameters = nullptr;
   struct Functions {
     using Result = cu::Result;
     using DeviceId = cu::DeviceId;

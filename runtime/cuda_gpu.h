@@ -9,7 +9,8 @@ namespace pg {
 
 /// What begins and ends with a context.
 struct CudaLife {
-  explicit CudaLife(std::shared_ptr<CudaContext> c) : context(std::move(c)), stream(context), staging(context, stream.get()) {}
+  explicit CudaLife(std::shared_ptr<CudaContext> c)
+      : context(std::move(c)), stream(context), staging(context, stream.get()) {}
   ~CudaLife();
   CudaLife(const CudaLife&) = delete;
   CudaLife& operator=(const CudaLife&) = delete;

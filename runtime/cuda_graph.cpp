@@ -34,10 +34,10 @@ void CudaGraph::update(const std::shared_ptr<CudaLife>& life) {
       throw InternalError(gpu_->name() + ": a graph was given a program of another device");
     for (CudaCall& c : program->calls(*life, l.buffers, l.variables, l.items)) calls.push_back(std::move(c));
   }
-  const bool same_kernels =
-      context_ == life->context &&
-      std::equal(nodes_.begin(), nodes_.end(), calls.begin(), calls.end(),
-                 [](const Node& n, const CudaCall& c) { return n.call.function->get() == c.function->get(); });
+  const bool same_kernels = context_ == life->context && std::equal(nodes_.begin(), nodes_.end(), calls.begin(), calls.end(),
+                                                                    [](const Node& n, const CudaCall& c) {
+                                                                      return n.call.function->get() == c.function->get();
+                                                                    });
   if (!same_kernels) return build(life, std::move(calls));
   for (size_t i = 0; i < calls.size(); ++i) {
     if (nodes_[i].call == calls[i]) continue;

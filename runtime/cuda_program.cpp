@@ -88,8 +88,8 @@ std::vector<CudaCall> CudaProgram::calls(CudaLife& life, std::span<void* const> 
     items -= size;
     if (size <= 0) continue;
     if (size > kMostBlocks)
-      throw UserError(gpu_->name() + ": kernel " + name_ + " would have " + std::to_string(size) +
-                      " blocks, the most is " + std::to_string(kMostBlocks) + ": use a schedule with larger tiles");
+      throw UserError(gpu_->name() + ": kernel " + name_ + " would have " + std::to_string(size) + " blocks, the most is " +
+                      std::to_string(kMostBlocks) + ": use a schedule with larger tiles");
     all.push_back({&functions_[phase], static_cast<unsigned>(size), static_cast<unsigned>(launch_.threads),
                    static_cast<unsigned>(launch_.shared_bytes), arguments});
   }

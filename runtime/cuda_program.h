@@ -50,7 +50,7 @@ class CudaProgram final : public Program {
   const LaunchInfo launch_;
   std::optional<CudaModule> module_;
   std::vector<CudaFunction> functions_;  // by phase
-  std::vector<void*> workspaces_;  // the last one is used; graphs may still use those before, which were too small
+  std::vector<void*> workspaces_;        // the last one is used; graphs may still use those before, which were too small
   int64_t workspace_bytes_ = 0;
 };
 

@@ -8,12 +8,12 @@
 namespace pg {
 
 struct KernelResources {
-  std::string kernel;                          // its symbol
-  int registers = 0;                           // of a thread
-  int64_t shared_bytes = 0;                    // static, of a block
-  int64_t stack_bytes = 0;                     // of a thread: local arrays, spilled registers
-  int64_t spill_stores = 0, spill_loads = 0;   // bytes of code's accesses
-  std::vector<std::string> warnings = {};      // ptxas's, the first of each number: "C7510: Potential Performance Loss: .."
+  std::string kernel;                         // its symbol
+  int registers = 0;                          // of a thread
+  int64_t shared_bytes = 0;                   // static, of a block
+  int64_t stack_bytes = 0;                    // of a thread: local arrays, spilled registers
+  int64_t spill_stores = 0, spill_loads = 0;  // bytes of code's accesses
+  std::vector<std::string> warnings = {};     // ptxas's, the first of each number: "C7510: Potential Performance Loss: .."
 
   bool spills() const { return spill_stores > 0 || spill_loads > 0; }
 };

@@ -45,8 +45,8 @@ enum class Result : int {
   Unknown = 999,
 };
 
-using DeviceId = int;             // CUdevice
-using DevicePointer = uint64_t;   // CUdeviceptr
+using DeviceId = int;              // CUdevice
+using DevicePointer = uint64_t;    // CUdeviceptr
 using Context = struct Context_*;  // CUcontext and so on: opaque
 using Module = struct Module_*;
 using Function = struct Function_*;
@@ -82,11 +82,11 @@ enum class FunctionAttribute : int {
   MaxDynamicSharedSizeBytes = 8,
 };
 
-inline constexpr unsigned kStreamNonBlocking = 1;    // CU_STREAM_NON_BLOCKING: does not wait for the legacy stream
-inline constexpr unsigned kEventDefault = 0;         // CU_EVENT_DEFAULT: takes the time
-inline constexpr unsigned kEventDisableTiming = 2;   // CU_EVENT_DISABLE_TIMING
-inline constexpr unsigned kEventBlockingSync = 1;    // CU_EVENT_BLOCKING_SYNC
-inline constexpr unsigned kHostAllocPortable = 1;    // CU_MEMHOSTALLOC_PORTABLE
+inline constexpr unsigned kStreamNonBlocking = 1;   // CU_STREAM_NON_BLOCKING: does not wait for the legacy stream
+inline constexpr unsigned kEventDefault = 0;        // CU_EVENT_DEFAULT: takes the time
+inline constexpr unsigned kEventDisableTiming = 2;  // CU_EVENT_DISABLE_TIMING
+inline constexpr unsigned kEventBlockingSync = 1;   // CU_EVENT_BLOCKING_SYNC
+inline constexpr unsigned kHostAllocPortable = 1;   // CU_MEMHOSTALLOC_PORTABLE
 
 /// CUDA_KERNEL_NODE_PARAMS_v1
 struct KernelNodeParams {

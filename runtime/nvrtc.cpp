@@ -112,8 +112,7 @@ FoundNvrtc Nvrtc::find(const NvrtcPlaces& places, int driver_version, const std:
                        std::string(kInstall)};
 }
 
-NvrtcResult Nvrtc::compile(const std::string& name, const std::string& source,
-                           std::span<const std::string> options) const {
+NvrtcResult Nvrtc::compile(const std::string& name, const std::string& source, std::span<const std::string> options) const {
   const std::string who = "NVRTC " + cuda_version_text(version_);
   std::vector<std::string> all(options.begin(), options.end());
   if (!headers_.empty() && source.find("#include") != source.npos) all.push_back("--include-path=" + headers_);

@@ -28,8 +28,8 @@ class Nvrtc {
   /// Null when it cannot be loaded; then `why` says why not.
   static std::shared_ptr<const Nvrtc> load(const std::string& library, std::string& why);
 
-  int version() const { return version_; }               // 13000
-  const std::string& path() const { return path_; }      // of the library
+  int version() const { return version_; }                 // 13000
+  const std::string& path() const { return path_; }        // of the library
   const std::string& headers() const { return headers_; }  // folder of cuda_fp16.h; may be empty
   /// Compute capabilities, ascending: 75, 80, .., 121.
   const std::vector<int>& architectures() const { return architectures_; }
@@ -48,8 +48,8 @@ class Nvrtc {
     Status (*version)(int* major, int* minor) = nullptr;
     Status (*num_supported_archs)(int*) = nullptr;
     Status (*supported_archs)(int*) = nullptr;
-    Status (*create)(Program**, const char* source, const char* name, int headers, const char* const*, const char* const*) =
-        nullptr;
+    Status (*create)(Program**, const char* source, const char* name, int headers, const char* const*,
+                     const char* const*) = nullptr;
     Status (*destroy)(Program**) = nullptr;
     Status (*compile)(Program*, int options, const char* const*) = nullptr;
     Status (*log_size)(Program*, size_t*) = nullptr;

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // The linker wants a whole name, and a name has its major version. 11's are all called 11.2.
-constexpr const char* kNames[] = {"libnvrtc.so.15", "libnvrtc.so.14", "libnvrtc.so.13",
+constexpr const char* kNames[] = {"libnvrtc.so.15", "libnvrtc.so.14",   "libnvrtc.so.13",
                                   "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so"};
 
 /// Names in a folder that begin so, the last by order of numbers first (13.1 before 13.0 before 9).
@@ -21,9 +21,8 @@ std::vector<std::string> entries(const fs::path& folder, const std::string& pref
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
     if (it->path().filename().string().starts_with(prefix)) names.push_back(it->path().filename().string());
-  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() > b.size() : a > b;
-  });
+  std::sort(names.begin(), names.end(),
+            [](const std::string& a, const std::string& b) { return a.size() != b.size() ? a.size() > b.size() : a > b; });
   return names;
 }
 
