@@ -33,6 +33,8 @@ void CudaContext::make_current() {
   check((*driver_)->ctx_set_current(context_), "making the context current");
 }
 
+bool CudaContext::takes_back() noexcept { return !lost_ && (*driver_)->ctx_set_current(context_) == Result::Success; }
+
 void CudaContext::launched(const std::string& kernel) {
   std::lock_guard lock(mutex_);
   if (!running_.empty() && running_.back() == kernel) return;

@@ -26,6 +26,8 @@ class CudaContext {
   /// Makes it the calling thread's.
   void make_current();
   bool is_lost() const { return lost_; }
+  /// Makes it current for giving something back; false when it is lost and nothing can be.
+  bool takes_back() noexcept;
   /// Whether the GPU takes work again after the loss.
   bool is_recovered() const { return recovered_; }
   /// What was said when it was lost.
@@ -73,14 +75,7 @@ class CudaHandle {
     return *this;
   }
   ~CudaHandle() {
-    if (!handle_ || context_->is_lost()) return;
-    const auto* driver = context_->driver().operator->();
-    try {
-      context_->make_current();
-    } catch (const std::exception&) {  // then there is nothing to give it back to
-      return;
-    }
-    (driver->*Destroy)(handle_);
+    if (handle_ && context_->takes_back()) (context_->driver().operator->()->*Destroy)(handle_);
   }
   Handle get() const { return handle_; }
   explicit operator bool() const { return handle_ != Handle{}; }
