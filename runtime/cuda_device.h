@@ -27,6 +27,7 @@ class CudaDevice final : public Device {
   ToolchainInfo toolchain() const override;
   void* allocate(size_t bytes) override;
   void free(void*, size_t bytes) noexcept override;
+  bool pools() const override { return true; }  // and knows what a lost context took with it
   void copy_in(void* device, const void* host, size_t bytes) override;
   void copy_out(void* host, const void* device, size_t bytes) override;
   Source render(const UOp& linear) const override;

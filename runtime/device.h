@@ -52,6 +52,8 @@ class Device {
   /// Device memory, 64-byte aligned, uninitialised. Throws UserError with the size when there is not enough.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void*, size_t bytes) noexcept = 0;
+  /// Whether the device itself keeps freed memory for the next who asks: then nobody else does.
+  virtual bool pools() const { return false; }
   virtual void copy_in(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_out(void* host, const void* device, size_t bytes) = 0;
   /// Renders for this device's compiler.

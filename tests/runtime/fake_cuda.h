@@ -17,8 +17,8 @@ struct FakeLaunch {
 struct FakeCuda {
   // The machine
   int devices = 1, driver_version = 13000, major = 9, minor = 0;
-  size_t memory = size_t{1} << 30;         // bytes that allocations may take
-  size_t pinned = size_t{1} << 30;         // the same of the host's
+  size_t memory = size_t{1} << 30;          // bytes that allocations may take
+  size_t pinned = size_t{1} << 30;          // the same of the host's
   int registers = 32, most_threads = 1024;  // of every kernel
   int static_shared = 0;
   double kernel_ms = 0.25;
@@ -27,19 +27,19 @@ struct FakeCuda {
   // What goes wrong
   pg::cu::Result init = pg::cu::Result::Success;
   pg::cu::Result retain = pg::cu::Result::Success;
-  pg::cu::Result load = pg::cu::Result::Success;           // of modules
-  pg::cu::Result launch = pg::cu::Result::Success;         // what cuLaunchKernel says at once
-  pg::cu::Result kernel_error = pg::cu::Result::Success;   // sticky, when a kernel runs
-  bool reset_works = true;  // whether a sticky error ends with a reset
+  pg::cu::Result load = pg::cu::Result::Success;          // of modules
+  pg::cu::Result launch = pg::cu::Result::Success;        // what cuLaunchKernel says at once
+  pg::cu::Result kernel_error = pg::cu::Result::Success;  // sticky, when a kernel runs
+  bool reset_works = true;                                // whether a sticky error ends with a reset
 
   // What happened
   std::vector<FakeLaunch> launches;
-  std::map<std::string, int> calls;  // by symbol
+  std::map<std::string, int> calls;                // by symbol
   std::map<std::string, int> function_attributes;  // the dynamic shared memory that a kernel may have
-  std::vector<std::string> misuse;  // dead handles, no context, a graph that is no chain
-  size_t allocated = 0;             // bytes
-  int contexts = 0, resets = 0;     // how often the primary context is retained
-  size_t objects = 0;               // modules, streams, events, graphs, pinned buffers that live
+  std::vector<std::string> misuse;                 // dead handles, no context, a graph that is no chain
+  size_t allocated = 0;                            // bytes
+  int contexts = 0, resets = 0;                    // how often the primary context is retained
+  size_t objects = 0;                              // modules, streams, events, graphs, pinned buffers that live
 };
 
 /// The library's state, and its beginning. Nothing of before may be used afterwards.
