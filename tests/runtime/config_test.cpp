@@ -63,6 +63,16 @@ TEST_CASE("what does not parse names the variable and what it should be") {
                        UserError);
 }
 
+TEST_CASE("GPUs by number; CUDA_HOME goes before CUDA_PATH") {
+  CHECK(from({{"DEVICE", "CUDA"}}).device == "CUDA");
+  CHECK(from({{"DEVICE", "CUDA:12"}}).device == "CUDA:12");
+  for (const char* wrong : {"CUDA:", "CUDA:x", "CUDA:-1", "CUDA:12345", "CUDA0", "cuda"})
+    CHECK_THROWS_AS(from({{"DEVICE", wrong}}), UserError);
+  CHECK(from({}).cuda_home == "");
+  CHECK(from({{"CUDA_PATH", "/a"}}).cuda_home == "/a");
+  CHECK(from({{"CUDA_PATH", "/a"}, {"CUDA_HOME", "/b"}}).cuda_home == "/b");
+}
+
 TEST_CASE("every variable is in the table once") {
   std::map<std::string, int> names;
   for (const ConfigVariable& v : config_variables()) names[v.name]++;

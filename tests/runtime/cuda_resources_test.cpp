@@ -16,7 +16,8 @@ TEST_CASE("ptxas: registers, shared memory, stack and spills of each kernel") {
       "ptxas info    : Compiling entry function 'spilled' for 'sm_90a'\n"
       "ptxas info    : Function properties for spilled\n"
       "ptxas         .     272 bytes stack frame, 752 bytes spill stores, 536 bytes spill loads\n"
-      "ptxas info    : Used 32 registers, used 1 barriers, 272 bytes cumulative stack size, 400 bytes smem, 376 bytes cmem[0]\n");
+      "ptxas info    : Used 32 registers, used 1 barriers, 272 bytes cumulative stack size, 400 bytes smem, 376 bytes "
+      "cmem[0]\n");
   REQUIRE(kernels.size() == 2);
   CHECK(kernels[0].kernel == "add_phase1");
   CHECK(kernels[0].registers == 8);
@@ -48,9 +49,11 @@ TEST_CASE("ptxas: the older form, with blanks and without barriers") {
 
 TEST_CASE("ptxas: advice with a number is kept once, at the kernel that it names") {
   const auto kernels = parse_resources(
-      "ptxas info    : (C7519) warpgroup.arrive is injected in around line 66 by compiler to allow use of registers in GMMA in "
+      "ptxas info    : (C7519) warpgroup.arrive is injected in around line 66 by compiler to allow use of registers in GMMA "
+      "in "
       "function 'serialised'\n"
-      "ptxas info    : (C7519) warpgroup.arrive is injected in around line 78 by compiler to allow use of registers in GMMA in "
+      "ptxas info    : (C7519) warpgroup.arrive is injected in around line 78 by compiler to allow use of registers in GMMA "
+      "in "
       "function 'serialised'\n"
       "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to insufficient "
       "register resources for the wgmma pipeline in the function 'serialised'\n"
@@ -63,7 +66,8 @@ TEST_CASE("ptxas: advice with a number is kept once, at the kernel that it names
   REQUIRE(kernels.size() == 2);
   REQUIRE(kernels[0].warnings.size() == 3);
   CHECK(kernels[0].warnings[0].starts_with("C7519: warpgroup.arrive is injected in around line 66"));
-  CHECK(kernels[0].warnings[1].starts_with("C7510: Potential Performance Loss: wgmma.mma_async instructions are serialized"));
+  CHECK(
+      kernels[0].warnings[1].starts_with("C7510: Potential Performance Loss: wgmma.mma_async instructions are serialized"));
   CHECK(kernels[0].warnings[2].starts_with("Value of threads per SM"));
   CHECK(kernels[1].warnings.size() == 1);  // said of nobody by name
   CHECK(kernels[1].registers == 10);
@@ -72,7 +76,8 @@ TEST_CASE("ptxas: advice with a number is kept once, at the kernel that it names
 TEST_CASE("ptxas: no log, no kernels; strange lines are passed over") {
   CHECK(parse_resources("").empty());
   CHECK(parse_resources("\n\nUsed registers\nbytes stack frame\n").empty());
-  const auto kernels = parse_resources("Compiling entry function 'k\nCompiling entry function 'k' for\nUsed x registers\n : (C");
+  const auto kernels =
+      parse_resources("Compiling entry function 'k\nCompiling entry function 'k' for\nUsed x registers\n : (C");
   REQUIRE(kernels.size() == 1);
   CHECK(kernels[0].registers == 0);
 }

@@ -193,6 +193,14 @@ TEST_CASE("reports name every device and a remedy for what is missing") {
   }
 }
 
+TEST_CASE("a GPU that is not there is an error with its remedy, a name that is none an unknown device") {
+  const auto reports = device_reports();
+  if (reports[2].name == "CUDA")  // no GPU here
+    CHECK_THROWS_WITH_AS(device("CUDA"), ("CUDA:0: " + reports[2].what + ": " + reports[2].remedy).c_str(), UserError);
+  CHECK_THROWS_AS(device("CUDA:999"), UserError);
+  CHECK_THROWS_WITH_AS(device("CUDA:x"), doctest::Contains("unknown device CUDA:x"), UserError);
+}
+
 TEST_CASE("unknown devices are refused") {
   CHECK_THROWS_WITH_AS(device("TPU"), "unknown device TPU: there are CPU, REF and CUDA:0, CUDA:1, ..", UserError);
 }

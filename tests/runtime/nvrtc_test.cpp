@@ -77,15 +77,17 @@ TEST_CASE("nvrtc: says its version and whom it compiles for") {
 TEST_CASE("nvrtc: cubins for every architecture, with what ptxas says of them") {
   NEEDS_NVRTC;
   const auto& known = nvrtc()->architectures();
-  for (const auto& [sm, name] : std::initializer_list<std::pair<int, const char*>>{
-           {80, "sm_80"}, {89, "sm_89"}, {90, "sm_90a"}, {100, "sm_100a"}}) {
+  for (const auto& [sm, name] :
+       std::initializer_list<std::pair<int, const char*>>{{80, "sm_80"}, {89, "sm_89"}, {90, "sm_90a"}, {100, "sm_100a"}}) {
     CAPTURE(name);
     if (std::find(known.begin(), known.end(), sm) == known.end()) {
       MESSAGE("skipped: this NVRTC does not know " << name);
       continue;
     }
     const NvrtcResult r = nvrtc()->compile("add", kAdd, options(name));
-    CHECK(r.cubin.starts_with("\x7f" "ELF"));
+    CHECK(
+        r.cubin.starts_with("\x7f"
+                            "ELF"));
     const auto kernels = parse_resources(r.log);
     REQUIRE(kernels.size() == 2);
     const KernelResources& add = kernels[kernels[0].kernel == "add" ? 0 : 1];
@@ -181,8 +183,8 @@ TEST_CASE("cuda: kernels are compiled on all cores, kept, and found again with w
   CudaDevice bare(gpu.config(), 0, {.driver = PICOGRAD_FAKE_CUDA, .nvrtc = "libnothing.so"});
   CHECK(bare.toolchain().id == other.toolchain().id);
   CHECK(bare.compile(sources[0]).compile_ms == 0);
-  CHECK_THROWS_WITH_AS(bare.compile(source("new", kAdd)),
-                       doctest::Contains("CUDA:0: NVRTC cannot be loaded: libnothing.so"), UserError);
+  CHECK_THROWS_WITH_AS(bare.compile(source("new", kAdd)), doctest::Contains("CUDA:0: NVRTC cannot be loaded: libnothing.so"),
+                       UserError);
 }
 
 TEST_CASE("nvrtc: the newest whose cubins the driver takes") {
