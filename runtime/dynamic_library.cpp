@@ -7,7 +7,8 @@
 namespace pg {
 
 std::shared_ptr<DynamicLibrary> DynamicLibrary::open(const std::string& path, std::string& why) {
-  if (void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL))
+  // Those with threads and a C++ library of their own do not go without a trace: once loaded they stay.
+  if (void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE))
     return std::shared_ptr<DynamicLibrary>(new DynamicLibrary(handle));
   const char* words = dlerror();
   why = words ? words : path + ": unknown error";

@@ -1,6 +1,4 @@
 // Modules, and what runs in the order of a stream.
-#include <sstream>
-
 #include "tests/runtime/fake_cuda_state.h"
 
 using namespace fake;
@@ -91,10 +89,13 @@ Result cuModuleLoadData(Module* module, const void* image) {
   auto* m = make<FakeModule>("module");
   m->image = elf ? "" : text + 5;
   if (elf) m->functions["*"] = std::make_unique<FakeFunction>();
-  std::istringstream lines(m->image);
-  std::string name;
-  size_t arguments;
-  while (lines >> name >> arguments) m->functions[name] = std::make_unique<FakeFunction>(FakeFunction{name, arguments});
+  // No streams of the library: this one has a copy of its own, which shares its locales with none or all of the others'.
+  for (size_t at = 0; at < m->image.size();) {
+    const size_t blank = m->image.find(' ', at), end = m->image.find('\n', at);
+    const std::string name = m->image.substr(at, blank - at);
+    m->functions[name] = std::make_unique<FakeFunction>(FakeFunction{name, std::strtoul(&m->image[blank], nullptr, 10)});
+    at = end + 1;
+  }
   *module = reinterpret_cast<Module>(m);
   return Result::Success;
 }
