@@ -18,7 +18,6 @@ namespace pg {
 
 namespace {
 
-constexpr const char* kCompilerFile = "compiler";
 constexpr std::string_view kMagic = "picograd artifact 1\n";
 
 std::string hex(XXH128_hash_t h) {
@@ -86,12 +85,12 @@ void ArtifactCache::put(const std::string& key, const Artifact& artifact) {
   write(key, std::string(kMagic) + hash(key + rest) + "\n" + rest);
 }
 
-std::string ArtifactCache::last_compiler(const std::string& directory) {
-  return read_private(directory + "/" + kCompilerFile);
+std::string ArtifactCache::last_compiler(const std::string& directory, const std::string& kind) {
+  return read_private(directory + "/" + kind);
 }
 
-void ArtifactCache::remember_compiler(const std::string& version) {
-  if (last_compiler(directory_) != version) write(kCompilerFile, version);
+void ArtifactCache::remember_compiler(const std::string& version, const std::string& kind) {
+  if (last_compiler(directory_, kind) != version) write(kind, version);
 }
 
 /// Whole or not at all, readers of the same moment included.

@@ -20,8 +20,9 @@ class ArtifactCache {
   void put(const std::string& key, const Artifact&);
 
   /// Which compiler filled the cache last: keys hold its version, and a machine may have lost it. Empty: unknown.
-  static std::string last_compiler(const std::string& directory);
-  void remember_compiler(const std::string& version);
+  /// `kind`: each kind of compiler is remembered for itself.
+  static std::string last_compiler(const std::string& directory, const std::string& kind = "compiler");
+  void remember_compiler(const std::string& version, const std::string& kind = "compiler");
 
  private:
   void write(const std::string& name, const std::string& content);

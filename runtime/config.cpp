@@ -31,8 +31,12 @@ std::string word(Config& c, const std::string& value) {
   return {};
 }
 std::string device(Config& c, const std::string& value) {
-  if (value != "CPU" && value != "REF") return "CPU or REF";
+  if (!is_device_name(value)) return "CPU, REF, CUDA or CUDA:N";
   c.device = value;
+  return {};
+}
+std::string cuda_path(Config& c, const std::string& value) {
+  if (c.cuda_home.empty()) c.cuda_home = value;
   return {};
 }
 std::string isa(Config& c, const std::string& value) {
@@ -49,9 +53,12 @@ std::string compiler(Config& c, const std::string& value) {
 constexpr Row kRows[] = {
     {{"BEAM", "N (0)", "width of the beam search; 0: the cached winner, else the heuristic"}, number<int, &Config::beam>},
     {{"BUDGET", "SECONDS (0)", "seconds of search in all; 0: no limit"}, number<double, &Config::budget>},
+    {{"CUDA_HOME", "DIR (/usr/local/cuda*, ..)", "a CUDA toolkit: where NVRTC is looked for first"},
+     word<&Config::cuda_home>},
+    {{"CUDA_PATH", "DIR", "the same, where CUDA_HOME is not set"}, cuda_path},
     {{"DEBUG", "0..6 (0)", "1 devices, 2 a line per kernel, 3 opts, 4 source, 5 UOps, 6 rewrite trace"},
      number<int, &Config::debug>},
-    {{"DEVICE", "CPU|REF (CPU)", "where kernels run; REF: the interpreter"}, device},
+    {{"DEVICE", "CPU|REF|CUDA[:N] (CPU)", "where kernels run; REF: the interpreter; CUDA: an NVIDIA GPU"}, device},
     {{"ISA", "native|x86-64-v3|x86-64-v4 (native)", "instruction set of generated code"}, isa},
     {{"THREADS", "N (0)", "cores a launch may use; 0: all"}, number<int, &Config::threads>},
     {{"PICOGRAD_CACHE", "DIR (beside the database)", "compiled kernels"}, word<&Config::cache_dir>},
@@ -101,6 +108,12 @@ Config config_from(const std::function<std::string(const char*)>& lookup) {
     if (!meant.empty()) throw UserError(std::string(row.shown.name) + "=" + value + ": should be " + meant);
   }
   return with_default_paths(std::move(c), cache_home(lookup));
+}
+
+bool is_device_name(const std::string& s) {
+  const bool numbered =
+      s.starts_with("CUDA:") && s.size() > 5 && s.size() < 10 && s.find_first_not_of("0123456789", 5) == s.npos;
+  return s == "CPU" || s == "REF" || s == "CUDA" || numbered;
 }
 
 const Config& config() { return chosen(); }

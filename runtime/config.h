@@ -10,12 +10,13 @@ struct Config {
   int beam = 0;                   // BEAM: width of the beam; 0: cached winner, else heuristic
   int debug = 0;                  // DEBUG: 1 devices, 2 a line per kernel, 3 opts, 4 source, 5 UOps, 6 rewrite trace
   int threads = 0;                // THREADS: cores a launch may use; 0: all
-  std::string device = "CPU";     // DEVICE: CPU or REF
+  std::string device = "CPU";     // DEVICE: CPU, REF, CUDA (the first GPU), CUDA:N
   std::string isa = "native";     // ISA: native, x86-64-v3, x86-64-v4
   std::string db;                 // PICOGRAD_DB: the schedule database; default $XDG_CACHE_HOME/picograd/picograd.db
   std::string cache_dir;          // PICOGRAD_CACHE: compiled artifacts; default beside the database
   std::string clang;              // PICOGRAD_CLANG: path of clang; default: clang-19, clang-18 .. clang-14, clang on PATH
   std::string compiler = "auto";  // PICOGRAD_COMPILER: auto, inprocess, spawn
+  std::string cuda_home;          // CUDA_HOME, else CUDA_PATH: a CUDA toolkit, where NVRTC is looked for first
   double budget = 0;              // BUDGET: seconds of search in all; 0: no limit
   std::string runner;             // PICOGRAD_RUNNER: path of picograd-runner; default: beside the program or ../libexec
 };
@@ -23,6 +24,8 @@ struct Config {
 const Config& config();
 /// Command-line options override the environment: called by the CLI before anything else reads it, and by tests.
 void set_config(Config);
+/// CPU, REF, CUDA, CUDA:N
+bool is_device_name(const std::string&);
 /// From an environment given as a lookup function; empty: not set (tests).
 Config config_from(const std::function<std::string(const char* name)>& lookup);
 struct ConfigVariable {

@@ -12,7 +12,8 @@
 
 namespace pg {
 
-/// A compiled kernel that can be stored, sent to the runner and loaded again: CPU: a shared object; REF: the Linear's text.
+/// A compiled kernel that can be stored, sent to the runner and loaded again: CPU: a shared object; REF: the Linear's text;
+/// CUDA: a CudaBinary.
 struct Artifact {
   std::string name;  // symbol
   std::string bytes;
@@ -34,18 +35,25 @@ class Program {
   /// buffers by Param slot order of LaunchInfo.params, variables by LaunchInfo.variables; `items` = LaunchInfo.items
   /// evaluated. Runs items [0, items) over the device's cores and returns when done. `threads` 0: the device's default.
   virtual void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) = 0;
+  /// The same, but a GPU need not be done when it returns: work is done in the order in which it was enqueued, copies
+  /// included, and Device::synchronize waits for all of it. What goes wrong on the way is thrown by what waits.
+  virtual void enqueue(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) {
+    launch(buffers, variables, items);
+  }
 };
 
 class Device {
  public:
   virtual ~Device() = default;
-  virtual const std::string& name() const = 0;  // "CPU", "REF"
+  virtual const std::string& name() const = 0;  // "CPU", "REF", "CUDA:0"
   virtual const Target& target() const = 0;
   virtual DeviceInfo info() const = 0;
   virtual ToolchainInfo toolchain() const = 0;
   /// Device memory, 64-byte aligned, uninitialised. Throws UserError with the size when there is not enough.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void*, size_t bytes) noexcept = 0;
+  /// Whether the device itself keeps freed memory for the next who asks: then nobody else does.
+  virtual bool pools() const { return false; }
   virtual void copy_in(void* device, const void* host, size_t bytes) = 0;
   virtual void copy_out(void* host, const void* device, size_t bytes) = 0;
   /// Renders for this device's compiler.
@@ -57,9 +65,12 @@ class Device {
   /// threads, as compile may. Throws what compile throws for the first that does not compile.
   virtual std::vector<Artifact> compile_all(std::span<const Source>);
   virtual std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) = 0;
+  /// Returns when all that was enqueued is done.
+  virtual void synchronize() {}
 };
 
-/// The device of this name ("CPU", "REF"), made on first use with config()'s threads and ISA. UserError on an unknown name.
+/// The device of this name ("CPU", "REF", "CUDA" or "CUDA:0", "CUDA:1"), made on first use with config()'s threads and ISA.
+/// UserError on an unknown name, and where there is no such GPU.
 Device& device(std::string_view name);
 /// config().device.
 Device& default_device();

@@ -54,7 +54,7 @@ struct Pool {
     std::lock_guard lock(mutex);
     use.live -= static_cast<int64_t>(size);
     try {
-      if (use.live + use.pooled + static_cast<int64_t>(size) <= use.peak) {
+      if (!device.pools() && use.live + use.pooled + static_cast<int64_t>(size) <= use.peak) {
         waiting[{&device, size}].push_back(p);
         use.pooled += static_cast<int64_t>(size);
         return;

@@ -1,10 +1,12 @@
 // The devices of this process, and what can be said of them.
-#include <dlfcn.h>
-
+#include <charconv>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "runtime/cpu_device.h"
+#include "runtime/cuda_device.h"
 #include "runtime/ref_device.h"
 #include "uops/evaluate.h"
 
@@ -16,6 +18,7 @@ struct Registry {
   std::mutex mutex;
   std::unique_ptr<CpuDevice> cpu;
   std::unique_ptr<RefDevice> ref;
+  std::map<int, std::unique_ptr<CudaDevice>> cuda;  // by number
 
   static Registry& get() {
     static Registry* r = new Registry;  // never destroyed: Memory may outlive any order of destruction
@@ -34,14 +37,15 @@ DeviceReport cpu_report() {
   return {"CPU", false, hardware + "; only kernels compiled before can run", found.missing, found.note};
 }
 
-DeviceReport cuda_report() {
-  const auto is_there = [](const char* library) {
-    void* handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-    if (handle) dlclose(handle);
-    return handle != nullptr;
-  };
-  if (!is_there("libcuda.so.1")) return {"CUDA", false, "libcuda.so.1 not found", "install the NVIDIA driver", ""};
-  return {"CUDA", false, "driver found; this build has no CUDA device yet", "use the CPU device", ""};
+/// CUDA: the first GPU; CUDA:N: that of this number; else nothing.
+std::optional<int> cuda_ordinal(std::string_view name) {
+  if (name == "CUDA") return 0;
+  if (!name.starts_with("CUDA:")) return std::nullopt;
+  const std::string_view number = name.substr(5);
+  int n = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), n);
+  const bool whole = error == std::errc() && end == number.data() + number.size() && n >= 0;
+  return whole ? std::optional(n) : std::nullopt;
 }
 
 }  // namespace
@@ -63,13 +67,20 @@ Device& device(std::string_view name) {
     if (!r.ref) r.ref = std::make_unique<RefDevice>();
     return *r.ref;
   }
-  throw UserError("unknown device " + std::string(name) + ": there are CPU and REF");
+  if (const auto n = cuda_ordinal(name)) {
+    auto& cuda = r.cuda[*n];
+    if (!cuda) cuda = std::make_unique<CudaDevice>(config(), *n);
+    return *cuda;
+  }
+  throw UserError("unknown device " + std::string(name) + ": there are CPU, REF and CUDA:0, CUDA:1, ..");
 }
 
 Device& default_device() { return device(config().device); }
 
 std::vector<DeviceReport> device_reports() {
-  return {cpu_report(), {"REF", true, "the reference interpreter", "", ""}, cuda_report()};
+  std::vector<DeviceReport> all{cpu_report(), {"REF", true, "the reference interpreter", "", ""}};
+  for (DeviceReport& r : cuda_reports(config())) all.push_back(std::move(r));
+  return all;
 }
 
 int64_t evaluate(const UOp& expression, std::span<const UOp> variables, std::span<const int64_t> values) {

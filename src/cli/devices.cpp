@@ -8,10 +8,10 @@ namespace pg {
 
 void print_devices(std::ostream& out) {
   for (const DeviceReport& d : device_reports()) {
-    out << d.name << std::string(d.name.size() < 6 ? 6 - d.name.size() : 1, ' ') << (d.found ? "found    " : "missing  ")
+    out << d.name << std::string(d.name.size() < 8 ? 8 - d.name.size() : 1, ' ') << (d.found ? "found    " : "missing  ")
         << d.what << "\n";
     for (const std::string& more : {d.remedy, d.note})
-      if (!more.empty()) out << "               " << more << "\n";
+      if (!more.empty()) out << "                 " << more << "\n";
   }
 }
 

@@ -34,7 +34,7 @@ const std::vector<Line> kShared = {
     {"--beam N", "width of the beam search; 0: no search (BEAM)"},
     {"--budget TIME", "30s, 5m, 1h of search in all (BUDGET)"},
     {"--threads N", "cores a launch may use; 0: all (THREADS)"},
-    {"--device CPU|REF", "where kernels run; REF: the interpreter (DEVICE)"},
+    {"--device CPU|REF|CUDA[:N]", "where kernels run; REF: the interpreter (DEVICE)"},
     {"--version", "version, code generator and database schema"},
 };
 

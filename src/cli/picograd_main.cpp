@@ -41,7 +41,9 @@ struct SharedOptions {
     app.add_option("--beam", beam, "width of the beam search; 0: no search")->check(CLI::Range(0, 1000));
     app.add_option("--budget", budget, "time of search in all: 30s, 5m, 1h");
     app.add_option("--threads", threads, "cores a launch may use; 0: all")->check(CLI::Range(0, 4096));
-    app.add_option("--device", device, "where kernels run")->check(CLI::IsMember({"CPU", "REF"}));
+    app.add_option("--device", device, "where kernels run")->check([](const std::string& name) {
+      return is_device_name(name) ? "" : "should be CPU, REF, CUDA or CUDA:N";
+    });
   }
   Config over(Config c) const {
     if (!db.empty()) {

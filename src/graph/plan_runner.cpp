@@ -119,7 +119,7 @@ void PlanRunner::launch(size_t step, const Kernel& kernel, std::vector<void*>& b
   buffers.clear();
   for (const UOp& p : info.params) buffers.push_back(address(steps_[step].operands[p.arg_as<ParamArg>().slot]));
   if (config().debug < 2) {
-    kernel.ready->built.program->launch(buffers, kernel.values, kernel.items);
+    kernel.ready->built.program->enqueue(buffers, kernel.values, kernel.items);
     return;
   }
   const auto begin = std::chrono::steady_clock::now();

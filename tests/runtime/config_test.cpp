@@ -57,15 +57,25 @@ TEST_CASE("what does not parse names the variable and what it should be") {
   CHECK_THROWS_WITH_AS(from({{"BEAM", "4x"}}), "BEAM=4x: should be a number, 0 or more", UserError);
   CHECK_THROWS_WITH_AS(from({{"THREADS", "-1"}}), "THREADS=-1: should be a number, 0 or more", UserError);
   CHECK_THROWS_WITH_AS(from({{"BUDGET", "nan"}}), "BUDGET=nan: should be a number, 0 or more", UserError);
-  CHECK_THROWS_WITH_AS(from({{"DEVICE", "TPU"}}), "DEVICE=TPU: should be CPU or REF", UserError);
+  CHECK_THROWS_WITH_AS(from({{"DEVICE", "TPU"}}), "DEVICE=TPU: should be CPU, REF, CUDA or CUDA:N", UserError);
   CHECK_THROWS_WITH_AS(from({{"ISA", "avx9"}}), "ISA=avx9: should be native, x86-64-v3 or x86-64-v4", UserError);
   CHECK_THROWS_WITH_AS(from({{"PICOGRAD_COMPILER", "gcc"}}), "PICOGRAD_COMPILER=gcc: should be auto, inprocess or spawn",
                        UserError);
+}
+
+TEST_CASE("GPUs by number; CUDA_HOME goes before CUDA_PATH") {
+  CHECK(from({{"DEVICE", "CUDA"}}).device == "CUDA");
+  CHECK(from({{"DEVICE", "CUDA:12"}}).device == "CUDA:12");
+  for (const char* wrong : {"CUDA:", "CUDA:x", "CUDA:-1", "CUDA:12345", "CUDA0", "cuda"})
+    CHECK_THROWS_AS(from({{"DEVICE", wrong}}), UserError);
+  CHECK(from({}).cuda_home == "");
+  CHECK(from({{"CUDA_PATH", "/a"}}).cuda_home == "/a");
+  CHECK(from({{"CUDA_PATH", "/a"}, {"CUDA_HOME", "/b"}}).cuda_home == "/b");
 }
 
 TEST_CASE("every variable is in the table once") {
   std::map<std::string, int> names;
   for (const ConfigVariable& v : config_variables()) names[v.name]++;
   for (const auto& [name, count] : names) CHECK(count == 1);
-  CHECK(names.size() == 11);
+  CHECK(names.size() == 13);
 }

@@ -1,0 +1,107 @@
+// Sequences of launches as graphs, and the time that they take.
+#include "runtime/cuda_graph.h"
+
+#include "runtime/cuda_timer.h"
+#include "tests/runtime/cuda_fixture.h"
+
+using namespace pg;
+using namespace pg::test;
+
+TEST_CASE("cuda: a graph is a chain of kernels, replayed with arguments that change") {
+  FakeGpu gpu;
+  CudaDevice& device = gpu.open();
+  const auto one = device.load(fake_artifact("one", "one 2\n"), fake_launch(1, {"n"}));
+  const auto two = device.load(fake_artifact("two", "two 1\n"), fake_launch(1));
+  void* a = device.allocate(64);
+  void* b = device.allocate(64);
+  const auto sequence = [&](void* buffer, int64_t n) {
+    return std::vector<CudaLaunch>{{one, {buffer}, {n}, n}, {two, {b}, {}, 8}, {one, {b}, {5}, 6}};
+  };
+  CudaGraph graph(device, sequence(a, 3));
+  CHECK(graph.kernels() == 3);
+  CHECK(gpu.fake->launches.empty());
+  graph.replay();
+  device.synchronize();
+  REQUIRE(gpu.fake->launches.size() == 3);
+  CHECK(gpu.fake->launches[0].kernel == "one");
+  CHECK(gpu.fake->launches[0].in_graph);
+  CHECK(gpu.fake->launches[0].grid == 3);
+  CHECK(gpu.fake->launches[0].block == 128);
+  CHECK(gpu.fake->launches[0].arguments == std::vector<uint64_t>{reinterpret_cast<uintptr_t>(a), 3});
+  CHECK(gpu.fake->launches[1].kernel == "two");
+  CHECK(gpu.fake->launches[2].arguments[1] == 5);
+
+  graph.replay(sequence(b, 7));
+  device.synchronize();
+  REQUIRE(gpu.fake->launches.size() == 6);
+  CHECK(gpu.fake->launches[3].grid == 7);
+  CHECK(gpu.fake->launches[3].arguments == std::vector<uint64_t>{reinterpret_cast<uintptr_t>(b), 7});
+  CHECK(gpu.fake->launches[4].grid == 8);
+  CHECK(graph.patched() == 1);  // only what changed
+  graph.replay(sequence(b, 7));
+  CHECK(graph.patched() == 1);
+  CHECK(graph.built() == 1);
+  CHECK(gpu.fake->calls["cuGraphInstantiateWithFlags"] == 1);
+
+  graph.replay({{two, {a}, {}, 1}});  // another sequence
+  device.synchronize();
+  CHECK(graph.built() == 2);
+  CHECK(gpu.fake->launches.back().kernel == "two");
+}
+
+TEST_CASE("cuda: a phase without items leaves the graph and comes back") {
+  FakeGpu gpu;
+  CudaDevice& device = gpu.open();
+  const UOp n = variable("n", 0, 1000);
+  const auto program = device.load(fake_artifact("k", "k 1\nk_phase1 1\n"), fake_launch(0, {"n"}, {n, iconst(3)}));
+  CudaGraph graph(device, {{program, {}, {4}, 7}});
+  CHECK(graph.kernels() == 2);
+  graph.replay({{program, {}, {0}, 3}});
+  CHECK(graph.kernels() == 1);
+  graph.replay({{program, {}, {5}, 8}});
+  CHECK(graph.kernels() == 2);
+  CHECK(graph.built() == 3);
+  device.synchronize();
+  CHECK(gpu.fake->launches.size() == 3);
+}
+
+TEST_CASE("cuda: a program that stands twice in a graph keeps the workspaces of both") {
+  FakeGpu gpu;
+  CudaDevice& device = gpu.open();
+  const UOp n = variable("n", 0, 1000);
+  LaunchInfo launch = fake_launch(0, {"n"});
+  launch.workspaces = {UOp(Op::Param, dt::f32, ParamArg{0, "w"}, {n, iconst(1000)})};
+  const auto program = device.load(fake_artifact("k", "k 2\n"), launch);
+  const CudaGraph graph(device, {{program, {}, {1}, 1}, {program, {}, {100}, 1}});
+  // 4000 and 400000 bytes: the second is not the first's memory, which stays its own.
+  CHECK(device.memory_use().live == 4096 + 458752);
+}
+
+TEST_CASE("cuda: programs of other devices are not taken") {
+  FakeGpu gpu;
+  CudaDevice& device = gpu.open();
+  gpu.fake->devices = 2;
+  CudaDevice second(gpu.config(), 1, {.driver = PICOGRAD_FAKE_CUDA});
+  const auto theirs = second.load(fake_artifact("k", "k 0\n"), fake_launch(0));
+  CHECK_THROWS_WITH_AS(CudaGraph(device, {{theirs, {}, {}, 1}}), "CUDA:0: a graph was given a program of another device",
+                       InternalError);
+}
+
+TEST_CASE("cuda: the GPU's clock tells what launches and graphs take") {
+  FakeGpu gpu;
+  CudaDevice& device = gpu.open();
+  gpu.fake->kernel_ms = 0.25;
+  const auto program = device.load(fake_artifact("k", "k 0\n"), fake_launch(0));
+  CudaTimer timer(device);
+  CHECK(timer.ms([&] {
+    for (int i = 0; i < 6; ++i) program->enqueue({}, {}, 1);
+  }) == doctest::Approx(1.5));
+  CudaGraph graph(device, {{program, {}, {}, 1}, {program, {}, {}, 1}});
+  CHECK(timer.ms([&] { graph.replay(); }) == doctest::Approx(0.5));
+  const auto each = timer.each_ms(3, [&](size_t i) {
+    for (size_t k = 0; k <= i; ++k) program->enqueue({}, {}, 1);
+  });
+  REQUIRE(each.size() == 3);
+  CHECK(each[0] == doctest::Approx(0.25));
+  CHECK(each[2] == doctest::Approx(0.75));
+}
