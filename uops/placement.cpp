@@ -8,20 +8,10 @@
 namespace pg {
 
 namespace {
-std::string loop_text(const NestPlan& n, size_t depth) {
-  if (!depth) return "the top of " + n.name;
-  const auto& arg = n.loops[depth - 1].arg_as<RangeArg>();
-  return text(RangeRef{arg.axis, arg.tile});
-}
 /// What is evaluated once the reduction is done: the value with the reduction cut out, and the store.
 UOp epilogue(const Definition& d) {
   const UOp whole = d.store ? d.store : d.value;
   return d.reduce ? substitute(whole, {{d.reduce, constant(d.reduce.dtype(), int64_t{0})}}) : whole;
-}
-/// What is evaluated in the innermost loops.
-UOp walked(const Definition& d) {
-  if (!d.reduce) return d.value;
-  return d.bodies.size() == 1 ? d.bodies[0] : d.reduce;
 }
 UOp everything(const Definition& d) { return d.store ? d.store : d.value; }
 }  // namespace
@@ -40,6 +30,12 @@ UOps param_reads(const UOp& expression, const UOp& param) {
     if (u.is(Op::Load) && u.src(0).src(0) == param) found.push_back(u);
   std::sort(found.begin(), found.end(), [](const UOp& a, const UOp& b) { return a.hash() < b.hash(); });
   return found;
+}
+
+std::string Placement::loop_text(const NestPlan& n, size_t depth) {
+  if (!depth) return "the top of " + n.name;
+  const auto& arg = n.loops[depth - 1].arg_as<RangeArg>();
+  return text(RangeRef{arg.axis, arg.tile});
 }
 
 Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
@@ -319,47 +315,6 @@ void Placement::place_buffers() {
     if (s.groups.empty())
       return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
   }
-}
-
-// ---- prefetch --------------------------------------------------------------------------------------------------------
-
-void Placement::place_prefetch(const UOp& kernel, const PrefetchBuffer& p) {
-  if (!fault_.empty()) return;
-  const auto at = find_place("prefetch", p.at);
-  if (!at) return;
-  UOp param;
-  for (const UOp& each : params_of(kernel))
-    if (each.arg_as<ParamArg>().name == p.buffer) param = each;
-  if (!param) return refuse("prefetch: no buffer is named " + p.buffer);
-  const UOp& loop = nests_[at->nest].loops[at->depth - 1];
-  const std::string place = loop_text(nests_[at->nest], at->depth);
-  const auto is_staged = [&](size_t d, const UOp& load) {
-    for (const BufferStage& s : buffer_stages_)
-      for (const StageGroup& g : s.groups)
-        for (const StageGroup::User& user : g.users)
-          if (user.definition == d && user.load == load) return true;
-    return false;
-  };
-  std::string why = "no user of " + p.buffer + " below " + place;
-  for (size_t d = definitions_.size(); d-- > 0;) {
-    if (!is_below(d, *at)) continue;
-    BufferPrefetch found{*at, d, {}};
-    for (const UOp& load : param_reads(walked(definitions_[d]), param)) {
-      const UOps indices(load.src(0).src().begin() + 1, load.src(0).src().end());
-      if (is_staged(d, load))
-        why = p.buffer + " is staged";
-      else if (!collect(load.src(0), [](const UOp& u) { return u.is(Op::Load); }).empty())
-        why = "where " + p.buffer + " is read is loaded itself";
-      else if (!has_axis(free_ranges(load.src(0)), loop))
-        why = p.buffer + " does not move with " + place;
-      else
-        found.loads.push_back(load);
-    }
-    if (found.loads.empty()) continue;
-    prefetches_.push_back(std::move(found));
-    return;
-  }
-  refuse("prefetch: " + why);
 }
 
 // ---- fuse ------------------------------------------------------------------------------------------------------------

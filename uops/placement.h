@@ -105,6 +105,7 @@ class Placement {
   void refuse(std::string why) {
     if (fault_.empty()) fault_ = std::move(why);
   }
+  static std::string loop_text(const NestPlan&, size_t depth);
   void make_nests(const UOp& scheduled);
   void read_directives(const UOp& scheduled);
   void find_whole();
