@@ -56,9 +56,7 @@ void CStyle::entry(size_t i) {
 std::string CStyle::threads_head(const UOp&, const std::string&) {
   throw InternalError("rendering: a loop over the threads of a block, for a device without blocks");
 }
-CText CStyle::exchange(const UOp&, const CText&) {
-  throw InternalError("rendering: LaneXor, for a device without warps");
-}
+CText CStyle::exchange(const UOp&, const CText&) { throw InternalError("rendering: LaneXor, for a device without warps"); }
 std::string CStyle::block_statement(const UOp& u) {
   throw InternalError(std::string("rendering: ") + info(u.op()).name + ", for a device without blocks of threads");
 }
@@ -207,8 +205,7 @@ void CStyle::store_entry(const UOp& s) {
 void CStyle::prefetch_entry(const UOp& p) {
   const UOp& buffer = accessed(p);
   if (buffer.is(Op::Memory) && shape_.registers(buffer)) return;
-  const std::string statement =
-      prefetch(names_of_.at(buffer.id()), operand(p.src(0).src(1))[0], p.arg_as<int64_t>() == 1);
+  const std::string statement = prefetch(names_of_.at(buffer.id()), operand(p.src(0).src(1))[0], p.arg_as<int64_t>() == 1);
   if (!statement.empty()) line(statement);
 }
 
