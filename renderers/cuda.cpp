@@ -47,6 +47,20 @@ UOps phases_of(const UOp& linear) {
   return phases;
 }
 
+/// Whether the lanes of each run of n, beginning with the first, have the same gate.
+bool lanes_agree(const UOp& gate, int n) {
+  if (gate.is(Op::Broadcast)) return true;
+  if (gate.is(Op::And) || gate.is(Op::Or) || gate.is(Op::Xor) || gate.is(Op::Not))
+    return std::all_of(gate.src().begin(), gate.src().end(), [n](const UOp& g) { return lanes_agree(g, n); });
+  // start + lane < limit, all of it in steps of n
+  if (!gate.is(Op::Lt) || !gate.src(1).is(Op::Broadcast) || divisor(gate.src(1)) % n != 0) return false;
+  const UOp& a = gate.src(0);
+  if (a.is(Op::Lanes)) return true;
+  if (!a.is(Op::Add)) return false;
+  const auto is_start = [n](const UOp& u) { return u.is(Op::Broadcast) && divisor(u) % n == 0; };
+  return (a.src(0).is(Op::Lanes) && is_start(a.src(1))) || (a.src(1).is(Op::Lanes) && is_start(a.src(0)));
+}
+
 /// A statement that all threads would execute.
 void check_threads(const UOp& phase) {
   if (std::none_of(phase.src().begin(), phase.src().end(), is_threads)) return;
@@ -136,10 +150,10 @@ class CudaC final : public CStyle {
 
   DType held(const UOp& u) const override {
     if (u.dtype().scalar != Scalar::Int64) return u.dtype();
-    // The limit itself is what a loop's counter reaches.
     constexpr auto kLimits = std::numeric_limits<int32_t>();
     const Interval b = bounds(u);
-    return b.lo >= kLimits.min() && b.hi < kLimits.max() ? dt::i32.vec(u.dtype().lanes) : u.dtype();
+    const int64_t hi = b.hi + (u.is(Op::Range) && b.hi <= kLimits.max() ? 1 : 0);  // a counter ends behind its last value
+    return b.lo >= kLimits.min() && hi <= kLimits.max() ? dt::i32.vec(u.dtype().lanes) : u.dtype();
   }
   /// Overflow is undefined in CUDA C, and no option defines it.
   bool wraps_by_hand(const UOp& u) const override {
@@ -192,10 +206,13 @@ class CudaC final : public CStyle {
   /// How many lanes each instruction of an access moves.
   int piece(const UOp& access, const UOp& gate) const {
     const UOp &index = access.src(0), &buffer = accessed(access);
-    if ((buffer.is(Op::Memory) && !shape().is_shared(buffer)) || (gate && !gate.is(Op::Broadcast))) return 1;
+    if (buffer.is(Op::Memory) && !shape().is_shared(buffer)) return 1;
     const int64_t aligned_to = divisor(index.src(1)) * buffer.dtype().lanes;  // 0: at the beginning
     int lanes = kWidestAccess / index.dtype().element_bytes();
-    while (lanes > 1 && (index.dtype().lanes % lanes != 0 || aligned_to % lanes != 0)) lanes /= 2;
+    const auto fits = [&](int n) {
+      return index.dtype().lanes % n == 0 && aligned_to % n == 0 && (!gate || lanes_agree(gate, n));
+    };
+    while (lanes > 1 && !fits(lanes)) lanes /= 2;
     return lanes;
   }
   /// The element of each lane: of lane l with `where(l)`.
@@ -229,7 +246,8 @@ class CudaC final : public CStyle {
       }
       const std::string v = prelude_.vector(one.vec(lanes)), name = temporary(u);
       const std::string access = "*(const " + v + " *)&" + element(l) + ";";
-      if (gate) line(v + " " + name + " = {};"), line("if (" + gate->front().text + ") " + name + " = " + access);
+      const std::string condition = gate ? (*gate)[static_cast<size_t>(l)].text : "";
+      if (gate) line(v + " " + name + " = {};"), line("if (" + condition + ") " + name + " = " + access);
       if (!gate) line("const " + v + " " + name + " = " + access);
       for (int k = 0; k < lanes; ++k) result.push_back({name + ".l[" + std::to_string(k) + "]", Precedence::Postfix, true});
     }

@@ -64,7 +64,7 @@ TEST_CASE("CUDA: every kind of access") {
 
 TEST_CASE("CUDA: random programs") {
   std::vector<Case> cases;
-  for (unsigned seed = 1; seed <= 24; ++seed)
-    cases.push_back({Fuzzer(seed).program("fuzz " + std::to_string(seed)), "seed " + std::to_string(seed)});
+  for (unsigned seed = 1; seed <= 16; ++seed)
+    cases.push_back({Fuzzer(seed, seed % 4 == 0 ? 4 : 1).program("fuzz " + std::to_string(seed)), "seed " + std::to_string(seed)});
   compare(cases);
 }

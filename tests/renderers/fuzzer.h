@@ -6,10 +6,11 @@ namespace pg {
 
 class Fuzzer {
  public:
-  explicit Fuzzer(unsigned seed) : random_(seed) {}
+  /// `lanes` 0: some.
+  explicit Fuzzer(unsigned seed, int lanes = 0) : random_(seed), lanes_(lanes) {}
 
   UOp program(const std::string& name) {
-    lanes_ = pick({1, 1, 4, 16});
+    if (lanes_ == 0) lanes_ = pick({1, 1, 4, 16});
     const UOp i = p_.open(range("i", iconst(kTrips)));
     start_ = i * iconst(lanes_);
     for (DType t : {dt::i32, dt::i64, dt::i8, dt::u16, dt::f32, dt::kBool})
@@ -114,8 +115,9 @@ class Fuzzer {
   }
 
   std::mt19937 random_;
+  int lanes_;
   LinearBuilder p_;
-  int lanes_ = 1, depth_ = 0;
+  int depth_ = 0;
   UOp start_;
   UOps values_, registers_;
 };
