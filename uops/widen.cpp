@@ -1,5 +1,5 @@
-// Pass 7: accesses of neighbours become vector accesses. Two walks over the entries: the first finds the groups of Loads, the
-// second writes the entries anew; there Stores wait until something could see that they are late.
+// Pass 7: accesses of neighbours become vector accesses. Two walks over the entries: the first finds the groups of Loads,
+// the second writes the entries anew; there Stores wait until something could see that they are late.
 #include "uops/widen.h"
 
 #include <algorithm>
@@ -34,8 +34,8 @@ std::pair<UOp, int64_t> taken_apart(const UOp& index) {
 }
 int64_t round_down(int64_t n, int64_t to) { return n - ((n % to) + to) % to; }
 
-/// The same for gates that are the same for neighbours: of x + 0 < n .. x + 3 < n, where x and n are multiples of 4, each says
-/// what the others do. Null stays null.
+/// The same for gates that are the same for neighbours: of x + 0 < n .. x + 3 < n, where x and n are multiples of 4, each
+/// says what the others do. Null stays null.
 UOp gate_of_run(const UOp& gate, int lanes) {
   if (!gate) return gate;
   if (gate.is(Op::And) || gate.is(Op::Or))
@@ -55,8 +55,7 @@ struct Address {
   UOp buffer, base, gate;  // base null: 0; gate null: always
   int64_t offset = 0;
 
-  explicit Address(const UOp& access)
-      : buffer(buffer_of(access)), gate(gate_of_run(gate_of(access), widest(buffer))) {
+  explicit Address(const UOp& access) : buffer(buffer_of(access)), gate(gate_of_run(gate_of(access), widest(buffer))) {
     std::tie(base, offset) = taken_apart(access.src(0).src(1));
   }
   bool has_base_of(const Address& o) const { return buffer == o.buffer && base == o.base && gate == o.gate; }
@@ -71,8 +70,8 @@ bool reads_memory(const UOp& u) { return u.is(Op::Load) || u.is(Op::LaneXor); }
 /// Whether the value may be another one when it is computed again in the same scope.
 bool may_change(const UOp& u) { return u && !collect(u, reads_memory).empty(); }
 
-/// Offsets that are taken, as runs of a power of two that begin at a multiple of their length. `f(first, lanes)` is called for
-/// each, the longest first; what is left over is called with 1.
+/// Offsets that are taken, as runs of a power of two that begin at a multiple of their length. `f(first, lanes)` is called
+/// for each, the longest first; what is left over is called with 1.
 template <class F>
 void each_run(std::vector<int64_t> offsets, int64_t base_divisor, int widest, F f) {
   std::sort(offsets.begin(), offsets.end());
@@ -123,9 +122,7 @@ class Widener {
     UOp store;
   };
 
-  static bool is_threads(const UOp& e) {
-    return e.is(Op::For) && e.src(0).arg_as<RangeArg>().kind == Kind::Local;
-  }
+  static bool is_threads(const UOp& e) { return e.is(Op::For) && e.src(0).arg_as<RangeArg>().kind == Kind::Local; }
   /// Memory of one thread becomes registers: nothing is gained by vectors of it.
   void find_private() {
     bool in_threads = false;
