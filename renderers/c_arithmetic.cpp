@@ -58,14 +58,32 @@ bool is_number(const UOp& u) {
 
 }  // namespace
 
-CText CStyle::value(const UOp& u) {
-  std::vector<CText> x;
+CTexts CStyle::value(const UOp& u) {
+  std::vector<CTexts> x;
   for (const UOp& s : u.src()) x.push_back(operand(s));
-  return info(u.op()).has(op_flag::Elementwise) ? elementwise(u, x) : vector(u, x);
+  if (!info(u.op()).has(op_flag::Elementwise) && !u.is(Op::LaneXor)) return vector(u, x);
+  CTexts result;
+  for (int p = 0; p < parts(u.dtype()); ++p) {
+    std::vector<CText> mine;
+    for (const CTexts& s : x) mine.push_back(s.at(static_cast<size_t>(p)));
+    result.push_back(u.is(Op::LaneXor) ? exchange(u, mine[0]) : elementwise(u, std::move(mine)));
+  }
+  return result;
 }
 
-CText CStyle::elementwise(const UOp& u, const std::vector<CText>& x) {
-  const DType t = u.dtype(), from = u.src(0).dtype();
+/// The type that C computes the op in. Where some i64s are held in 32 bits: the widest that the result or a source is in;
+/// the first source is brought to it, C does so with the others.
+DType CStyle::computed_in(const UOp& u, std::vector<CText>& x) {
+  DType in = part(held(u));
+  if (u.dtype().scalar != Scalar::Int64) return in;
+  for (const UOp& s : u.src())
+    if (const DType t = part(held(s)); t.element_bytes() > in.element_bytes()) in = t;
+  x[0] = convert(part(held(u.src(0))), in, x[0]);
+  return in;
+}
+
+CText CStyle::elementwise(const UOp& u, std::vector<CText> x) {
+  const DType t = part(held(u)), from = part(held(u.src(0)));
   switch (u.op()) {
     case Op::Cast: return convert(from, t, x[0]);
     case Op::Bitcast: return bitcast(from, t, x[0]);
@@ -73,15 +91,28 @@ CText CStyle::elementwise(const UOp& u, const std::vector<CText>& x) {
       if (t.lanes != 1) return select(t, x[0], x[1], x[2]);
       return {x[0].at(Precedence::Or) + " ? " + x[1].at(Precedence::Or) + " : " + x[2].at(Precedence::Or),
               Precedence::Ternary};
-    case Op::IDiv:
-    case Op::Mod: return division(u, x);
     case Op::Fma: return c_call(function(u.op(), t), {x[0], x[1], x[2]});
     case Op::Sqrt:
     case Op::Floor: return c_call(function(u.op(), t), {x[0]});
     default: break;
   }
   if (from.is_bool()) return logic(u.op(), from, x);
+  const DType in = computed_in(u, x);
+  return convert(in, t, arithmetic(u, in, x));
+}
+
+/// `t`: the result's type, and that of its sources but for comparisons.
+CText CStyle::arithmetic(const UOp& u, DType t, const std::vector<CText>& x) {
+  if (!t.is_unsigned() && wraps_by_hand(u)) {
+    const DType bits(t.scalar == Scalar::Int32 ? Scalar::UInt32 : Scalar::UInt64, t.lanes);
+    std::vector<CText> y;
+    for (const CText& s : x) y.push_back(convert(t, bits, s));
+    return convert(bits, t, arithmetic(u, bits, y));
+  }
+  const DType from = part(u.src(0).dtype());
   switch (u.op()) {
+    case Op::IDiv:
+    case Op::Mod: return division(u, t, x);
     case Op::Max:
     case Op::Min:
       // With the constant in front, the function's test of it for NaN folds away.
@@ -93,7 +124,7 @@ CText CStyle::elementwise(const UOp& u, const std::vector<CText>& x) {
       return is_promoted(t) ? CText{"(" + type(t) + ")" + unary("~", x[0]).text, Precedence::Unary} : unary("~", x[0]);
     case Op::Shl:
     case Op::Shr: {
-      const DType by = u.src(1).dtype();
+      const DType by = part(u.src(1).dtype());
       const CText shifted = binary(u.op(), x[0], t.lanes == 1 || by == t ? x[1] : convert(by, t, x[1]));
       return is_promoted(t) ? CText{"(" + type(t) + ")(" + shifted.text + ")", Precedence::Unary} : shifted;
     }
@@ -128,8 +159,7 @@ CText CStyle::logic(Op op, DType t, const std::vector<CText>& x) {
 }
 
 /// C rounds towards zero; the same as ours where neither operand is negative.
-CText CStyle::division(const UOp& u, const std::vector<CText>& x) {
-  const DType t = u.dtype();
+CText CStyle::division(const UOp& u, DType t, const std::vector<CText>& x) {
   const UOp &a = u.src(0), &b = u.src(1);
   const bool divides = u.is(Op::IDiv);
   const auto plain = [&] {

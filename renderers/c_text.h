@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "uops/uop.h"
 
@@ -14,9 +15,13 @@ enum class Precedence { Ternary, Or, Xor, And, Equality, Relational, Shift, Sum,
 struct CText {
   std::string text;
   Precedence precedence = Precedence::Postfix;
+  bool is_stable = false;  // names what does not change, or is a literal: it may be written any number of times
   /// Parenthesised unless it binds at least as tightly.
   std::string at(Precedence least) const { return precedence < least ? "(" + text + ")" : text; }
 };
+
+/// The C values that make up a value: one, or one a lane.
+using CTexts = std::vector<CText>;
 
 /// A scalar constant of this dtype; bf16 as its bits.
 CText c_literal(DType dtype, const Arg& value);

@@ -1,4 +1,6 @@
 // The dialect of Clang: vectors are ext_vector_types, bools in vectors are masks, and the program is one function.
+#include <algorithm>
+
 #include "renderers/c_style.h"
 #include "renderers/clang_prelude.h"
 #include "renderers/render.h"
@@ -9,7 +11,7 @@ namespace {
 
 class ClangC final : public CStyle {
  public:
-  ClangC(const UOp& linear, ClangPrelude& prelude) : CStyle(linear), prelude_(prelude) {}
+  ClangC(const UOp& linear, ClangPrelude& prelude) : CStyle(linear, launch_info(linear)), prelude_(prelude) {}
 
   /// The kernel's functions; what they stand on is in the prelude afterwards.
   std::string functions(const std::string& name) {
@@ -44,7 +46,7 @@ class ClangC final : public CStyle {
   std::string type(DType t) override { return prelude_.type(t); }
   std::string function(Op op, DType t) override { return prelude_.function(op, t); }
 
-  std::string grid_head(const std::string& range, const CText& first, const CText& trips) override {
+  std::string grid_head(const UOp&, const std::string& range, const CText& first, const CText& trips) override {
     if (launch().phases.size() == 1) return "for (long " + range + " = begin; " + range + " < end; ++" + range + ") {";
     // Ids of a phase begin where those of the last one end.
     const std::string shift = first.text.empty() ? "" : " - " + first.at(Precedence::Product);
@@ -86,7 +88,12 @@ class ClangC final : public CStyle {
     return c_call(prelude_.bitcast(from, to), {x});
   }
 
-  CText vector(const UOp& u, const std::vector<CText>& x) override {
+  CTexts vector(const UOp& u, const std::vector<CTexts>& sources) override {
+    std::vector<CText> x;
+    for (const CTexts& s : sources) x.push_back(s[0]);
+    return {vector_of(u, x)};
+  }
+  CText vector_of(const UOp& u, const std::vector<CText>& x) {
     const DType t = u.dtype();
     const auto mask = [&](const CText& c) { return t.is_bool() ? "-" + c.at(Precedence::Unary) : c.text; };
     if (u.is(Op::Broadcast))
@@ -107,7 +114,7 @@ class ClangC final : public CStyle {
     return {s + ")"};
   }
 
-  CText lane_numbers(DType t) override { return {prelude_.lane_numbers(t)}; }
+  CTexts lane_numbers(DType t) override { return {{prelude_.lane_numbers(t)}}; }
 
   CText select(DType t, const CText& c, const CText& a, const CText& b) override {
     if (t.lanes == 1)
@@ -115,7 +122,10 @@ class ClangC final : public CStyle {
     return c_call(prelude_.select(t), {c, a, b});
   }
 
-  CText load(const UOp& u, const std::string& buffer, const CText& index, const CText* gate) override {
+  CTexts load(const UOp& u, const std::string& buffer, const CTexts& index, const CTexts* gate) override {
+    return {load_of(u, buffer, index[0], gate ? &gate->front() : nullptr)};
+  }
+  CText load_of(const UOp& u, const std::string& buffer, const CText& index, const CText* gate) {
     const DType t = u.dtype();
     const UOp& at = u.src(0).src(1);
     const std::string element = buffer + "[" + index.text + "]";
@@ -130,8 +140,11 @@ class ClangC final : public CStyle {
     return gate ? c_call(prelude_.load(t, true), {address, *gate}) : c_call(prelude_.load(t, false), {address});
   }
 
-  std::string store(const UOp& u, const std::string& buffer, const CText& index, const CText& v,
-                    const CText* gate) override {
+  void store(const UOp& u, const std::string& buffer, const CTexts& index, const CTexts& value,
+             const CTexts* gate) override {
+    line(store_of(u, buffer, index[0], value[0], gate ? &gate->front() : nullptr));
+  }
+  std::string store_of(const UOp& u, const std::string& buffer, const CText& index, const CText& v, const CText* gate) {
     const DType t = u.src(1).dtype();
     const UOp& at = u.src(0).src(1);
     const std::string element = buffer + "[" + index.text + "]";
@@ -148,6 +161,15 @@ class ClangC final : public CStyle {
       return gate ? call(prelude_.store(t, true), {lanes_of(of, element), v, *gate}) : element + " = " + v.text + ";";
     const CText address{"&" + element, Precedence::Unary};
     return gate ? call(prelude_.store(t, true), {address, v, *gate}) : call(prelude_.store(t, false), {address, v});
+  }
+
+  std::string array(const UOp& memory, const std::string& name, int64_t elements) override {
+    if (in_scratch(memory)) return "";
+    return type(memory.dtype()) + " " + name + "[" + std::to_string(elements) + "] __attribute__((aligned(64)));";
+  }
+  bool in_scratch(const UOp& memory) const {
+    const auto& places = launch().scratch;
+    return std::any_of(places.begin(), places.end(), [&](const auto& place) { return place.first == memory; });
   }
 
   /// The address of a vector register in memory as that of its first lane.

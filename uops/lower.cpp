@@ -3,6 +3,7 @@
 #include "uops/kernel.h"
 #include "uops/legalize.h"
 #include "uops/passes.h"
+#include "uops/widen.h"
 
 namespace pg {
 
@@ -14,6 +15,7 @@ constexpr Pass kPasses[] = {
     {"indices_flattened", indices_flattened, Stage::Nests},
     {"registers_expanded", registers_expanded, Stage::Expanded},
     {"linearized", linearized, Stage::Linear},
+    {"accesses_widened", accesses_widened, Stage::Linear},
 };
 }  // namespace
 

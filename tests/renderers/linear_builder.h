@@ -46,6 +46,16 @@ class LinearBuilder {
     if (gate) value(gate);
     entries_.push_back(pg::store(index, v, gate));
   }
+  void barrier() { entries_.push_back(UOp(Op::Barrier, dt::kVoid, {}, {})); }
+  void copy_async(const UOp& to, const UOp& from, const UOp& gate = {}) {
+    value(to.src(1)), value(from.src(1));
+    UOps src{to, from};
+    if (gate) src.push_back(value(gate));
+    entries_.push_back(UOp(Op::CopyAsync, dt::kVoid, {}, src));
+  }
+  void copy_commit() { entries_.push_back(UOp(Op::CopyCommit, dt::kVoid, {}, {})); }
+  void copy_wait(int64_t groups) { entries_.push_back(UOp(Op::CopyWait, dt::kVoid, groups, {})); }
+  static UOp lane_xor(const UOp& v, int64_t mask) { return UOp(Op::LaneXor, v.dtype(), mask, {v}); }
   UOp open(const UOp& range) {
     value(range.src(0));
     return open_scope(UOp(Op::For, dt::kVoid, {}, {range})), range;

@@ -17,7 +17,7 @@ TEST_CASE("lower: the passes run in their order, each seen by the observer") {
     CHECK(u);
   });
   CHECK(names == std::vector<std::string>{"nests_opened", "products_fused", "ops_legalized", "indices_flattened",
-                                          "registers_expanded", "linearized"});
+                                          "registers_expanded", "linearized", "accesses_widened"});
 }
 
 TEST_CASE("lower: a multiply-add is one Fma, also on the other side of the sum") {
