@@ -10,12 +10,23 @@ namespace pg {
 
 namespace {
 
-template <Op op>
+/// Void stands for any type: then the instruction says which.
+template <Op op, Scalar of, Scalar to>
 void compute_lanes(const Instruction& in, Cell* frame, bool exact) {
   constexpr int sources = op == Op::Where || op == Op::Fma ? 3 : 2;
   const Cell *a = frame + in.src[0], *b = in.src[1] >= 0 ? frame + in.src[1] : a, *c = sources == 3 ? frame + in.src[2] : a;
-  Cell* to = frame + in.result;
-  for (int i = 0; i < in.lanes; ++i) to[i] = compute(op, in.in, in.out, a[i], b[i], c[i], exact);
+  Cell* result = frame + in.result;
+  const Scalar from_type = of == Scalar::Void ? in.in : of, to_type = to == Scalar::Void ? in.out : to;
+  for (int i = 0; i < in.lanes; ++i) result[i] = compute(op, from_type, to_type, a[i], b[i], c[i], exact);
+}
+
+/// With op and types constants, `compute` folds to the one line that is meant.
+template <Op op>
+Compute compute_of(Scalar of, Scalar to) {
+  if (of == Scalar::Int64 && to == Scalar::Int64) return compute_lanes<op, Scalar::Int64, Scalar::Int64>;
+  if (of == Scalar::Int64 && to == Scalar::Bool) return compute_lanes<op, Scalar::Int64, Scalar::Bool>;
+  if (of == Scalar::Float32 && to == Scalar::Float32) return compute_lanes<op, Scalar::Float32, Scalar::Float32>;
+  return compute_lanes<op, Scalar::Void, Scalar::Void>;
 }
 
 // ---- grids -----------------------------------------------------------------------------------------------------------
@@ -98,11 +109,15 @@ class Run {
 
 }  // namespace
 
-const Compute kCompute[kOpCount] = {
-#define OP(name, least, most, flags) compute_lanes<Op::name>,
+Compute compute_of(Op op, Scalar of, Scalar to) {
+  using Choice = Compute (*)(Scalar, Scalar);
+  constexpr Choice choices[] = {
+#define OP(name, least, most, flags) compute_of<Op::name>,
 #include "uops/ops.def"
 #undef OP
-};
+  };
+  return choices[static_cast<int>(op)](of, to);
+}
 
 void interpret(const UOp& linear, std::span<const HostBuffer> buffers, std::span<const int64_t> variables,
                const InterpretOptions& options, int64_t begin, int64_t end) {

@@ -99,16 +99,20 @@ void BlockRun::go(size_t t) {
   Thread& thread = threads_[t];
   Cell* const values = frame(t);
   watch_->thread = static_cast<int>(t);
-  const bool random = options_.threads == InterpretOptions::Order::Random;
-  uint64_t left = random ? 1 + random_() % kLongestTurn : std::numeric_limits<uint64_t>::max();
-  for (size_t& at = thread.at; left > 0; --left) {
-    limit_->count();
-    const Instruction& in = code_[at];
-    if (!in.special)
-      at = execute(in, at, values, *watch_, options_.exact);
-    else if (!special(in, at))
-      return;
-  }
+  const Instruction* const code = code_.data();
+  const bool exact = options_.exact;
+  int64_t turn = limit_->left();
+  if (options_.threads == InterpretOptions::Order::Random)
+    turn = std::min(turn, static_cast<int64_t>(1 + random_() % kLongestTurn));
+  if (turn == 0) limit_->count();  // the limit is reached
+  int64_t left = turn;
+  size_t& at = thread.at;
+  for (bool goes_on = true; goes_on && left > 0; --left)
+    if (const Instruction& in = code[at]; !in.special)
+      at = execute(in, at, values, *watch_, exact);
+    else
+      goes_on = special(in, at);
+  limit_->count(turn - left);
 }
 
 bool BlockRun::lands_early() {

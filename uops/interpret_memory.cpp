@@ -65,8 +65,7 @@ void Watch::item_touches(Place& p, int64_t i, bool writes) const { touched_by_it
 
 void Watch::complain(const Place& p, int64_t i, bool writes, int other, const char* did) {
   throw InternalError(std::string(writes ? "writes" : "reads") + " element " + std::to_string(i) + " of " + p.name +
-                      (other == Touched::kSeveral ? " that others " : " that thread " + std::to_string(other) + " ") + did +
-                      " since the last barrier");
+                      " that thread " + std::to_string(other) + " " + did + " since the last barrier");
 }
 
 void Watch::check_flights(const Place& p, int64_t i, bool writes) const {

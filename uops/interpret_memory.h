@@ -29,12 +29,15 @@ struct Watch {
     if (!p.flights.empty() || !p.sources.empty()) check_flights(p, i, writes);
     ThreadUse& u = p.uses[static_cast<size_t>(i)];
     if (u.written_at == epoch && u.writer != thread) complain(p, i, writes, u.writer, "wrote");
+    const bool read = u.read_at == epoch;
     if (writes) {
-      if (u.read_at == epoch && u.reader != thread) complain(p, i, writes, u.reader, "read");
+      if (const int32_t other = u.reader != thread ? u.reader : u.another; read && other >= 0)
+        complain(p, i, writes, other, "read");
       u.writer = thread, u.written_at = epoch;
-    } else {
-      u.reader = u.read_at == epoch && u.reader != thread ? static_cast<int32_t>(Touched::kSeveral) : thread;
-      u.read_at = epoch;
+    } else if (!read) {
+      u.reader = thread, u.another = Touched::kNobody, u.read_at = epoch;
+    } else if (u.reader != thread) {
+      u.another = thread;
     }
   }
 };

@@ -6,10 +6,6 @@
 
 namespace pg {
 
-/// By op. With the op a constant, `compute` folds to the one line that is meant.
-using Compute = void (*)(const Instruction&, Cell* frame, bool exact);
-extern const Compute kCompute[kOpCount];
-
 /// Executes an instruction that is not special; the number of the next one.
 inline size_t execute(const Instruction& in, size_t at, Cell* frame, const Watch& watch, bool exact) {
   switch (in.op) {
@@ -29,7 +25,7 @@ inline size_t execute(const Instruction& in, size_t at, Cell* frame, const Watch
     case Op::Shuffle:
       for (int i = 0; i < in.lanes; ++i) frame[in.result + i] = frame[in.parts[static_cast<size_t>(i)]];
       break;
-    default: kCompute[static_cast<int>(in.op)](in, frame, exact);
+    default: in.compute(in, frame, exact);
   }
   return at + 1;
 }
@@ -38,8 +34,10 @@ inline size_t execute(const Instruction& in, size_t at, Cell* frame, const Watch
 class StepLimit {
  public:
   explicit StepLimit(int64_t most) : most_(most), left_(most) {}
-  void count() {
-    if (--left_ < 0) throw UserError("interpreter: step limit of " + std::to_string(most_) + " reached");
+  int64_t left() const { return left_; }
+  void count(int64_t steps = 1) {
+    left_ -= steps;
+    if (left_ < 0) throw UserError("interpreter: step limit of " + std::to_string(most_) + " reached");
   }
 
  private:

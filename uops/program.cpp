@@ -215,6 +215,7 @@ void InterpretedProgram::add_value(Instruction& in) {
     if (i < 3) in.src[i] = in.parts.back();
   }
   in.in = src[0].dtype().scalar;
+  if (info(in.op).has(op_flag::Elementwise)) in.compute = compute_of(in.op, in.in, in.out);
   if (in.op == Op::Stack && static_cast<int>(src.size()) != in.lanes) fail("a Stack needs a source for each lane", in.node);
   if (in.op == Op::Shuffle) {
     const Ints& from = in.node.arg_as<Ints>();

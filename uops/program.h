@@ -20,7 +20,7 @@ struct Touched {
 
 /// The thread of a block that used an element last, and when: barriers begin epochs.
 struct ThreadUse {
-  int32_t reader = Touched::kNobody, writer = Touched::kNobody;
+  int32_t reader = Touched::kNobody, another = Touched::kNobody, writer = Touched::kNobody;  // another: a second reader
   uint32_t read_at = 0, written_at = 0;
 };
 
@@ -43,6 +43,11 @@ struct Place {
   Cell* data(Cell* thread) { return frame < 0 ? cells.data() : thread + frame; }
 };
 
+struct Instruction;
+using Compute = void (*)(const Instruction&, Cell* frame, bool exact);
+/// What runs an elementwise op whose first source is of type `of`.
+Compute compute_of(Op op, Scalar of, Scalar to);
+
 struct Instruction {
   Op op;  // an elementwise op, Broadcast, Stack, Shuffle, Load, Store, Memory, For, If, End, what threads do
   Scalar in = Scalar::Void, out = Scalar::Void;
@@ -53,6 +58,7 @@ struct Instruction {
   int result = -1;            // in the frame, as all of these; For: the counter, and its limit behind it
   int src[3] = {-1, -1, -1};  // Load, Store: index, value, gate; CopyAsync: both indices, gate
   int jump = 0;               // For, If: past the End; End: the body of its For, or the next instruction
+  Compute compute = nullptr;  // elementwise
   Place* place = nullptr;
   Place* from = nullptr;        // CopyAsync
   std::vector<int> parts = {};  // Stack, Shuffle: the source of each lane
