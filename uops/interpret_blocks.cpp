@@ -1,7 +1,6 @@
 #include "uops/interpret_blocks.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "uops/text.h"
@@ -10,7 +9,7 @@ namespace pg {
 
 namespace {
 constexpr size_t kWarp = 32;
-constexpr uint64_t kLongestTurn = 64;  // instructions that a thread runs before another may take over, at random
+constexpr int64_t kLongestTurn = 64;  // instructions that a thread runs before another may take over, at random
 
 /// Numbers of threads: "0..15, 17".
 std::string runs(const std::vector<size_t>& threads) {
@@ -54,6 +53,7 @@ void BlockRun::begin(const Cell* outer, int64_t threads) {
   if (threads_.size() != n) {
     threads_.resize(n);
     frames_.clear();
+    frames_.reserve(n * program_.frame().size());
     for (size_t t = 0; t < n; ++t) frames_.insert(frames_.end(), program_.frame().begin(), program_.frame().end());
   }
   ready_.clear();
@@ -63,7 +63,6 @@ void BlockRun::begin(const Cell* outer, int64_t threads) {
     for (const auto& [first, cells] : outer_) std::copy_n(outer + first, cells, frame(t) + first);
     frame(t)[code_[begin_ - 1].result] = cell(static_cast<int64_t>(t));
     threads_[t].at = begin_;
-    threads_[t].waits = false;
     threads_[t].copies.clear();
     ready_.push_back(options_.threads == InterpretOptions::Order::Forward ? n - 1 - t : t);
   }
@@ -103,7 +102,7 @@ void BlockRun::go(size_t t) {
   const bool exact = options_.exact;
   int64_t turn = limit_->left();
   if (options_.threads == InterpretOptions::Order::Random)
-    turn = std::min(turn, static_cast<int64_t>(1 + random_() % kLongestTurn));
+    turn = std::min(turn, 1 + static_cast<int64_t>(random_() % kLongestTurn));
   if (turn == 0) limit_->count();  // the limit is reached
   int64_t left = turn;
   size_t& at = thread.at;
@@ -146,7 +145,6 @@ void BlockRun::check_left(const Thread& thread) const {
 bool BlockRun::meet(const Instruction& in, size_t at) {
   const size_t t = ready_.back();
   ready_.pop_back();
-  threads_[t].waits = true;
   size_t first = 0, last = threads_.size();
   size_t* waits = &barrier_waits_;
   if (in.op == Op::LaneXor) {
@@ -164,7 +162,6 @@ bool BlockRun::meet(const Instruction& in, size_t at) {
     ++watch_->epoch;
   for (size_t i = first; i < last; ++i) {
     const size_t other = options_.threads == InterpretOptions::Order::Forward ? first + last - 1 - i : i;
-    threads_[other].waits = false;
     ++threads_[other].at;
     ready_.push_back(other);
   }

@@ -21,7 +21,6 @@ class BlockRun {
  private:
   struct Thread {
     size_t at = 0;
-    bool waits = false;  // at a Barrier or LaneXor
     Copies copies;
   };
 
