@@ -57,7 +57,10 @@ void compare(const std::vector<Sample>& samples) {
       std::vector<Bytes> got;
       for (const UOp& p : launch.params) got.push_back(start[static_cast<size_t>(p.arg_as<ParamArg>().slot)]);
       CHECK(host.run(i, got, variables, order) == "");
-      CHECK(difference(params_of(s.kernel.kernel)[0].dtype(), got[0], want[0], 0) == "");
+      for (size_t b = 0; b < got.size(); ++b) {
+        const UOp& p = launch.params[b];
+        CHECK(difference(p.dtype(), got[b], want[static_cast<size_t>(p.arg_as<ParamArg>().slot)], 0) == "");
+      }
     }
   }
 }

@@ -2,6 +2,7 @@
 // Programs for the threads of a block, which are run and kept as golden texts.
 #include "tests/renderers/linear_builder.h"
 #include "uops/kernel.h"
+#include "uops/simplify.h"
 
 namespace pg {
 
@@ -120,7 +121,7 @@ inline UOp ring_matmul(int64_t m, int64_t n, int64_t k) {
   each([&](int64_t i, int64_t j, const UOp& place) {
     const UOp r = row0 + row + iconst(i), q = column0 + column + iconst(j);
     const UOp inside = alu(Op::And, alu(Op::Lt, r, iconst(m)), alu(Op::Lt, q, iconst(n)));
-    p.store(p.at(c, r * iconst(n) + q), p.again(load(place)), inside);
+    p.store(p.at(c, simplify(r * iconst(n) + q)), p.again(load(place)), inside);
   });
   return p.finish("ring matmul");
 }
