@@ -9,6 +9,7 @@
 #include <system_error>
 #include <thread>
 
+#include "renderers/cuda.h"
 #include "runtime/cpu_info.h"
 #include "runtime/cuda_program.h"
 
@@ -84,8 +85,7 @@ void CudaDevice::copy_out(void* host, const void* device, size_t bytes) {
 void CudaDevice::synchronize() { gpu_->life()->stream.synchronize(); }
 
 Source CudaDevice::render(const UOp& linear) const {
-  // The one place that will know the renderer: return render_cuda(linear, target_);
-  throw InternalError(name() + ": this build cannot render kernels for GPUs yet: " + launch_info(linear).name);
+  return render_cuda(linear, target_);
 }
 
 std::vector<std::string> CudaDevice::options() const {
