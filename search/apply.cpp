@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kMaxTile = 1 << 20;   // elements of a loop tile
 constexpr int64_t kMaxLanes = 64;       // of a vec range: four 64-byte registers of floats
 constexpr int64_t kMaxInstances = 512;  // statements of a register block; beyond, code no longer fits the L1i
+constexpr int64_t kMaxThreadRegisters = 255;
 constexpr int64_t kMaxSlots = 8;        // of a ring of copies
 constexpr int64_t kMaxPrivateBytes =
     16 << 20;  // tiles of one thread: beyond a core's share of the last cache they are no nearer
@@ -175,6 +176,8 @@ struct Apply {
     return "";
   }
   Expected<Schedule> within_block(const Placement& placement) const {
+    if (const int64_t registers = accumulators(); registers > kMaxThreadRegisters)
+      return Illegal{"tile: " + n(registers) + " registers > " + n(kMaxThreadRegisters)};
     if (const int64_t threads = placement.threads(); threads > s.target_.max_threads)
       return Illegal{"tile: " + n(threads) + " threads > " + n(s.target_.max_threads)};
     if (const int64_t bytes = placement.shared_bytes(); bytes > s.target_.shared_block_bytes)
@@ -220,6 +223,25 @@ struct Apply {
     }
     if (by_default) nest.loops = s.default_loops(nest);
     return "";
+  }
+
+  /// Of the thread that has most: 32-bit registers.
+  int64_t accumulators() const {
+    int64_t most = 1;
+    for (const Definition& d : definitions(s.kernel_)) {
+      if (!d.reduce) continue;
+      const Schedule::Nest& nest = d.store ? s.nests_.back() : *s.nest(d.node.arg_as<std::string>());
+      int64_t product = 0;
+      for (const UOp& body : d.bodies) product += (body.dtype().bytes() + 3) / 4;
+      for (const auto& [axis, splits] : nest.chains) {
+        const bool reduces = has_axis(d.reduce_ranges, range(axis, iconst(1)));
+        for (size_t i = 0; i < splits.size(); ++i)
+          if (is_register(splits[i].kind) && !(reduces && splits[i].kind == Kind::Unroll))
+            product *= splits[i].size / (i + 1 < splits.size() ? splits[i + 1].size : 1);
+      }
+      most = std::max(most, product);
+    }
+    return most;
   }
 
   /// Statements of the largest register block.

@@ -57,8 +57,11 @@ class CudaOnHost {
       memory.push_back(std::make_unique<Aligned>(b.size()));
       std::memcpy(memory.back()->data, b.data(), b.size());
     }
-    for (const UOp& w : launch.workspaces)
-      memory.push_back(std::make_unique<Aligned>(static_cast<size_t>(*const_int(w.src(0)) * w.dtype().bytes())));
+    for (const UOp& w : launch.workspaces) {
+      int64_t bytes = w.dtype().bytes();
+      for (const UOp& extent : w.src()) bytes *= *const_int(extent);
+      memory.push_back(std::make_unique<Aligned>(static_cast<size_t>(bytes)));
+    }
     for (const auto& m : memory) pointers.push_back(m->data);
     const std::vector<long long> arguments(variables.begin(), variables.end());
     std::string fault;

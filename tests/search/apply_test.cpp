@@ -184,3 +184,47 @@ TEST_CASE("apply: the first opt that is refused gives its reason, the schedule i
   CHECK(s.apply(parse_opts("tile(m,4) tile(z,1) grid(z)")).reason() == "tile: no axis z");
   CHECK(s.opts().empty());
 }
+
+namespace {
+Target small_gpu(int sm = 90) {
+  Target t;
+  t.isa = "sm_90a", t.vector_bytes = 16;
+  t.gpu = true, t.sm = sm, t.sms = 4;
+  t.shared_block_bytes = 64 << 10, t.max_threads = 256;
+  return t;
+}
+std::string block_reason(const UOp& kernel, const std::string& opts, const Target& target = small_gpu()) {
+  const Expected<Schedule> s = Schedule(kernel, target).apply(parse_opts(opts));
+  return s ? "" : s.reason();
+}
+}  // namespace
+
+TEST_CASE("blocks of threads: limits and what their opts refuse") {
+  const UOp kernel = gemm(256, 256, 64);
+  const auto why = [&](const std::string& opts) { return block_reason(kernel, opts); };
+  CHECK(reason(kernel, "stage(A,k,layout=src+pad)") == "stage: banks need a GPU");
+  CHECK(why("tile(m,64,local) tile(m,4,upcast) tile(n,64,local) tile(n,4,upcast) grid(m n)") == "");
+  CHECK(why("tile(m,32,local) tile(n,32,local) grid(m n)") == "tile: 1024 threads > 256");
+  CHECK(why("tile(m,20,upcast) tile(n,16,upcast)") == "tile: 320 registers > 255");
+  CHECK(why("tile(k,32,local) tile(k,4)") == "tile: a loop below local tile 32 of k");
+  CHECK(why("tile(m,8,tc)") == "tile: tc needs a GPU");
+  CHECK(why("stage(B,top)") == "");
+  CHECK(why("stage(A,top) stage(B,top)") == "stage: 128 KB > shared 64 KB");
+  CHECK(why("stage(A,k,mem=reg)") == "stage: values are kept in shared memory here");
+  CHECK(why("tile(k,8) stage(A,k,stages=9,copy=cp.async)") == "stage: 9 slots > 8");
+  CHECK(why("tile(k,8) stage(A,k,stages=3)") == "stage: plain copies have at most 2 slots");
+  CHECK(why("tile(k,8) stage(A,k,stages=3,copy=cp.async)") == "");
+  CHECK(why("tile(k,64) stage(A,k,stages=3,copy=cp.async)") == "stage: a ring of copies needs a loop that turns");
+  CHECK(why("grid(m) stage(A,m,stages=2)") == "stage: a ring of copies needs a loop that turns");
+  CHECK(why("tile(k,8) stage(A,k,stages=3,copy=cp.async) stage(B,k,stages=2,copy=cp.async)") ==
+        "stage: copies at one loop have the same slots and way");
+  CHECK(block_reason(kernel, "tile(k,8) stage(A,k,copy=cp.async)", small_gpu(75)) == "stage: cp.async needs sm_80");
+  CHECK(block_reason(gemm(64, 64, 64, false, false, dt::f16), "tile(k,8) stage(A,k,stages=2,copy=cp.async)") ==
+        "stage: cp.async copies elements of 4 bytes");
+  CHECK(block_reason(attention(64, 64, 16), "online(j,8) order(i j d j:8)") == "online: not for a block of threads yet");
+  CHECK(block_reason(attention(64, 64, 16), "order(S.e j)").find("order: threads have no memory") == 0);
+  // In shared memory whether said or not: one canonical state.
+  const Expected<Schedule> s = Schedule(kernel, small_gpu()).apply(parse_opts("tile(k,8) stage(B,k)"));
+  REQUIRE(s);
+  CHECK(text(s->opts()) == "tile(k,8) stage(B,k,mem=shared)");
+}
