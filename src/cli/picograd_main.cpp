@@ -23,6 +23,7 @@
 #include "src/cli/help.h"
 #include "src/cli/interrupt.h"
 #include "src/cli/llama.h"
+#include "src/cli/selftest.h"
 #include "src/cli/tune_llama.h"
 
 namespace pg {
@@ -122,7 +123,8 @@ struct BenchCommands {
     g.add_option("--shapes", gemm.shapes, "MxNxK, separated by commas")->delimiter(',');
     g.add_option("--layout", gemm.layouts, "nn, nt, tn, tt (t: the operand is stored transposed), separated by commas")
         ->delimiter(',');
-    g.add_option("--vs", gemm.peers, "openblas, onednn; on a GPU cublas: timed in the same run, where they are installed")->delimiter(',');
+    g.add_option("--vs", gemm.peers, "openblas, onednn; on a GPU cublas: timed in the same run, where they are installed")
+        ->delimiter(',');
     g.add_option("--opts", gemm.opts, "a schedule instead of the searched one; '' is the unscheduled kernel")
         ->each([this](const std::string&) { gemm.fixed = true; });
     add_precision(g);
@@ -172,7 +174,8 @@ struct BenchCommands {
          "right) ,d2 (dilation) ,g4 (groups)")
         ->required();
     k.add_option("--layout", kernel.layout, layouts);
-    k.add_option("--vs", kernel.peers, "eigen, onednn, openblas; on a GPU cublas: timed in the same run, where they are installed")
+    k.add_option("--vs", kernel.peers,
+                 "eigen, onednn, openblas; on a GPU cublas: timed in the same run, where they are installed")
         ->delimiter(',');
     k.add_option("--opts", kernel.opts, "a schedule instead of the searched one; '' is the unscheduled kernel");
     k.add_option("--try", kernel.tries, "another schedule beside that one; the fastest of all goes on. May be given often")
@@ -227,6 +230,13 @@ int run(int argc, char** argv) {
     print_devices(std::cout);
     return 0;
   });
+  SelftestOptions selftest;
+  CLI::App& s = command(app, chosen, "selftest", "whether a device computes a list of scheduled kernels rightly",
+                        [&] { return selftest_command(selftest, std::cout); });
+  s.group("");  // bench/gpu.sh knows it
+  s.add_flag("--brief", selftest.brief, "every third kernel");
+  s.add_flag("--list", selftest.list, "say what would run");
+  s.add_flag("--json", selftest.json, "a JSON object per line");
   command(app, chosen, "help", "commands and environment variables", [] {
     print_help(std::cout);
     return 0;
