@@ -85,7 +85,8 @@ class CudaC final : public CStyle {
       for (const UOp& p : *buffers)
         add((shape().is_written(p) ? "" : "const ") + type(p.dtype()) + " *__restrict__ " + param_name(p));
     for (const UOp& v : launch().variables) add("const long long " + argument_name(v));
-    return "\nextern \"C\" __global__ void __launch_bounds__(" + std::to_string(launch().threads) + ") " + name + "(" +
+    return "\nextern \"C\" __global__ void __launch_bounds__(" + std::to_string(launch().threads) +
+           (launch().blocks > 1 ? ", " + std::to_string(launch().blocks) : "") + ") " + name + "(" +
            parameters + ") {\n" + body() + "}\n";
   }
 

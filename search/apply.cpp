@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kMaxTile = 1 << 20;   // elements of a loop tile
 constexpr int64_t kMaxLanes = 64;       // of a vec range: four 64-byte registers of floats
 constexpr int64_t kMaxInstances = 512;  // statements of a register block; beyond, code no longer fits the L1i
-constexpr int64_t kMaxThreadRegisters = 255;
+constexpr int64_t kMaxThreadRegisters = 255, kMaxProcessorThreads = 2048;
 constexpr int64_t kMaxSlots = 8;        // of a ring of copies
 constexpr int64_t kMaxPrivateBytes =
     16 << 20;  // tiles of one thread: beyond a core's share of the last cache they are no nearer
@@ -135,6 +135,12 @@ struct Apply {
     return s;
   }
 
+  Expected<Schedule> operator()(const Bounds& b) {
+    if (!s.target_.gpu) return Illegal{"bounds: needs a GPU"};
+    s.blocks_ = b.blocks;
+    return s;
+  }
+
   Expected<Schedule> operator()(const Swap& w) {
     std::vector<std::string> grid = s.grid_;
     const auto a = std::find(grid.begin(), grid.end(), w.a), b = std::find(grid.begin(), grid.end(), w.b);
@@ -180,6 +186,10 @@ struct Apply {
       return Illegal{"tile: " + n(registers) + " registers > " + n(kMaxThreadRegisters)};
     if (const int64_t threads = placement.threads(); threads > s.target_.max_threads)
       return Illegal{"tile: " + n(threads) + " threads > " + n(s.target_.max_threads)};
+    if (const int64_t threads = s.blocks_ * placement.threads(); s.blocks_ > 1 && threads > kMaxProcessorThreads)
+      return Illegal{"bounds: " + n(threads) + " threads > " + n(kMaxProcessorThreads)};
+    if (const int64_t bytes = placement.shared_bytes() * s.blocks_; s.blocks_ > 1 && bytes > s.target_.shared_sm_bytes)
+      return Illegal{"bounds: " + n(bytes >> 10) + " KB > shared " + n(s.target_.shared_sm_bytes >> 10) + " KB"};
     if (const int64_t bytes = placement.shared_bytes(); bytes > s.target_.shared_block_bytes)
       return Illegal{"stage: " + n(bytes >> 10) + " KB > shared " + n(s.target_.shared_block_bytes >> 10) + " KB"};
     return s;

@@ -196,6 +196,7 @@ Opts Schedule::opts() const {
   for (const StageOpt& s : stages_) opts.push_back(s);
   for (const std::string& axis : fused_) opts.push_back(Fuse{axis});
   for (const PrefetchBuffer& p : prefetched_) opts.push_back(p);
+  if (blocks_ > 1) opts.push_back(Bounds{blocks_});
   return opts;
 }
 
@@ -239,6 +240,7 @@ UOp Schedule::scheduled() const {
   for (const std::string& axis : fused_) src.push_back(directive(Fuse{axis}));
   for (const auto& [axis, size] : padded_) src.push_back(directive(PadLoop{axis, size}));
   for (const PrefetchBuffer& p : prefetched_) src.push_back(directive(p));
+  if (blocks_ > 1) src.push_back(directive(Bounds{blocks_}));
   return UOp(Op::Scheduled, dt::kVoid, {}, src);
 }
 

@@ -79,6 +79,7 @@ class Schedule {
   const std::vector<std::string>& grid() const { return grid_; }
   const std::vector<StageOpt>& stages() const { return stages_; }
   const std::vector<PrefetchBuffer>& prefetched() const { return prefetched_; }
+  int64_t blocks() const { return blocks_; }
   const std::string& online() const { return online_; }  // its axis; empty: none
   /// All ranges by the chains above: grid first, loops in order, register kinds last.
   std::vector<RangeRef> order() const;
@@ -118,6 +119,7 @@ class Schedule {
   std::vector<std::string> fused_;  // sorted
   std::map<std::string, int64_t> padded_;
   std::vector<PrefetchBuffer> prefetched_;  // by text
+  int64_t blocks_ = 1;                      // that share a processor at least (GPU)
 };
 
 /// The kernel under opts that come from a database: text that is no opt is as illegal as an opt that does not apply.

@@ -121,6 +121,7 @@ std::string text(const Directive& d) {
   if (const auto* o = std::get_if<OnlineLoop>(&d)) return "online(" + o->axis + ")";
   if (const auto* f = std::get_if<Fuse>(&d)) return "fuse(" + f->axis + ")";
   if (const auto* p = std::get_if<PadLoop>(&d)) return "pad(" + p->axis + "," + std::to_string(p->size) + ")";
+  if (const auto* b = std::get_if<Bounds>(&d)) return "bounds(" + std::to_string(b->blocks) + ")";
   const auto& p = std::get<PrefetchBuffer>(d);
   return "prefetch(" + p.buffer + "," + text(p.at) + ")";
 }
@@ -171,6 +172,12 @@ PadLoop parse_pad(std::string_view whole, std::string_view inside) {
   return {std::string(parts[0]), *size};
 }
 
+Bounds parse_bounds(std::string_view whole, std::string_view inside) {
+  const auto blocks = parse_integer(inside);
+  if (!blocks || *blocks < 1) refuse_opt(whole, "bounds(blocks)");
+  return {*blocks};
+}
+
 PrefetchBuffer parse_prefetch(std::string_view whole, std::string_view inside) {
   const auto parts = split_words(inside, ',');
   if (parts.size() != 2 || !is_axis_name(parts[0])) refuse_opt(whole, "prefetch(buffer,range)");
@@ -182,11 +189,12 @@ Directive parse_directive(std::string_view s) {
   if (name == "stage") return parse_stage(s, inside);
   if (name == "pad") return parse_pad(s, inside);
   if (name == "prefetch") return parse_prefetch(s, inside);
+  if (name == "bounds") return parse_bounds(s, inside);
   if (!is_axis_name(inside)) refuse_opt(s, std::string(name) + "(axis)");
   const std::string axis(inside);
   if (name == "online") return OnlineLoop{axis};
   if (name == "fuse") return Fuse{axis};
-  refuse_opt(s, "directives are stage, online, fuse, pad, prefetch");
+  refuse_opt(s, "directives are stage, online, fuse, pad, prefetch, bounds");
 }
 
 UOp directive(const Directive& d) { return UOp(Op::Directive, dt::kVoid, text(d), {}); }

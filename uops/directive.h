@@ -71,7 +71,12 @@ struct PrefetchBuffer {  // prefetch(X,i)
   RangeRef at;
   friend bool operator==(const PrefetchBuffer&, const PrefetchBuffer&) = default;
 };
-using Directive = std::variant<StageOpt, OnlineLoop, Fuse, PadLoop, PrefetchBuffer>;
+/// At least so many blocks share a processor of the GPU: a thread has no more registers than that leaves it.
+struct Bounds {  // bounds(2)
+  int64_t blocks = 1;
+  friend bool operator==(const Bounds&, const Bounds&) = default;
+};
+using Directive = std::variant<StageOpt, OnlineLoop, Fuse, PadLoop, PrefetchBuffer, Bounds>;
 
 std::string text(const StageOpt&);
 std::string text(const Directive&);
@@ -92,6 +97,7 @@ RangeRef parse_range_ref(std::string_view, std::string_view whole);
 [[noreturn]] void refuse_opt(std::string_view opt, const std::string& why);
 StageOpt parse_stage(std::string_view whole, std::string_view inside);
 PadLoop parse_pad(std::string_view whole, std::string_view inside);
+Bounds parse_bounds(std::string_view whole, std::string_view inside);
 PrefetchBuffer parse_prefetch(std::string_view whole, std::string_view inside);
 
 }  // namespace pg

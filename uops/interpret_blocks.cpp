@@ -1,7 +1,7 @@
 #include "uops/interpret_blocks.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "uops/text.h"
 
@@ -9,201 +9,194 @@ namespace pg {
 
 namespace {
 constexpr size_t kWarp = 32;
-bool is_meeting(const Instruction& in) { return in.op == Op::Barrier || in.op == Op::LaneXor; }
+constexpr int64_t kLongestTurn = 64;  // instructions that a thread runs before another may take over, at random
+
+/// Numbers of threads: "0..15, 17".
+std::string runs(const std::vector<size_t>& threads) {
+  std::string s;
+  for (size_t i = 0; i < threads.size();) {
+    size_t last = i;
+    while (last + 1 < threads.size() && threads[last + 1] == threads[last] + 1) ++last;
+    s += (s.empty() ? "" : ", ") + std::to_string(threads[i]) + (last > i ? ".." + std::to_string(threads[last]) : "");
+    i = last + 1;
+  }
+  return s;
+}
 }  // namespace
 
-BlockRun::BlockRun(const InterpretedProgram& program, const InterpretOptions& options, Watch& watch, size_t at)
-    : program_(program), options_(options), watch_(watch), code_(program.instructions()), begin_(at + 1),
-      end_(static_cast<size_t>(code_[at].jump) - 1), random_(options.seed) {
-  for (size_t i = 0; i < end_; ++i)
-    if (code_[i].op == Op::Memory) (i < begin_ ? code_[i].place->block = true : (private_.push_back(code_[i].place), true));
-  std::sort(private_.begin(), private_.end());
-  private_.erase(std::unique(private_.begin(), private_.end()), private_.end());
-  ++watch_.epoch;
-  const int64_t trips = code_[at].src[0]->i;
-  threads_.resize(static_cast<size_t>(trips));
-  for (int64_t t = 0; t < trips; ++t) {
-    Thread& thread = threads_[static_cast<size_t>(t)];
-    thread.at = begin_;
-    code_[at].result[0] = cell(t);
-    program_.save(thread.values);
-    for (const Place* p : private_) thread.memories.emplace_back(p->cells.size());
+BlockRun::BlockRun(const InterpretedProgram& program, const InterpretOptions& options, size_t at)
+    : program_(program),
+      options_(options),
+      code_(program.instructions()),
+      begin_(at + 1),
+      end_(static_cast<size_t>(code_[at].jump) - 1),
+      random_(options.seed) {
+  std::vector<size_t> marks;  // what is bound in a scope dies with it
+  for (size_t i = 0; i < begin_; ++i) {
+    const Instruction& in = code_[i];
+    if (in.op == Op::End) outer_.resize(marks.back()), marks.pop_back();
+    if (in.op == Op::For || in.op == Op::If) marks.push_back(outer_.size());
+    if (in.op != Op::End && in.result >= 0) outer_.emplace_back(in.result, in.op == Op::For ? 2 : in.lanes);
   }
-}
-BlockRun::~BlockRun() { watch_.thread = -1; }
-
-void BlockRun::swap_memories(Thread& t) {
-  for (size_t i = 0; i < private_.size(); ++i) std::swap(private_[i]->cells, t.memories[i]);
-}
-
-void BlockRun::leave(size_t at) {
-  Thread& t = threads_[static_cast<size_t>(current_)];
-  t.at = at;
-  program_.save(t.values);
-  swap_memories(t);
-  current_ = -1;
-}
-
-size_t BlockRun::next() {
-  for (;;) {
-    std::vector<size_t> ready;
-    for (size_t t = 0; t < threads_.size(); ++t)
-      if (!threads_[t].waits && threads_[t].at != end_) ready.push_back(t);
-    if (ready.empty()) {
-      if (std::all_of(threads_.begin(), threads_.end(), [&](const Thread& t) { return t.at == end_; })) return kDone;
-      if (!release()) throw InternalError("threads wait in vain: " + where());
-      continue;
-    }
-    size_t which = ready.front();
-    if (options_.threads == InterpretOptions::Order::Reverse) which = ready.back();
-    if (options_.threads == InterpretOptions::Order::Random) which = ready[random_() % ready.size()];
-    until_handover_ = options_.threads == InterpretOptions::Order::Random ? static_cast<int64_t>(1 + random_() % 64) : -1;
-    Thread& t = threads_[which];
-    current_ = watch_.thread = static_cast<int>(which);
-    program_.restore(t.values);
-    swap_memories(t);
-    if (t.arrived && code_[t.at].op == Op::LaneXor) {
-      std::copy(t.exchanged.begin(), t.exchanged.end(), code_[t.at].result);
-    }
-    if (t.arrived) t.arrived = false, ++t.at;
-    return t.at;
+  std::vector<int> counters;
+  turns_.resize(end_ - begin_);
+  for (size_t i = begin_; i < end_; ++i) {
+    const Instruction& in = code_[i];
+    if (in.op == Op::For) counters.push_back(in.result);
+    if (in.op == Op::End && in.result >= 0) counters.pop_back();
+    if (in.op == Op::Barrier || in.op == Op::LaneXor) turns_[i - begin_] = counters;
   }
 }
 
-bool BlockRun::goes_on(size_t& at) {
-  for (;;) {
-    if (at == end_) {
-      const Thread& t = threads_[static_cast<size_t>(current_)];
-      bool left = !t.issued.empty();
-      for (const auto& g : t.groups) left |= !g.empty();
-      if (left) throw InternalError("copies are left that nobody waited for");
-      leave(at);
+void BlockRun::begin(const Cell* outer, int64_t threads) {
+  const size_t n = static_cast<size_t>(std::max<int64_t>(threads, 0));
+  if (threads_.size() != n) {
+    threads_.resize(n);
+    frames_.clear();
+    frames_.reserve(n * program_.frame().size());
+    for (size_t t = 0; t < n; ++t) frames_.insert(frames_.end(), program_.frame().begin(), program_.frame().end());
+  }
+  ready_.clear();
+  warp_waits_.assign((n + kWarp - 1) / kWarp, 0);
+  barrier_waits_ = done_ = 0;
+  for (size_t t = 0; t < n; ++t) {
+    for (const auto& [first, cells] : outer_) std::copy_n(outer + first, cells, frame(t) + first);
+    frame(t)[code_[begin_ - 1].result] = cell(static_cast<int64_t>(t));
+    threads_[t].at = begin_;
+    threads_[t].copies.clear();
+    ready_.push_back(options_.threads == InterpretOptions::Order::Forward ? n - 1 - t : t);
+  }
+}
+
+void BlockRun::run(const Cell* outer, int64_t block, Watch& watch, StepLimit& limit) {
+  watch_ = &watch, limit_ = &limit;
+  watch.threads = options_.thread_races;
+  ++watch.epoch;
+  begin(outer, outer[code_[begin_ - 1].src[0]].i);
+  const std::string what = "block " + std::to_string(block);
+  while (!ready_.empty()) {
+    const size_t t = pick();
+    try {
+      go(t);
+    } catch (const InternalError& e) {
+      throw InternalError(what + ", thread " + std::to_string(t) + ": " + e.what() + ": " +
+                          pretty(code_[threads_[t].at].node));
+    }
+  }
+  if (done_ < threads_.size()) throw InternalError(what + ": threads wait in vain: " + waiting());
+  watch.threads = false, watch.thread = -1;
+}
+
+/// The thread that goes on: the last one of ready_.
+size_t BlockRun::pick() {
+  if (options_.threads == InterpretOptions::Order::Random) std::swap(ready_.back(), ready_[random_() % ready_.size()]);
+  return ready_.back();
+}
+
+/// Runs the thread until it waits, is through or, at random, has run for a while.
+void BlockRun::go(size_t t) {
+  Thread& thread = threads_[t];
+  Cell* const values = frame(t);
+  watch_->thread = static_cast<int>(t);
+  const Instruction* const code = code_.data();
+  const bool exact = options_.exact;
+  int64_t turn = limit_->left();
+  if (options_.threads == InterpretOptions::Order::Random)
+    turn = std::min(turn, 1 + static_cast<int64_t>(random_() % kLongestTurn));
+  if (turn == 0) limit_->count();  // the limit is reached
+  int64_t left = turn;
+  size_t& at = thread.at;
+  for (bool goes_on = true; goes_on && left > 0; --left)
+    if (const Instruction& in = code[at]; !in.special)
+      at = execute(in, at, values, *watch_, exact);
+    else
+      goes_on = special(in, at);
+  limit_->count(turn - left);
+}
+
+bool BlockRun::lands_early() {
+  return options_.copies == InterpretOptions::Landing::Early ||
+         (options_.copies == InterpretOptions::Landing::Random && random_() % 2);
+}
+
+bool BlockRun::special(const Instruction& in, size_t& at) {
+  const size_t t = ready_.back();
+  Thread& thread = threads_[t];
+  switch (in.op) {
+    case Op::CopyAsync: thread.copies.issue(in, frame(t), *watch_, lands_early()); break;
+    case Op::CopyCommit: thread.copies.commit(); break;
+    case Op::CopyWait: thread.copies.wait(in.node.arg_as<int64_t>(), frame(t), *watch_); break;
+    case Op::End:  // of the body
+      check_left(thread);
+      ++done_;
+      ready_.pop_back();
       return false;
-    }
-    const Instruction& in = code_[at];
-    if (is_meeting(in)) {
-      Thread& t = threads_[static_cast<size_t>(current_)];
-      t.waits = true;
-      if (in.op == Op::LaneXor) t.exchanged.assign(in.src[0], in.src[0] + in.lanes);
-      leave(at);
-      return false;
-    }
-    if (until_handover_ > 0 && --until_handover_ == 0) {
-      leave(at);
-      return false;
-    }
-    switch (in.op) {
-      case Op::CopyAsync: issue(in); break;
-      case Op::CopyCommit: {
-        Thread& t = threads_[static_cast<size_t>(current_)];
-        t.groups.push_back(std::move(t.issued));
-        t.issued.clear();
-        break;
-      }
-      case Op::CopyWait: wait(in.node.arg_as<int64_t>()); break;
-      default: return true;
-    }
-    ++at;
+    default: return meet(in, at);
+  }
+  ++at;
+  return true;
+}
+
+void BlockRun::check_left(const Thread& thread) const {
+  if (const Instruction* copy = thread.copies.left()) throw InternalError("nobody waited for a copy: " + pretty(copy->node));
+}
+
+/// Waits; the last one of the block, or of the warp, lets all go on.
+bool BlockRun::meet(const Instruction& in, size_t at) {
+  const size_t t = ready_.back();
+  ready_.pop_back();
+  size_t first = 0, last = threads_.size();
+  size_t* waits = &barrier_waits_;
+  if (in.op == Op::LaneXor) {
+    first = t / kWarp * kWarp, last = std::min(first + kWarp, threads_.size());
+    waits = &warp_waits_[t / kWarp];
+  }
+  if (++*waits < last - first) return false;
+  for (size_t other = first; other < last; ++other)
+    if (threads_[other].at != at) return false;
+  check_together(first, last);
+  *waits = 0;
+  if (in.op == Op::LaneXor)
+    exchange(in, first, last);
+  else
+    ++watch_->epoch;
+  for (size_t i = first; i < last; ++i) {
+    const size_t other = options_.threads == InterpretOptions::Order::Forward ? first + last - 1 - i : i;
+    ++threads_[other].at;
+    ready_.push_back(other);
+  }
+  return false;
+}
+
+/// Conditions and trips around a meeting are the same for all, so all are in the same turn of each loop.
+void BlockRun::check_together(size_t first, size_t last) const {
+  for (const int counter : turns_[threads_[first].at - begin_])
+    for (size_t t = first + 1; t < last; ++t)
+      if (frame(t)[counter].i != frame(first)[counter].i)
+        throw InternalError("thread " + std::to_string(first) + " is in turn " + std::to_string(frame(first)[counter].i) +
+                            " of a loop where thread " + std::to_string(t) + " is in turn " +
+                            std::to_string(frame(t)[counter].i));
+}
+
+void BlockRun::exchange(const Instruction& in, size_t first, size_t last) {
+  const auto mask = static_cast<size_t>(in.node.arg_as<int64_t>());
+  const auto lanes = static_cast<size_t>(in.lanes);
+  given_.clear();
+  for (size_t t = first; t < last; ++t) given_.insert(given_.end(), frame(t) + in.src[0], frame(t) + in.src[0] + lanes);
+  for (size_t t = first; t < last; ++t) {
+    const size_t other = (t - first) ^ mask;
+    if (other >= last - first) throw InternalError("lane " + std::to_string(other) + " has no thread");
+    std::copy_n(given_.begin() + static_cast<long>(other * lanes), lanes, frame(t) + in.result);
   }
 }
 
-/// All threads at one Barrier, or all lanes of a warp at one LaneXor, go on.
-bool BlockRun::release() {
-  const auto at_barrier = [&](const Thread& t) {
-    return t.at == threads_[0].at && t.at != end_ && code_[t.at].op == Op::Barrier;
-  };
-  if (std::all_of(threads_.begin(), threads_.end(), at_barrier)) {
-    ++watch_.epoch;
-    for (Thread& t : threads_) t.waits = false, t.arrived = true;
-    return true;
-  }
-  bool any = false;
-  for (size_t w = 0; w < threads_.size(); w += kWarp) {
-    const size_t last = std::min(w + kWarp, threads_.size());
-    const size_t at = threads_[w].at;
-    if (at == end_ || code_[at].op != Op::LaneXor) continue;
-    if (std::any_of(threads_.begin() + static_cast<long>(w), threads_.begin() + static_cast<long>(last),
-                    [&](const Thread& t) { return t.at != at; }))
-      continue;
-    exchange(w);
-    any = true;
-  }
-  return any;
-}
-
-void BlockRun::exchange(size_t warp) {
-  const size_t last = std::min(warp + kWarp, threads_.size());
-  const auto mask = static_cast<size_t>(code_[threads_[warp].at].node.arg_as<int64_t>());
-  std::vector<std::vector<Cell>> given;
-  for (size_t t = warp; t < last; ++t) given.push_back(threads_[t].exchanged);
-  for (size_t t = warp; t < last; ++t) {
-    const size_t other = (t - warp) ^ mask;
-    if (other >= given.size())
-      throw InternalError("lane " + std::to_string(other) + " has no thread: " + pretty(code_[threads_[t].at].node));
-    threads_[t].exchanged = given[other];
-    threads_[t].waits = false, threads_[t].arrived = true;
-  }
-}
-
-// ---- copies ----------------------------------------------------------------------------------------------------------
-
-void BlockRun::issue(const Instruction& in) {
-  Thread& t = threads_[static_cast<size_t>(current_)];
-  const int64_t to = in.src[0]->i, bytes = in.lanes * in.node.src(0).dtype().element_bytes();
-  const bool open = !in.src[2] || in.src[2]->i;
-  const int64_t from = open ? in.src[1]->i : -1;
-  const auto aligned = [&](int64_t i) { return i * in.node.src(0).dtype().element_bytes() % bytes == 0; };
-  if (bytes != 4 && bytes != 8 && bytes != 16) throw InternalError("a copy of " + std::to_string(bytes) + " bytes");
-  if (!aligned(to) || (open && !aligned(from))) throw InternalError("a copy is not aligned to its size");
-  if (!in.place->block) throw InternalError("a copy goes to shared memory");
-  for (int lane = 0; lane < in.lanes; ++lane) {
-    watch_.touch(*in.place, checked(*in.place, to + lane), true);
-    if (open) watch_.touch(*in.from, checked(*in.from, from + lane), false);
-  }
-  if (in.place->flights.empty()) in.place->flights.resize(static_cast<size_t>(in.place->elements));
-  for (int lane = 0; lane < in.lanes; ++lane) in.place->flights[static_cast<size_t>(to + lane)] = current_ + 1;
-  Copy copy{&in, to, from, false};
-  const bool early = options_.copies == InterpretOptions::Landing::Early ||
-                     (options_.copies == InterpretOptions::Landing::Random && random_() % 2);
-  if (early) land(copy);
-  t.issued.push_back(copy);
-}
-
-void BlockRun::land(Copy& c) {
-  if (c.landed) return;
-  const Instruction& in = *c.by;
-  for (int lane = 0; lane < in.lanes; ++lane)
-    write(*in.place, c.to + lane,
-          c.from < 0 ? (in.place->scalar >= Scalar::Float16 ? cell(0.0) : cell(int64_t{0})) : read(*in.from, c.from + lane));
-  c.landed = true;
-}
-
-/// All but the newest groups of the current thread have landed; what they wrote counts as written now.
-void BlockRun::wait(int64_t newest) {
-  Thread& t = threads_[static_cast<size_t>(current_)];
-  while (static_cast<int64_t>(t.groups.size()) > newest) {
-    for (Copy& c : t.groups.front()) {
-      land(c);
-      for (int lane = 0; lane < c.by->lanes; ++lane) {
-        c.by->place->flights[static_cast<size_t>(c.to + lane)] = 0;
-        watch_.touch(*c.by->place, c.to + lane, true);
-      }
-    }
-    t.groups.erase(t.groups.begin());
-  }
-}
-
-std::string BlockRun::where() const {
+std::string BlockRun::waiting() const {
+  std::map<size_t, std::vector<size_t>> places;
+  for (size_t t = 0; t < threads_.size(); ++t) places[threads_[t].at].push_back(t);
   std::string s;
-  std::set<size_t> places;
-  for (const Thread& t : threads_) places.insert(t.at);
-  for (const size_t at : places) {
-    int64_t count = 0, first = -1;
-    for (size_t t = 0; t < threads_.size(); ++t)
-      if (threads_[t].at == at) count += 1, first = first < 0 ? static_cast<int64_t>(t) : first;
-    s += (s.empty() ? "" : "; ") + std::to_string(count) + " threads (the first is " + std::to_string(first) + ") " +
-         (at == end_ ? "have left" : "at entry " + std::to_string(at) + ", " + pretty(code_[at].node));
-  }
+  for (const auto& [at, threads] : places)
+    s += (s.empty() ? "" : "; ") + std::string(threads.size() > 1 ? "threads " : "thread ") + runs(threads) +
+         (at == end_ ? " through" : " at entry " + std::to_string(at) + ", " + pretty(code_[at].node));
   return s;
 }
 

@@ -1,62 +1,58 @@
 #pragma once
-// The threads of a block, interpreted: each runs until it waits; barriers, exchanges between lanes and copies on their way are
-// as late and as early as they may be. Internal to the interpreter.
+// The threads of a block, interpreted: each runs until it waits, in the order that the options ask for; barriers, exchanges
+// between lanes, copies on their way. Internal to the interpreter.
 #include <random>
 #include <vector>
 
 #include "uops/interpret.h"
-#include "uops/interpret_memory.h"
-#include "uops/program.h"
+#include "uops/interpret_copies.h"
+#include "uops/interpret_step.h"
 
 namespace pg {
 
 class BlockRun {
  public:
-  static constexpr size_t kDone = ~size_t{0};
-  /// `at`: the For over the threads. `watch` is told whose turn it is.
-  BlockRun(const InterpretedProgram&, const InterpretOptions&, Watch& watch, size_t at);
-  ~BlockRun();
-  /// Makes some thread's values the current ones; the instruction that it goes on with. InternalError when all wait in vain.
-  size_t next();
-  /// Whether the thread goes on with this instruction by itself; what it waits at or what is the block's business is done
-  /// here, and moves `at` on.
-  bool goes_on(size_t& at);
+  /// `at`: the For over the threads.
+  BlockRun(const InterpretedProgram&, const InterpretOptions&, size_t at);
+  /// One block, from the values that `outer`, the frame around the threads, has now. InternalErrors name block, thread and
+  /// UOp.
+  void run(const Cell* outer, int64_t block, Watch&, StepLimit&);
 
  private:
-  struct Copy {
-    const Instruction* by;
-    int64_t to, from;  // elements; from -1: zeros
-    bool landed;
-  };
   struct Thread {
     size_t at = 0;
-    std::vector<Cell> values;
-    std::vector<std::vector<Cell>> memories;  // of its own, by private_
-    std::vector<std::vector<Copy>> groups;    // committed, oldest first
-    std::vector<Copy> issued;                 // not yet committed
-    std::vector<Cell> exchanged;              // given to, then got from, a LaneXor
-    bool waits = false, arrived = false;      // at a Barrier or LaneXor; with what it waited for
+    Copies copies;
   };
 
-  void leave(size_t at);
-  void swap_memories(Thread&);
-  bool release();
-  void exchange(size_t warp);
-  void issue(const Instruction&);
-  void land(Copy&);
-  void wait(int64_t groups);
-  std::string where() const;
+  void begin(const Cell* outer, int64_t threads);
+  size_t pick();
+  void go(size_t thread);
+  /// Whether the current thread goes on, from `at` then.
+  bool special(const Instruction&, size_t& at);
+  bool meet(const Instruction&, size_t at);
+  bool lands_early();
+  void exchange(const Instruction&, size_t first, size_t last);
+  void check_together(size_t first, size_t last) const;
+  void check_left(const Thread&) const;
+  std::string waiting() const;
+  Cell* frame(size_t thread) { return frames_.data() + thread * program_.frame().size(); }
+  const Cell* frame(size_t thread) const { return frames_.data() + thread * program_.frame().size(); }
 
   const InterpretedProgram& program_;
   const InterpretOptions& options_;
-  Watch& watch_;
   std::span<const Instruction> code_;
-  size_t begin_, end_;  // the body
-  std::vector<Place*> private_;
+  size_t begin_, end_;                      // the body; its end is the End
+  std::vector<std::pair<int, int>> outer_;  // values from outside that the body may use: first cell, number
+  std::vector<std::vector<int>> turns_;     // for each Barrier and LaneXor of the body: the counters of the loops around it
+  std::vector<Cell> frames_;
   std::vector<Thread> threads_;
-  int current_ = -1;
-  int64_t until_handover_ = 0;
+  std::vector<size_t> ready_;       // threads that can go on; forwards and backwards: the last one does
+  std::vector<size_t> warp_waits_;  // lanes of a warp that wait at a LaneXor
+  size_t barrier_waits_ = 0, done_ = 0;
+  std::vector<Cell> given_;  // to a LaneXor, by lanes
   std::mt19937_64 random_;
+  Watch* watch_ = nullptr;
+  StepLimit* limit_ = nullptr;
 };
 
 }  // namespace pg

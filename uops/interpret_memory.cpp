@@ -59,51 +59,29 @@ void touched_by_item(Place& p, int64_t i, int64_t item, bool writes) {
     t.reader = other(t.reader) ? Touched::kSeveral : item;
 }
 
-/// A thread of a block: what others did since the last barrier.
-void touched_by_thread(Place& p, int64_t i, int thread, int64_t epoch, bool writes) {
-  if (p.uses.empty()) p.uses.resize(static_cast<size_t>(p.elements));
-  ThreadUse& u = p.uses[static_cast<size_t>(i)];
-  const auto complain = [&](int32_t who, const char* did) {
-    throw InternalError(std::string(writes ? "writes" : "reads") + " element " + std::to_string(i) + " that " +
-                        (who == Touched::kSeveral ? "others " : "thread " + std::to_string(who) + " ") + did +
-                        " since the last barrier");
-  };
-  if (u.written_at == epoch && u.writer != thread) complain(u.writer, "wrote");
-  if (writes && u.read_at == epoch && u.reader != thread) complain(u.reader, "read");
-  if (writes) {
-    u.writer = thread, u.written_at = epoch;
-  } else {
-    u.reader = u.read_at == epoch && u.reader != thread ? static_cast<int32_t>(Touched::kSeveral) : thread;
-    u.read_at = epoch;
-  }
-}
 }  // namespace
 
-void Watch::touch(Place& p, int64_t i, bool writes) const {
-  if (item && p.shared) touched_by_item(p, i, item->i, writes);
-  if (thread < 0 || (!p.shared && !p.block)) return;
-  if (!p.flights.empty() && p.flights[static_cast<size_t>(i)])
-    throw InternalError(std::string(writes ? "writes" : "reads") + " element " + std::to_string(i) +
-                        " to which a copy of thread " + std::to_string(p.flights[static_cast<size_t>(i)] - 1) +
-                        " is on its way");
-  touched_by_thread(p, i, thread, epoch, writes);
+void Watch::item_touches(Place& p, int64_t i, bool writes) const { touched_by_item(p, i, item->i, writes); }
+
+void Watch::complain(const Place& p, int64_t i, bool writes, int other, const char* did) {
+  throw InternalError(std::string(writes ? "writes" : "reads") + " element " + std::to_string(i) + " of " + p.name +
+                      " that thread " + std::to_string(other) + " " + did + " since the last barrier");
 }
 
-void poison(Place& p) {
+void Watch::check_flights(const Place& p, int64_t i, bool writes) const {
+  const int copier = p.flights.empty() ? 0 : p.flights[static_cast<size_t>(i)];
+  const bool source = writes && !p.sources.empty() && p.sources[static_cast<size_t>(i)];
+  if (!copier && !source) return;
+  throw InternalError(std::string(writes ? "writes" : "reads") + " element " + std::to_string(i) + " of " + p.name +
+                      (copier ? " to which a copy of thread " + std::to_string(copier - 1) : " from which a copy") +
+                      " is on its way");
+}
+
+void poison(Place& p, Cell* cells) {
   const bool floats = p.scalar >= Scalar::Float16;
   const Cell bad =
       floats ? cell(std::numeric_limits<double>::quiet_NaN()) : settled(p.scalar, cell(int64_t{0x5a5a5a5a5a5a5a5a}), false);
-  std::fill(p.cells.begin(), p.cells.end(), bad);
-}
-
-/// The element that a lane touches, or -1 where its gate is false.
-int64_t place_of(const Instruction& in, int lane) {
-  if (in.src[2] && !in.src[2][lane].i) return -1;
-  const Place& p = *in.place;
-  const int64_t first = in.src[0][in.gather ? lane : 0].i;
-  const int64_t i = in.gather || p.lanes != 1 ? first : static_cast<int64_t>(static_cast<uint64_t>(first) + lane);
-  checked(p, i);
-  return p.lanes == 1 ? i : i * p.lanes + lane;
+  std::fill_n(cells, p.elements * p.lanes, bad);
 }
 
 int64_t checked(const Place& p, int64_t i) {
@@ -112,34 +90,74 @@ int64_t checked(const Place& p, int64_t i) {
   return i;
 }
 
-Cell read(const Place& p, int64_t i) { return p.host ? load_host(p, i) : p.cells[static_cast<size_t>(i)]; }
-void write(Place& p, int64_t i, Cell v) {
+namespace {
+/// The element that a lane touches, or -1 where its gate is false.
+int64_t place_of(const Instruction& in, const Cell* frame, int lane) {
+  if (in.src[2] >= 0 && !frame[in.src[2] + lane].i) return -1;
+  const Place& p = *in.place;
+  const int64_t first = frame[in.src[0] + (in.gather ? lane : 0)].i;
+  const int64_t i = in.gather || p.lanes != 1 ? first : static_cast<int64_t>(static_cast<uint64_t>(first) + lane);
+  checked(p, i);
+  return p.lanes == 1 ? i : i * p.lanes + lane;
+}
+
+/// Nearly all accesses: ungated runs within their memory. The number of the first element, or -1.
+int64_t run_of(const Instruction& in, const Cell* frame) {
+  if (in.src[2] >= 0 || in.gather) return -1;
+  const Place& p = *in.place;
+  const int64_t first = frame[in.src[0]].i, elements = p.lanes == 1 ? in.lanes : 1;
+  return first >= 0 && first <= p.elements - elements ? first * p.lanes : -1;
+}
+}  // namespace
+
+Cell read(Place& p, int64_t i, Cell* frame) { return p.host ? load_host(p, i) : p.data(frame)[i]; }
+void write(Place& p, int64_t i, Cell v, Cell* frame) {
   if (p.host)
     store_host(p, i, v);
   else
-    p.cells[static_cast<size_t>(i)] = v;
+    p.data(frame)[i] = v;
 }
 
-void load(const Instruction& in, const Watch& watch) {
-  const bool watched = watch.item || watch.thread >= 0;
+void load(const Instruction& in, Cell* frame, const Watch& watch) {
+  Place& p = *in.place;
+  Cell* to = frame + in.result;
+  const bool watched = watch.watches(p);
+  if (const int64_t first = run_of(in, frame); first >= 0) {
+    if (watched)
+      for (int lane = 0; lane < in.lanes; ++lane) watch.touch(p, first + lane, false);
+    if (p.host)
+      for (int lane = 0; lane < in.lanes; ++lane) to[lane] = load_host(p, first + lane);
+    else
+      for (int lane = 0; lane < in.lanes; ++lane) to[lane] = p.data(frame)[first + lane];
+    return;
+  }
   for (int lane = 0; lane < in.lanes; ++lane) {
-    const int64_t i = place_of(in, lane);
+    const int64_t i = place_of(in, frame, lane);
     if (i < 0) {
-      in.result[lane] = in.out >= Scalar::Float16 ? cell(0.0) : cell(int64_t{0});
+      to[lane] = zero(in.out);
     } else {
-      if (watched) watch.touch(*in.place, i, false);
-      in.result[lane] = read(*in.place, i);
+      if (watched) watch.touch(p, i, false);
+      to[lane] = read(p, i, frame);
     }
   }
 }
 
-void store(const Instruction& in, const Watch& watch) {
-  const bool watched = watch.item || watch.thread >= 0;
+void store(const Instruction& in, Cell* frame, const Watch& watch) {
+  Place& p = *in.place;
+  const Cell* from = frame + in.src[1];
+  const bool watched = watch.watches(p);
+  if (const int64_t first = run_of(in, frame); first >= 0) {
+    for (int lane = 0; lane < in.lanes; ++lane) {
+      if (watched) watch.touch(p, first + lane, true);
+      write(p, first + lane, from[lane], frame);
+    }
+    return;
+  }
   for (int lane = 0; lane < in.lanes; ++lane) {
-    const int64_t i = place_of(in, lane);
+    const int64_t i = place_of(in, frame, lane);
     if (i < 0) continue;
-    if (watched) watch.touch(*in.place, i, true);
-    write(*in.place, i, in.src[1][lane]);
+    if (watched) watch.touch(p, i, true);
+    write(p, i, from[lane], frame);
   }
 }
 

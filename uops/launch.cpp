@@ -30,7 +30,10 @@ LaunchInfo launch_info(const UOp& linear) {
   for (const UOp& entry : linear.src()) {
     if (entry.is(Op::For) || entry.is(Op::If)) open.push_back(entry);
     if (entry.is(Op::End) && !open.empty()) open.pop_back();
-    if (is_local(entry)) launch.threads = std::max(launch.threads, *const_int(entry.src(0).src(0)));
+    if (is_local(entry)) {
+      launch.threads = std::max(launch.threads, *const_int(entry.src(0).src(0)));
+      launch.blocks = std::max(launch.blocks, entry.src(0).arg_as<RangeArg>().tile);
+    }
     if (!entry.is(Op::Memory) || (has_threads && std::any_of(open.begin(), open.end(), is_local))) continue;
     int64_t bytes = entry.dtype().bytes();
     for (const UOp& extent : entry.src()) bytes *= *const_int(extent);

@@ -37,7 +37,7 @@ struct LaunchInfo {
   std::vector<std::pair<UOp, int64_t>> scratch;
   int64_t scratch_bytes = 0;
   /// GPU: threads of a block, the Memories that they share and where each lies.
-  int64_t threads = 1;
+  int64_t threads = 1, blocks = 1;  // blocks that share a processor, at least
   std::vector<std::pair<UOp, int64_t>> shared;
   int64_t shared_bytes = 0;
   UOp items;  // of all phases, an index expression of the Variables: Const 1 without a grid. Ids run over [0, items)

@@ -24,7 +24,8 @@ Opener::Opener(const UOp& scheduled, const Target& target)
   if (!target_.gpu) return;
   std::string name = "thread";
   while (std::find(axis_names_.begin(), axis_names_.end(), name) != axis_names_.end()) name += "_";
-  thread_ = range(name, iconst(placement_.threads()), 0, pg::Kind::Local);
+  const int64_t blocks = placement_.blocks();
+  thread_ = range(name, iconst(placement_.threads()), blocks > 1 ? blocks : 0, pg::Kind::Local);
 }
 
 UOp Opener::run() {

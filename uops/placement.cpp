@@ -83,6 +83,7 @@ Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
     if (!u.is(Op::Directive)) continue;
     const Directive d = parse_directive(u.arg_as<std::string>());
     if (const auto* f = std::get_if<Fuse>(&d)) fuse(f->axis);
+    if (const auto* b = std::get_if<Bounds>(&d)) blocks_ = b->blocks;
     if (const auto* p = std::get_if<PrefetchBuffer>(&d)) place_prefetch(scheduled.src(0), *p);
   }
 }

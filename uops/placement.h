@@ -94,6 +94,7 @@ class Placement {
   bool has_threads() const { return threads_; }
   /// Threads of a block: the most that a nest asks for.
   int64_t threads() const;
+  int64_t blocks() const { return blocks_; }  // of a processor, at least
   static int64_t threads_of(const NestPlan&);
   /// Of them, those that have different outputs; the others have parts of their reductions.
   int64_t output_threads(size_t nest) const;
@@ -125,6 +126,7 @@ class Placement {
   size_t root_depth(size_t d) const;
 
   bool threads_;
+  int64_t blocks_ = 1;
   std::vector<Definition> definitions_;
   std::vector<NestPlan> nests_;
   std::vector<StageOpt> stages_;

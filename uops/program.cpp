@@ -1,6 +1,7 @@
 #include "uops/program.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "uops/evaluate.h"
 #include "uops/linear.h"
@@ -35,6 +36,7 @@ InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBu
   for (size_t i = 0; i < params.size(); ++i) {
     if (!buffers[i].data && buffers[i].elements > 0) fail("no memory behind", params[i]);
     Place& p = new_place();
+    p.name = named(params[i]);
     p.scalar = params[i].dtype().scalar;
     p.host = buffers[i].data;
     p.shared = true;
@@ -45,14 +47,15 @@ InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBu
     const auto& v = names[i].arg_as<VariableArg>();
     if (variables[i] < v.lo || variables[i] > v.hi)
       fail(std::to_string(variables[i]) + " is outside of the Variable's interval", names[i]);
-    Cell* c = new_cells(1);
-    *c = cell(variables[i]);
+    const int c = new_cells(1);
+    frame_[c] = cell(variables[i]);
     bound_[names[i].id()] = {.cells = c};
   }
   Values values;
   for (size_t i = 0; i < names.size(); ++i) values.emplace_back(names[i], variables[i]);
   for (const UOp& w : launch.workspaces) {
     Place& p = new_place();
+    p.name = named(w);
     p.scalar = w.dtype().scalar;
     p.elements = 1;
     for (const UOp& extent : w.src()) p.elements *= evaluate(extent, values);
@@ -67,20 +70,12 @@ InterpretedProgram::InterpretedProgram(const UOp& linear, std::span<const HostBu
   if (scopes_.size() != 1) fail("no End closes", instructions_[scopes_.back().opened_by].node);
 }
 
-Cell* InterpretedProgram::new_cells(int n) {
-  if (used_ + static_cast<size_t>(n) > kChunk) cells_.emplace_back(new Cell[kChunk]()), used_ = 0;
-  Cell* c = cells_.back().get() + used_;
-  used_ += static_cast<size_t>(n);
-  return c;
-}
-void InterpretedProgram::save(std::vector<Cell>& to) const {
-  to.resize((cells_.size() - 1) * kChunk + used_);
-  for (size_t i = 0; i < cells_.size(); ++i)
-    std::copy_n(cells_[i].get(), std::min(kChunk, to.size() - i * kChunk), to.begin() + static_cast<long>(i * kChunk));
-}
-void InterpretedProgram::restore(const std::vector<Cell>& from) const {
-  for (size_t i = 0; i < cells_.size(); ++i)
-    std::copy_n(from.begin() + static_cast<long>(i * kChunk), std::min(kChunk, from.size() - i * kChunk), cells_[i].get());
+int InterpretedProgram::new_cells(int64_t n) {
+  const size_t first = frame_.size();
+  if (n < 0 || n > std::numeric_limits<int>::max() - static_cast<int64_t>(first))
+    throw InternalError("interpreter: a thread needs more than 2^31 values");
+  frame_.resize(first + static_cast<size_t>(n));
+  return static_cast<int>(first);
 }
 Place& InterpretedProgram::new_place() { return *places_.emplace_back(new Place); }
 
@@ -90,18 +85,18 @@ void InterpretedProgram::bind(const UOp& node, Binding b) {
   slot = b;
 }
 
-const Cell* InterpretedProgram::value(const UOp& u) {
-  if (const auto it = bound_.find(u.id()); it != bound_.end() && it->second.cells) return it->second.cells;
+int InterpretedProgram::value(const UOp& u) {
+  if (const auto it = bound_.find(u.id()); it != bound_.end() && it->second.cells >= 0) return it->second.cells;
   if (!u.is(Op::Const) && !u.is(Op::Lanes)) fail("a value that nothing has bound here", u);
   const int lanes = u.dtype().lanes;
-  Cell* c = new_cells(lanes);
+  const int c = new_cells(lanes);
   for (int i = 0; i < lanes; ++i)
     if (u.is(Op::Lanes))
-      c[i] = cell(int64_t{i});
+      frame_[c + i] = cell(int64_t{i});
     else if (const double* f = std::get_if<double>(&u.arg()))
-      c[i] = settled(u.dtype().scalar, cell(*f), exact_);
+      frame_[c + i] = settled(u.dtype().scalar, cell(*f), exact_);
     else
-      c[i] = cell(u.arg_as<int64_t>());
+      frame_[c + i] = cell(u.arg_as<int64_t>());
   bound_[u.id()] = {.cells = c};
   return c;
 }
@@ -134,9 +129,13 @@ void InterpretedProgram::open(Instruction& in) {
     if (!range.is(Op::Range)) fail("a For needs a Range", in.node);
     in.grid = range.arg_as<RangeArg>().kind == Kind::Grid;
     in.threads = range.arg_as<RangeArg>().kind == Kind::Local;
-    if (in.threads)
+    in.special = in.grid || in.threads;
+    if (in.threads) {
       for (const Scope& s : scopes_)
         if (s.opened_by >= 0 && !instructions_[s.opened_by].grid) fail("only a grid stands round the threads", in.node);
+      for (auto i = instructions_.rbegin(); i != instructions_.rend() && !i->grid; ++i)
+        if (i->threads) fail("a second For over the threads of a block", in.node);
+    }
     if (in.grid)
       for (const Scope& s : scopes_)
         if (s.opened_by >= 0 && instructions_[s.opened_by].op == Op::For) fail("a For stands round the grid", in.node);
@@ -157,47 +156,94 @@ void InterpretedProgram::close(Instruction& in) {
   Instruction& opener = instructions_[start];
   opener.jump = here + 1;
   in.jump = opener.op == Op::For ? start + 1 : here + 1;
-  in.result = opener.result;  // null: an If
-  in.grid = opener.grid, in.threads = opener.threads;
+  in.result = opener.result;  // none: an If
+  in.grid = opener.grid, in.threads = opener.threads, in.special = opener.special;
   auto& shadowed = scopes_.back().shadowed;
   for (auto it = shadowed.rbegin(); it != shadowed.rend(); ++it) bound_[it->first] = it->second;
   scopes_.pop_back();
 }
 
+bool InterpretedProgram::in_threads() const {
+  return std::any_of(scopes_.begin(), scopes_.end(),
+                     [&](const Scope& s) { return s.opened_by >= 0 && instructions_[s.opened_by].threads; });
+}
+
+void InterpretedProgram::add_memory(Instruction& in) {
+  Place& p = new_place();
+  in.place = &p;
+  p.name = named(in.node);
+  p.scalar = in.out;
+  p.lanes = in.lanes;
+  p.elements = 1;
+  for (const UOp& extent : in.node.src()) {
+    const auto n = const_int(extent);
+    if (!n) fail("a Memory's extents are constant", in.node);
+    p.elements *= *n;
+  }
+  p.block = !in_threads();
+  if (p.block)
+    p.cells.resize(static_cast<size_t>(p.elements * in.lanes));
+  else
+    p.frame = new_cells(p.elements * in.lanes);
+  bind(in.node, {.place = &p});
+}
+
+void InterpretedProgram::add_copy(Instruction& in) {
+  const auto src = in.node.src();
+  in.lanes = src[0].dtype().lanes;
+  Instruction source{.op = in.op, .lanes = in.lanes, .node = in.node};
+  access(source, src[1], UOp());
+  access(in, src[0], UOp());
+  if (in.gather || source.gather) fail("a copy moves a run of elements", in.node);
+  if (!in.place->block || in.place->lanes != 1) fail("a copy goes to the shared memory of a block", in.node);
+  const int bytes = in.lanes * src[0].dtype().element_bytes();
+  if (bytes != 4 && bytes != 8 && bytes != 16)
+    fail("a copy of " + std::to_string(bytes) + " bytes, not 4, 8 or 16", in.node);
+  in.from = source.place, in.src[1] = source.src[0];
+  if (src.size() < 3) return;
+  if (src[2].dtype() != dt::kBool) fail("the gate of a copy is one bool", in.node);
+  in.src[2] = value(src[2]);
+}
+
+void InterpretedProgram::add_value(Instruction& in) {
+  const auto src = in.node.src();
+  for (size_t i = 0; i < src.size(); ++i) {
+    const int lanes = src[i].dtype().lanes;
+    const bool same = info(in.op).has(op_flag::Elementwise) || in.op == Op::LaneXor;
+    if (same ? lanes != in.lanes : in.op != Op::Shuffle && lanes != 1) fail("a source has a wrong number of lanes", in.node);
+    in.parts.push_back(value(src[i]));
+    if (i < 3) in.src[i] = in.parts.back();
+  }
+  in.in = src[0].dtype().scalar;
+  if (info(in.op).has(op_flag::Elementwise)) in.compute = compute_of(in.op, in.in, in.out);
+  if (in.op == Op::Stack && static_cast<int>(src.size()) != in.lanes) fail("a Stack needs a source for each lane", in.node);
+  if (in.op == Op::Shuffle) {
+    const Ints& from = in.node.arg_as<Ints>();
+    if (static_cast<int>(from.size()) != in.lanes) fail("a Shuffle needs a number for each lane", in.node);
+    in.parts.clear();
+    for (const int64_t lane : from) {
+      if (lane < 0 || lane >= src[0].dtype().lanes) fail("lane " + std::to_string(lane) + " does not exist", in.node);
+      in.parts.push_back(in.src[0] + static_cast<int>(lane));
+    }
+  }
+}
+
 void InterpretedProgram::add(const UOp& entry) {
   Instruction in{.op = entry.op(), .out = entry.dtype().scalar, .lanes = entry.dtype().lanes, .node = entry};
   const auto src = entry.src();
+  if (is_block_statement(entry) || entry.is(Op::LaneXor)) {
+    in.special = true;
+    if (!in_threads()) fail("only the threads of a block do this", entry);
+  }
   switch (in.op) {
     case Op::For:
     case Op::If: open(in); break;
     case Op::End: close(in); break;
-    case Op::Memory: {
-      in.place = &new_place();
-      in.place->scalar = in.out;
-      in.place->lanes = in.lanes;
-      in.place->elements = 1;
-      for (const UOp& extent : src) {
-        const auto n = const_int(extent);
-        if (!n) fail("a Memory's extents are constant", entry);
-        in.place->elements *= *n;
-      }
-      in.place->cells.resize(in.place->elements * in.lanes);
-      bind(entry, {.place = in.place});
-      break;
-    }
+    case Op::Memory: add_memory(in); break;
     case Op::Barrier:
     case Op::CopyCommit:
     case Op::CopyWait: break;
-    case Op::CopyAsync: {
-      in.lanes = src[0].dtype().lanes;
-      Instruction source{.op = in.op, .lanes = in.lanes, .node = entry};
-      access(source, src[1], UOp());
-      access(in, src[0], UOp());
-      if (in.gather || source.gather) fail("a copy moves a run of elements", entry);
-      in.from = source.place, in.src[1] = source.src[0];
-      if (src.size() > 2) in.src[2] = value(src[2]);
-      break;
-    }
+    case Op::CopyAsync: add_copy(in); break;
     case Op::Prefetch:
       place(src[0].src(0));
       value(src[0].src(1));
@@ -214,26 +260,9 @@ void InterpretedProgram::add(const UOp& entry) {
       break;
     default:
       if (!is_linear_value(entry)) fail("not an op of a Linear", entry);
-      for (size_t i = 0; i < src.size(); ++i) {
-        const int lanes = src[i].dtype().lanes;
-        if (info(in.op).has(op_flag::Elementwise) || in.op == Op::LaneXor ? lanes != in.lanes : in.op == Op::Shuffle ? false : lanes != 1)
-          fail("a source has a wrong number of lanes", entry);
-        in.parts.push_back(value(src[i]));
-        if (i < 3) in.src[i] = in.parts.back();
-      }
-      in.in = src[0].dtype().scalar;
-      if (in.op == Op::Stack && static_cast<int>(src.size()) != in.lanes)
-        fail("a Stack needs a source for each lane", entry);
-      if (in.op == Op::Shuffle) {
-        const Ints& from = entry.arg_as<Ints>();
-        if (static_cast<int>(from.size()) != in.lanes) fail("a Shuffle needs a number for each lane", entry);
-        for (const int64_t lane : from)
-          if (lane < 0 || lane >= src[0].dtype().lanes) fail("lane " + std::to_string(lane) + " does not exist", entry);
-        in.parts.clear();
-        for (const int64_t lane : from) in.parts.push_back(in.src[0] + lane);
-      }
+      add_value(in);
   }
-  if (!in.result && is_linear_value(entry)) {
+  if (in.result < 0 && is_linear_value(entry)) {
     in.result = new_cells(in.lanes);
     bind(entry, {.cells = in.result});
   }

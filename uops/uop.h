@@ -50,7 +50,7 @@ const char* text(Kind);
 std::optional<Kind> parse_kind(std::string_view);
 
 /// `axis` names the axis; `tile` is the extent of the enclosing tile that this range walks in, 0 for the outermost range
-/// (text form `n` and `n:32`).
+/// (text form `n` and `n:32`). Of the threads of a block: how many blocks share a processor at least, 0: one.
 struct RangeArg {
   std::string axis;
   int64_t tile = 0;

@@ -77,7 +77,7 @@ inline Cell from_bits(uint64_t bits, Scalar t) {
   }
 }
 
-inline double compute_float(Op op, double a, double b, double c, bool exact) {
+[[gnu::always_inline]] inline double compute_float(Op op, double a, double b, double c, bool exact) {
   switch (op) {
     case Op::Neg: return -a;
     case Op::Exp: return std::exp(a);
@@ -102,7 +102,7 @@ inline double compute_float(Op op, double a, double b, double c, bool exact) {
   }
 }
 
-inline int64_t compute_int(Op op, Scalar t, int64_t a, int64_t b) {
+[[gnu::always_inline]] inline int64_t compute_int(Op op, Scalar t, int64_t a, int64_t b) {
   const bool u64 = t == Scalar::UInt64;
   const uint64_t ua = static_cast<uint64_t>(a), ub = static_cast<uint64_t>(b);
   switch (op) {
@@ -115,6 +115,12 @@ inline int64_t compute_int(Op op, Scalar t, int64_t a, int64_t b) {
     case Op::Mod: {
       if (b == 0) throw InternalError("division by zero");
       if (u64) return static_cast<int64_t>(op == Op::IDiv ? ua / ub : ua % ub);
+      // Indices mostly: a division of 32 bits takes a fraction of one of 64, and of a power of two none.
+      if (b > 0 && (b & (b - 1)) == 0) return op == Op::IDiv ? a >> std::countr_zero(ub) : a & (b - 1);
+      if (((ua | ub) >> 32) == 0) {
+        const uint32_t short_a = static_cast<uint32_t>(ua), short_b = static_cast<uint32_t>(ub);
+        return op == Op::IDiv ? short_a / short_b : short_a % short_b;
+      }
       if (b == -1) return op == Op::IDiv ? static_cast<int64_t>(0 - ua) : 0;  // the one quotient that can overflow
       const int64_t rest = a % b;
       const bool down = rest != 0 && (a < 0) != (b < 0);

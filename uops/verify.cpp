@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "uops/kernel.h"
 #include "uops/linear.h"
@@ -217,6 +218,8 @@ class Verifier {
     std::vector<UOp> scopes;
     std::vector<std::vector<UOp>> values{{}};
     Free open;
+    bool blocks = false;  // this grid has its threads
+    const auto is_threads = [](const UOp& s) { return s.is(Op::For) && s.src(0).arg_as<RangeArg>().kind == Kind::Local; };
     auto use = [&](const UOp& entry, const UOp& s, auto&& self) -> void {
       if (s.is(Op::Index)) {
         self(entry, s.src(1), self);
@@ -232,6 +235,8 @@ class Verifier {
       if (!opens && !binds && !e.is(Op::End) && !e.is(Op::Store) && !e.is(Op::Prefetch) && !is_block_statement(e))
         fail(e, "no entry of a Linear");
       if (opens && e.src().size() != 1) fail(e, "a For or If of a Linear has no body");
+      if ((is_block_statement(e) || e.is(Op::LaneXor)) && std::none_of(scopes.begin(), scopes.end(), is_threads))
+        fail(e, "only the threads of a block do this");
       if (e.is(Op::End)) {
         if (scopes.empty() || !(scopes.back() == e.src(0))) fail(e, "it closes what is not the innermost scope");
         if (e.src(0).is(Op::For)) open &= ~bit(e.src(0).src(0));
@@ -258,6 +263,8 @@ class Verifier {
           if (kind != Kind::Grid && kind != Kind::Loop && kind != Kind::Local)
             fail(e, "a loop of kind " + std::string(text(kind)));
           open |= bit(e.src(0));
+          if (kind == Kind::Grid) blocks = false;
+          if (kind == Kind::Local && std::exchange(blocks, true)) fail(e, "a second For over the threads of a block");
         }
         scopes.push_back(e);
         values.emplace_back();

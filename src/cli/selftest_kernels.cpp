@@ -20,7 +20,7 @@ namespace {
   "stage(B,k:16,layout=src+" banks ",stages=" n ",copy=cp.async)"
 constexpr SelftestKernel kKernels[] = {
     // products: plain copies, turned, rings of every length, every layout, sizes that nothing divides
-    {"gemm", "256x256x64", "nn", SIMT_8X8 "stage(A,k,layout=1 0+pad,stages=2) stage(B,k,stages=2)"},
+    {"gemm", "256x256x64", "nn", SIMT_8X8 "stage(A,k,layout=1 0+pad,stages=2) stage(B,k,stages=2) bounds(2)"},
     {"gemm", "200x136x72", "nn", SIMT_8X8 "stage(A,k,layout=1 0+pad,stages=2) stage(B,k,stages=2)"},
     {"gemm", "128x128x64", "nn", SIMT_8X8 "stage(A,k,layout=1 0+pad) stage(B,k)"},
     {"gemm", "77x65x33", "nn", SIMT_4X4 "tile(k,8,unroll) grid(m n) stage(A,k) stage(B,k)"},

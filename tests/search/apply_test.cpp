@@ -190,7 +190,7 @@ Target small_gpu(int sm = 90) {
   Target t;
   t.isa = "sm_90a", t.vector_bytes = 16;
   t.gpu = true, t.sm = sm, t.sms = 4;
-  t.shared_block_bytes = 64 << 10, t.max_threads = 256;
+  t.shared_block_bytes = 64 << 10, t.shared_sm_bytes = 100 << 10, t.max_threads = 256;
   return t;
 }
 std::string block_reason(const UOp& kernel, const std::string& opts, const Target& target = small_gpu()) {
@@ -223,6 +223,10 @@ TEST_CASE("blocks of threads: limits and what their opts refuse") {
         "stage: cp.async copies elements of 4 bytes");
   CHECK(block_reason(attention(64, 64, 16), "online(j,8) order(i j d j:8)") == "online: not for a block of threads yet");
   CHECK(block_reason(attention(64, 64, 16), "order(S.e j)").find("order: threads have no memory") == 0);
+  CHECK(why("tile(m,16,local) tile(n,16,local) bounds(2)") == "");
+  CHECK(why("tile(m,16,local) tile(n,16,local) bounds(9)") == "bounds: 2304 threads > 2048");
+  CHECK(why("stage(B,top) bounds(2)") == "bounds: 128 KB > shared 100 KB");
+  CHECK(reason(kernel, "bounds(2)") == "bounds: needs a GPU");
   // In shared memory whether said or not: one canonical state.
   const Expected<Schedule> s = Schedule(kernel, small_gpu()).apply(parse_opts("tile(k,8) stage(B,k)"));
   REQUIRE(s);

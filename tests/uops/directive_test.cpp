@@ -34,6 +34,7 @@ TEST_CASE("directives read as they are written") {
       {Fuse{"j"}, "fuse(j)"},
       {PadLoop{"m", 8}, "pad(m,8)"},
       {PrefetchBuffer{"X", {"i", 8, "S"}}, "prefetch(X,S.i:8)"},
+      {Bounds{2}, "bounds(2)"},
   };
   for (const auto& [d, s] : all) {
     CHECK(text(d) == s);
@@ -50,7 +51,7 @@ TEST_CASE("what is no directive is named, with its form") {
   const std::pair<const char*, const char*> all[] = {
       {"B", "the form is name(arguments)"},
       {"stage(B,k", "the form is name(arguments)"},
-      {"tile(n)", "directives are stage, online, fuse, pad, prefetch"},
+      {"tile(n)", "directives are stage, online, fuse, pad, prefetch, bounds"},
       {"stage(B)", stage},
       {"stage(B,k,where=here)", stage},
       {"stage(,k)", "a value's name is letters, digits and _"},
@@ -75,6 +76,7 @@ TEST_CASE("what is no directive is named, with its form") {
       {"pad(,8)", "pad(axis,size)"},
       {"fuse(j k)", "fuse(axis)"},
       {"prefetch(X)", "prefetch(buffer,range)"},
+      {"bounds(0)", "bounds(blocks)"},
       {"online(j,256)", "online(axis)"},
   };
   for (const auto& [s, why] : all) CHECK(refused(s) == "schedule: '" + std::string(s) + "' is no opt: " + why);

@@ -136,6 +136,13 @@ TEST_CASE("verify: Linear") {
   CHECK(fault(linear({open(local), close(open(local))}), Stage::Linear) == "");
   CHECK(fault(linear({open(grid), open(local), close(open(local)), close(open(grid))}), Stage::Linear) == "");
   CHECK(fault(linear({open(i), open(local), close(open(local)), close(open(i))}), Stage::Linear) == "For void: threads inside a loop");
+  const UOp barrier = node(Op::Barrier, dt::kVoid, {}, {}), other = range("m", iconst(2), 0, Kind::Local), next = range("h", iconst(4), 0, Kind::Grid);
+  CHECK(fault(linear({open(grid), open(local), barrier, close(open(local)), close(open(grid)), open(next), open(local), close(open(local)), close(open(next))}),
+              Stage::Linear) == "");
+  CHECK(fault(linear({open(grid), open(local), close(open(local)), barrier, close(open(grid))}), Stage::Linear) ==
+        "Barrier void: only the threads of a block do this");
+  CHECK(fault(linear({open(grid), open(local), close(open(local)), open(other), close(open(other)), close(open(grid))}), Stage::Linear) ==
+        "For void: a second For over the threads of a block");
 }
 
 TEST_CASE("verify: leaves") {
