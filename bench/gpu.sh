@@ -60,7 +60,8 @@ part() {
   timeout --kill-after=5 "$most" "$@" >"$work/stdout" 2>"$work/stderr" || status=$?
   record "$file" "$name" <"$work/stdout"
   printf '{"part":%s,"status":%s,"seconds":%s}\n' "$(quoted "$name")" "$status" $((SECONDS - began)) | record parts.jsonl
-  [ "$status" = 0 ] || failed "$name" "$status" "$(cat "$work/stderr" | tail -n 20)"
+  # What a sanitizer has to say stands on stdout, between the lines of JSON.
+  [ "$status" = 0 ] || failed "$name" "$status" "$(tail -n 20 "$work/stderr"; grep -v '^{' "$work/stdout" | head -n 20)"
 }
 
 if [ -z "$dry" ]; then
@@ -70,8 +71,10 @@ if [ -z "$dry" ]; then
   export PICOGRAD_DB=${PICOGRAD_DB:-$work/bench.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels}
   run=1
   [ ! -f "$out/parts.jsonl" ] || run=$(($(sed -n 's/^{"run":\([0-9]*\),.*/\1/p' "$out/parts.jsonl" | sort -n | tail -n 1) + 1))
-  gpu=$(nvidia-smi --query-gpu=name --format=csv,noheader 2>/dev/null | head -n 1)
-  driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1)
+  number=${device#CUDA}
+  smi() { nvidia-smi -i "${number#:}" --query-gpu="$1" --format=csv,noheader 2>/dev/null | head -n 1; }
+  [ -n "$number" ] || number=:0
+  gpu=$(smi name) driver=$(smi driver_version)
   facts="\"run\":$run,\"gpu\":$(quoted "${gpu:-unknown}"),\"driver\":$(quoted "${driver:-unknown}"),\"date\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
   devices=$("$program" devices 2>&1)
   printf '{"part":"devices","status":%s,"words":%s}\n' $? "$(quoted "$devices")" | record parts.jsonl
