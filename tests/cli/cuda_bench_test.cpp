@@ -1,7 +1,10 @@
 // Benchmarks of a GPU, on the fake driver.
 #include "src/cli/cuda_bench.h"
 
+#include "search/build.h"
 #include "src/cli/bench_kernels.h"
+#include "src/cli/guarded_run.h"
+#include "src/cli/selftest_kernels.h"
 #include "tests/runtime/cuda_fixture.h"
 
 using namespace pg;
@@ -93,4 +96,23 @@ TEST_CASE("gpu bench: peers that are not there, or not for GPUs, are told") {
   CHECK_THROWS_WITH_AS(bench.peers("cudnn", bench_kernel("gemm", "4x4x4", ""), {}, why),
                        "bench: no peer is named 'cudnn'; known are eigen, onednn, openblas, cublas", UserError);
   CHECK_THROWS_WITH_AS(bench.sweep(), doctest::Contains("buffers take turns"), UserError);
+}
+
+TEST_CASE("selftest: a kernel is rendered, compiled, loaded and watched on a GPU; one that does nothing is found out") {
+  FakeGpu gpu;
+  CudaDevice& device = gpu.open();
+  if (!device.compiler().nvrtc) {
+    MESSAGE("skipped: " << device.compiler().missing);
+    return;
+  }
+  for (const SelftestKernel& test : selftest_kernels()) {
+    CAPTURE(test.kind);
+    CAPTURE(test.shape);
+    CAPTURE(test.opts);
+    const BenchKernel k = bench_kernel(test.kind, test.shape, test.layout);
+    const Built built = build(k.ast, selftest_opts(test, k.ast, device.target()), device);
+    for (const KernelResources& r : cuda_resources(built.artifact)) CHECK(!r.spills());
+    GuardedRun run(device, k.ast);
+    CHECK(run.check(*built.program, evaluate(built.source.launch.items, {}, {})) == "element 0 was not written");
+  }
 }
