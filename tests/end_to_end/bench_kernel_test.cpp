@@ -75,9 +75,10 @@ TEST_CASE("bench kernel: the fastest of several schedules goes on, and what is w
   const json j = json::parse(picograd
                                  .ok(bench("gemm", "64x64x64",
                                            {"--json", "--opts", "", "--try",
-                                            "tile(m,4,upcast) tile(n,16,upcast) tile(n,16,vec)", "--try", "tile(q,4)"}))
+                                            "tile(m,4,upcast) tile(n,32,upcast) tile(n,16,vec)", "--try", "tile(q,4)"}))
                                  .out);
   REQUIRE(j["tried"].size() == 3);
+  REQUIRE(j["tried"][1].contains("median_ms"));
   CHECK(j["tried"][0]["schedule"] == "");
   CHECK(j["tried"][0]["median_ms"] > j["tried"][1]["median_ms"]);
   CHECK(contains(j["tried"][2]["wrong"], "no axis q"));
