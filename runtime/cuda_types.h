@@ -83,6 +83,7 @@ enum class FunctionAttribute : int {
 };
 
 inline constexpr unsigned kStreamNonBlocking = 1;   // CU_STREAM_NON_BLOCKING: does not wait for the legacy stream
+inline constexpr unsigned kCaptureRelaxed = 2;      // CU_STREAM_CAPTURE_MODE_RELAXED: memory may be asked for meanwhile
 inline constexpr unsigned kEventDefault = 0;        // CU_EVENT_DEFAULT: takes the time
 inline constexpr unsigned kEventDisableTiming = 2;  // CU_EVENT_DISABLE_TIMING
 inline constexpr unsigned kEventBlockingSync = 1;   // CU_EVENT_BLOCKING_SYNC

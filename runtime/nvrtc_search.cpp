@@ -11,9 +11,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The linker wants a whole name, and a name has its major version. 11's are all called 11.2.
-constexpr const char* kNames[] = {"libnvrtc.so.15", "libnvrtc.so.14",   "libnvrtc.so.13",
-                                  "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so"};
+// The linker wants a whole name, and a name has its major version. NVRTC's of 11 are all called 11.2.
+constexpr const char* kEndings[] = {".so.15", ".so.14", ".so.13", ".so.12", ".so.11.2", ".so.11", ".so"};
 
 /// Names in a folder that begin so, the last by order of numbers first (13.1 before 13.0 before 9).
 std::vector<std::string> entries(const fs::path& folder, const std::string& prefix) {
@@ -26,12 +25,12 @@ std::vector<std::string> entries(const fs::path& folder, const std::string& pref
   return names;
 }
 
-void add_libraries(std::vector<std::string>& all, const fs::path& folder) {
-  for (const std::string& name : entries(folder, "libnvrtc.so")) all.push_back((folder / name).string());
+void add_libraries(std::vector<std::string>& all, const fs::path& folder, const std::string& library) {
+  for (const std::string& name : entries(folder, library + ".so")) all.push_back((folder / name).string());
 }
 
-void add_toolkit(std::vector<std::string>& all, const fs::path& toolkit) {
-  for (const char* folder : {"lib64", "lib", "targets/x86_64-linux/lib"}) add_libraries(all, toolkit / folder);
+void add_toolkit(std::vector<std::string>& all, const fs::path& toolkit, const std::string& library) {
+  for (const char* folder : {"lib64", "lib", "targets/x86_64-linux/lib"}) add_libraries(all, toolkit / folder, library);
 }
 
 /// One entry a file: links are common.
@@ -51,23 +50,28 @@ std::vector<std::string> without_twins(const std::vector<std::string>& all) {
 }  // namespace
 
 std::vector<std::string> nvrtc_candidates(const NvrtcPlaces& places, int round) {
+  return toolkit_candidates("libnvrtc", places, round);
+}
+
+std::vector<std::string> toolkit_candidates(const std::string& library, const NvrtcPlaces& places, int round) {
   std::vector<std::string> all;
   if (round == 1 && !places.home.empty()) {
-    add_toolkit(all, places.home);
-    add_libraries(all, places.home);
+    add_toolkit(all, places.home, library);
+    add_libraries(all, places.home, library);
   }
   if (round == 2) {
-    if (places.root.empty()) all.assign(std::begin(kNames), std::end(kNames));
+    if (places.root.empty())
+      for (const char* ending : kEndings) all.push_back(library + ending);
     for (const char* folder : {"/usr/local", "/opt"})
       for (const std::string& toolkit : entries(places.root + folder, "cuda"))
-        add_toolkit(all, fs::path(places.root + folder) / toolkit);
-    add_toolkit(all, places.root + "/opt/nvidia/cuda");
+        add_toolkit(all, fs::path(places.root + folder) / toolkit, library);
+    add_toolkit(all, places.root + "/opt/nvidia/cuda", library);
   }
   if (round == 3 && places.python_folders)
     for (const std::string& folder : places.python_folders()) {
       const fs::path wheels = fs::path(folder) / "nvidia";
-      for (const std::string& name : entries(wheels, "cu"))  // cuda_nvrtc, cu13
-        add_libraries(all, wheels / name / "lib");
+      for (const std::string& name : entries(wheels, "cu"))  // cuda_nvrtc, cublas, cu13
+        add_libraries(all, wheels / name / "lib", library);
     }
   return without_twins(all);
 }

@@ -17,6 +17,8 @@ struct NvrtcPlaces {
 /// 1: CUDA_HOME, 2: the linker's path and the folders where toolkits are installed, 3: Python's wheels.
 constexpr int kNvrtcRounds = 3;
 std::vector<std::string> nvrtc_candidates(const NvrtcPlaces&, int round);
+/// The same for another library of the toolkit: "libcublas".
+std::vector<std::string> toolkit_candidates(const std::string& library, const NvrtcPlaces&, int round);
 
 /// sys.path of the python3 on PATH; empty without one.
 std::vector<std::string> python_folders();

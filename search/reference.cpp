@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <set>
 
@@ -182,6 +183,16 @@ std::string Reference::check_samples(std::span<const std::byte> output) const {
   for (const auto& [element, want] : expected_)
     if (std::string wrong = compare(element, read(output, element), want); !wrong.empty()) return wrong;
   return "";
+}
+Reference::Error Reference::error(std::span<const std::byte> output) const {
+  Error worst;
+  for (const auto& [element, want] : expected_) {
+    const double off = std::abs(read(output, element) - want);
+    if (std::isnan(off)) return {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+    worst.absolute = std::max(worst.absolute, off);
+    worst.relative = std::max(worst.relative, off / std::max(1.0, std::abs(want)));
+  }
+  return worst;
 }
 std::string Reference::check_whole(std::span<const std::byte> output, std::span<const std::byte> verified) const {
   for (int64_t i = 0; i < output_.elements; ++i) {

@@ -25,6 +25,11 @@ class Reference {
   std::string check_samples(std::span<const std::byte> output) const;
   /// The whole output against another, verified one.
   std::string check_whole(std::span<const std::byte> output, std::span<const std::byte> verified) const;
+  /// How far the sampled elements are off at most, and in proportion to their size (or to 1, if that is more).
+  struct Error {
+    double absolute = 0, relative = 0;  // infinite where one is no number
+  };
+  Error error(std::span<const std::byte> output) const;
 
  private:
   std::string compare(int64_t element, double got, double want) const;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "search/measure.h"
+#include "src/cli/bench_kernel.h"
 #include "src/cli/interleave.h"
 #include "src/cli/scheduled_kernel.h"
 #include "src/graph/partition.h"
@@ -153,6 +154,21 @@ UOp gemm_kernel(const GemmProblem& p) {
 void bench_gemm_command(const BenchGemmOptions& options, std::ostream& out) {
   for (const std::string& shape : options.shapes)
     for (const std::string& layout : options.layouts) parse_gemm(shape, layout);  // a typo is told before an hour of search
+  if (default_device().target().gpu) {
+    // One way to measure on a GPU: its line holds all that this one does.
+    for (const std::string& shape : options.shapes)
+      for (const std::string& layout : options.layouts)
+        if (!search_interrupted())
+          bench_kernel_command({.kind = "gemm",
+                                .shape = shape,
+                                .layout = layout,
+                                .opts = options.fixed ? std::optional(options.opts) : std::nullopt,
+                                .peers = options.peers,
+                                .rounds = options.rounds,
+                                .json = options.json},
+                               out);
+    return;
+  }
   std::vector<std::unique_ptr<Peer>> peers;
   for (const std::string& name : options.peers) {
     std::string why;

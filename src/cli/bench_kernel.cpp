@@ -5,17 +5,11 @@
 #include <cmath>
 #include <cstring>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "runtime/memory.h"
 #include "search/measure.h"
-#include "search/reference.h"
-#include "src/cli/bench_kernels.h"
-#include "src/cli/ceilings.h"
-#include "src/cli/interleave.h"
-#include "src/cli/kernel_peers.h"
+#include "src/cli/bench_device.h"
 #include "src/cli/scheduled_kernel.h"
 #include "uops/gathers.h"
 #include "uops/kernel.h"
@@ -25,44 +19,7 @@ namespace pg {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-constexpr uint64_t kSeed = 1;
-
-/// The kernel's buffers: random operands, a result that is NaN until it is written.
-class Operands {
- public:
-  explicit Operands(const UOp& ast) : specs_(buffer_specs(ast, {})) {
-    for (size_t slot = 0; slot < specs_.size(); ++slot) {
-      memory_.push_back(std::make_unique<Memory>(default_device(), specs_[slot].bytes()));
-      pointers_.push_back(memory_.back()->data());
-      if (slot > 0) fill(static_cast<std::byte*>(pointers_[slot]), specs_[slot], kSeed, slot);
-    }
-    forget_result();
-  }
-  void forget_result() {
-    std::fill_n(static_cast<float*>(pointers_[0]), specs_[0].elements, std::numeric_limits<float>::quiet_NaN());
-  }
-  const std::vector<void*>& pointers() const { return pointers_; }
-  std::span<const std::byte> result() const { return bytes(0); }
-  std::vector<std::span<const std::byte>> all() const {
-    std::vector<std::span<const std::byte>> spans;
-    for (size_t slot = 0; slot < specs_.size(); ++slot) spans.push_back(bytes(slot));
-    return spans;
-  }
-  Reference reference(const UOp& ast) const {
-    std::vector<std::span<const std::byte>> inputs{{}};
-    for (size_t slot = 1; slot < specs_.size(); ++slot) inputs.push_back(bytes(slot));
-    return Reference(ast, {}, specs_, inputs, kSeed);
-  }
-
- private:
-  std::span<const std::byte> bytes(size_t slot) const {
-    return {static_cast<const std::byte*>(pointers_[slot]), specs_[slot].bytes()};
-  }
-  std::vector<BufferSpec> specs_;
-  std::vector<std::unique_ptr<Memory>> memory_;
-  std::vector<void*> pointers_;
-};
+constexpr int kAttemptRounds = 5;
 
 void check_finite(const BenchKernel& k, std::span<const std::byte> result) {
   for (size_t i = 0; i < result.size() / sizeof(float); ++i) {
@@ -80,40 +37,47 @@ Json axes_json(const UOp& ast) {
       for (const UOp& r : *ranges) axes[r.arg_as<RangeArg>().axis] = *const_int(r.src(0));
   return axes;
 }
-Json share_json(const Share& s) { return {{"median", s.median}, {"spread", s.spread}}; }
+Json error_json(const Reference::Error& e) { return {{"absolute", e.absolute}, {"relative", e.relative}}; }
+
+/// A launch of a scheduled kernel on a set of buffers.
+void enqueue(const ScheduledKernel& k, const OperandSet& set) { k.built.program->enqueue(set.buffers, {}, k.items); }
 
 /// Our kernel, the ceilings and the peers as contestants, and what their times mean.
 class Run {
  public:
   Run(const BenchKernelOptions& options, const BenchKernel& kernel)
-      : options_(options), kernel_(kernel), ours_(scheduled_kernel(kernel.ast, options.opts)), operands_(kernel.ast) {
-    if (auto* cpu = dynamic_cast<CpuDevice*>(&default_device()))
-      ceilings_ = std::make_unique<Ceilings>(*cpu, operands_.all());
-    else if (options.cold)
-      throw UserError("bench kernel: --cold sweeps the caches of a CPU, not those of " + default_device().name());
-    launch();
-    check_finite(kernel_, operands_.result());
-    reference_ = std::make_unique<Reference>(operands_.reference(kernel_.ast));
-    if (const std::string wrong = reference_->check_samples(operands_.result()); !wrong.empty())
+      : options_(options),
+        kernel_(kernel),
+        machine_(bench_device(default_device())),
+        operands_(kernel.ast, default_device()),
+        ours_(scheduled_kernel(kernel.ast, options.opts)) {
+    operands_.make_sets(machine_->sets(operands_.bytes()));
+    ceilings_ = machine_->ceilings(operands_);
+    if (options.cold) machine_->sweep();
+    reference_ = std::make_unique<Reference>(operands_.reference());
+    if (const std::string wrong = checked(ours_); !wrong.empty())
       throw InternalError("bench kernel: " + kernel_.kind + " " + kernel_.shape + ": " + wrong);
-    theirs_.resize(operands_.result().size() / sizeof(float));
+    for (const std::string& opts : options.tries) attempt(opts);
+    if (!attempts_.empty()) {
+      choose();
+      checked(ours_);  // its result is the one that the peers' are compared with
+    }
+    result_ = operands_.result();
     for (const std::string& name : options.peers) load(name);
   }
 
   Json measure() {
     std::vector<Contestant> all;
-    add(all, "picograd", [this] { launch(); });
-    if (ceilings_) {
-      add(all, "peak", [this] { ceilings_->peak(); });
-      all.back().before = {};  // it reads no memory
-      add(all, "read", [this] { ceilings_->read(); });
-      for (size_t ceiling : {1, 2}) all[ceiling].as_long_as_first = true;
+    add(all, "picograd", [this](size_t set) { enqueue(ours_, operands_.sets()[set]); });
+    for (Contestant& c : ceilings_) {
+      all.push_back(c);
+      if (options_.cold && c.name != "peak") all.back().before = [this] { machine_->sweep(); };  // that reads no memory
     }
     for (const auto& peer : peers_) {
-      add(all, peer->name, [&] { peer->run(); });
+      add(all, peer->name, [&](size_t set) { peer->run(set); });
       all.back().version = peer->version;
     }
-    interleave(all, options_.rounds);
+    interleave(all, options_.rounds, machine_->stopwatch());
     for (const auto& peer : peers_) compare(*peer);
     return line(all);
   }
@@ -122,33 +86,73 @@ class Run {
  private:
   void load(const std::string& name) {
     std::string why;
-    auto found = kernel_peers(name, kernel_, operands_.pointers(), theirs_.data(), default_device().target().cores, why);
+    auto found = machine_->peers(name, kernel_, operands_.sets(), why);
     if (found.empty()) std::cerr << "bench: " << name << " left out: " << why << "\n";
     for (auto& peer : found) peers_.push_back(std::move(peer));
   }
   /// All of a peer's result against ours, which was checked by samples.
   void compare(KernelPeer& peer) {
-    std::fill(theirs_.begin(), theirs_.end(), std::numeric_limits<float>::quiet_NaN());
-    peer.run();
+    operands_.forget_results();
+    peer.run(0);
     peer.finish();
-    const std::string wrong = reference_->check_whole(std::as_bytes(std::span(theirs_)), operands_.result());
+    const std::vector<std::byte> theirs = operands_.their_result();
+    errors_.push_back(reference_->error(theirs));
+    const std::string wrong = reference_->check_whole(theirs, result_);
     if (!wrong.empty()) throw InternalError("bench kernel: " + peer.name + " and picograd differ: " + wrong);
   }
-  void launch() { ours_.built.program->launch(operands_.pointers(), {}, ours_.items); }
-
-  void add(std::vector<Contestant>& all, const std::string& name, std::function<void()> run) {
-    Contestant c{.name = name, .version = "", .run = std::move(run)};
-    if (options_.cold) c.before = [this] { ceilings_->sweep(); };
-    all.push_back(std::move(c));
+  /// Runs it once: "" or what is wrong with the result.
+  std::string checked(const ScheduledKernel& k) {
+    operands_.forget_results();
+    enqueue(k, operands_.sets()[0]);
+    const std::vector<std::byte> result = operands_.result();
+    check_finite(kernel_, result);
+    return reference_->check_samples(result);
+  }
+  /// What does not apply, compile or compute is told in the line, and costs nothing else.
+  void attempt(const std::string& opts) {
+    Attempt a{opts, {}, ""};
+    try {
+      a.kernel = std::make_unique<ScheduledKernel>(scheduled_kernel(kernel_.ast, opts));
+      a.wrong = checked(*a.kernel);
+    } catch (const UserError& e) {
+      a.wrong = e.what();
+    } catch (const InternalError& e) {
+      a.wrong = e.what();
+    }
+    attempts_.push_back(std::move(a));
+  }
+  /// The fastest of the attempts, and of what would have run without them.
+  void choose() {
+    std::vector<Contestant> all;
+    add(all, "attempt 0", [this](size_t set) { enqueue(ours_, operands_.sets()[set]); });
+    for (Attempt& a : attempts_)
+      if (a.wrong.empty())
+        add(all, "attempt " + std::to_string(&a - attempts_.data() + 1),
+            [this, k = a.kernel.get()](size_t set) { enqueue(*k, operands_.sets()[set]); });
+    interleave(all, kAttemptRounds, machine_->stopwatch());
+    const auto ms = [&](size_t i) { return timing(all[i].ms).median_ms; };
+    tried_ = Json::array({{{"schedule", text(ours_.chosen.opts)}, {"median_ms", ms(0)}}});
+    double least = ms(0);
+    size_t i = 0;
+    std::unique_ptr<ScheduledKernel> best;
+    for (Attempt& a : attempts_) {
+      tried_.push_back({{"schedule", a.opts}});
+      if (!a.wrong.empty()) {
+        tried_.back()["wrong"] = a.wrong;
+        continue;
+      }
+      tried_.back()["median_ms"] = ms(++i);
+      if (ms(i) < least) least = ms(i), best = std::move(a.kernel);
+    }
+    if (best) ours_ = std::move(*best);
   }
 
-  Json row(const Contestant& c, double flops, double bytes) const {
-    const Timing t = timing(c.ms);
-    Json j{{"median_ms", t.median_ms}};
-    if (flops > 0) j["gflops"] = flops / t.median_ms * 1e-6;
-    if (bytes > 0) j["gbs"] = bytes / t.median_ms * 1e-6;
-    j["spread"] = t.spread;
-    return j;
+  void add(std::vector<Contestant>& all, const std::string& name, std::function<void(size_t set)> run) {
+    Contestant c{.name = name, .version = "", .run = [this, run = std::move(run), next = size_t{0}]() mutable {
+                   run(next++ % operands_.sets().size());
+                 }};
+    if (options_.cold) c.before = [this] { machine_->sweep(); };
+    all.push_back(std::move(c));
   }
 
   Json line(const std::vector<Contestant>& all) const {
@@ -163,38 +167,44 @@ class Run {
     j["gathers"] = inner_gathers(ours_.built.source.linear);
     j["flops"] = w.flops;
     j["bytes"] = w.bytes;
-    j["ours"] = row(all[0], w.flops, w.bytes);
+    j["ours"] = row_json(all[0], w.flops, w.bytes);
     j["ours"]["schedule"] = text(ours_.chosen.opts);
-    if (ceilings_) {
-      const Contestant &peak = all[1], &read = all[2];
-      j["ours"]["share_of_peak"] = share_json(share_of(w.flops, all[0].ms, ceilings_->peak_flops(), peak.ms));
-      j["ours"]["share_of_bandwidth"] = share_json(share_of(w.bytes, all[0].ms, ceilings_->read_bytes(), read.ms));
-      j["peak"] = row(peak, ceilings_->peak_flops(), 0);
-      j["read"] = row(read, 0, ceilings_->read_bytes());
-      j["read"]["bytes"] = ceilings_->read_bytes();
-    }
+    j["ours"]["error"] = error_json(reference_->error(result_));
+    machine_->report(j, w, all);
     double best = 0;
     j["peers"] = Json::object();
-    for (size_t i = all.size() - peers_.size(); i < all.size(); ++i) {
-      const double ratio = speedup(all[i].ms, all[0].ms).ratio;
+    for (size_t p = 0; p < peers_.size(); ++p) {
+      const Contestant& c = all[all.size() - peers_.size() + p];
+      const double ratio = speedup(c.ms, all[0].ms).ratio;
       if (best == 0 || ratio < best) best = ratio;
-      Json& peer = j["peers"][all[i].name] = row(all[i], w.flops, w.bytes);
+      Json& peer = j["peers"][c.name] = row_json(c, w.flops, w.bytes);
       peer["ratio"] = ratio;
-      peer["version"] = all[i].version;
+      peer["version"] = c.version;
+      peer["error"] = error_json(errors_[p]);
     }
     j["ratio_to_best_peer"] = peers_.empty() ? Json(nullptr) : Json(best);
     j["search"] = search_json(ours_);
+    if (!tried_.empty()) j["tried"] = tried_;
     return j;
   }
 
+  struct Attempt {
+    std::string opts;
+    std::unique_ptr<ScheduledKernel> kernel;
+    std::string wrong;
+  };
   const BenchKernelOptions& options_;
   const BenchKernel& kernel_;
-  ScheduledKernel ours_;
+  std::unique_ptr<BenchDevice> machine_;
   Operands operands_;
-  std::unique_ptr<Ceilings> ceilings_;  // null: not on a CPU
+  ScheduledKernel ours_;
+  std::vector<Contestant> ceilings_;
   std::unique_ptr<Reference> reference_;
-  std::vector<float> theirs_;
+  std::vector<Attempt> attempts_;
+  Json tried_;
+  std::vector<std::byte> result_;  // ours, checked
   std::vector<std::unique_ptr<KernelPeer>> peers_;
+  std::vector<Reference::Error> errors_;  // of the peers
 };
 
 void print(const Json& j, std::ostream& out) {
@@ -208,15 +218,18 @@ void print(const Json& j, std::ostream& out) {
     if (r.contains("gflops")) out << fmt::format(" {:9.1f} GFLOP/s", r["gflops"].get<double>());
     if (r.contains("gbs")) out << fmt::format(" {:8.1f} GB/s", r["gbs"].get<double>());
     out << fmt::format("   spread {:.3f}", r["spread"].get<double>());
-    for (const char* share : {"share_of_peak", "share_of_bandwidth"})
+    for (const char* share : {"share_of_peak", "share_of_bandwidth", "share_of_copy"})
       if (r.contains(share))
         out << fmt::format("   {} {:.3f} ±{:.3f}", share, r[share]["median"].get<double>(),
                            r[share]["spread"].get<double>());
     out << "\n";
   };
   row("picograd", j["ours"]);
-  for (const char* ceiling : {"peak", "read"})
-    if (j.contains(ceiling)) row(ceiling, j[ceiling]);
+  for (const char* ceiling : {"peak", "copy", "read"})
+    if (j.contains(ceiling) && j[ceiling].contains("median_ms")) row(ceiling, j[ceiling]);
+  if (j.contains("peak") && j["peak"].contains("assumes"))
+    out << fmt::format("  {:<14} {:23.1f} GFLOP/s, assuming {}\n", "peak", j["peak"]["gflops"].get<double>(),
+                       j["peak"]["assumes"].get<std::string>());
   for (const auto& [name, peer] : j["peers"].items()) row(name, peer);
   out << std::flush;
 }

@@ -10,6 +10,7 @@ struct BenchKernelOptions {
   std::string kind, shape;
   std::string layout;               // empty: the kind's first one
   std::optional<std::string> opts;  // an explicit schedule instead of cache, beam or heuristic; "": unscheduled
+  std::vector<std::string> tries;   // more schedules: each is checked and timed, the fastest of all goes on
   std::vector<std::string> peers;
   int rounds = 15;
   bool cold = false;    // caches are swept before each run

@@ -19,10 +19,10 @@ constexpr double kMaxBytes = 8e9, kEps = 1e-5;
 constexpr int64_t kBlock = 16;  // channels of a block of nchw16c
 
 /// An operand without memory: the benchmark gives it some.
-Tensor operand(Shape shape) {
+Tensor operand(Shape shape, DType type = dt::f32) {
   UOps extents;
   for (const Dim& d : shape) extents.push_back(d.uop());
-  return Tensor(new_virtual_buffer(dt::f32, extents));
+  return Tensor(new_virtual_buffer(type, extents));
 }
 
 /// What partition makes of a tensor.
@@ -148,6 +148,14 @@ void sum(BenchKernel& k) {
   from_tensor(k, x.sum(), {x});
 }
 
+/// Rows of a table by their numbers: an embedding.
+void gather(BenchKernel& k) {
+  const Extents e = parse_extents(k.kind, k.shape, "ROWSxCOLUMNS,IDS");
+  k.dims = e.of;
+  const Tensor table = operand({e[0], e[1]}), ids = operand({e[2]}, dt::i32);
+  from_tensor(k, table.gather(ids), {table, ids});
+}
+
 // ---- attention ----
 
 /// As one kernel, which partition does not make: O = softmax(Q·Kᵀ/√d)·V with its scores as definitions.
@@ -186,6 +194,7 @@ const std::vector<Row>& rows() {
       {{"groupnorm", "CxHxW,GROUPS", ""}, groupnorm},
       {{"gelu", "N", ""}, gelu},
       {{"sum", "N", ""}, sum},
+      {{"gather", "ROWSxCOLUMNS,IDS", ""}, gather},
       {{"attention", "HEADSxTOKENSxD", ""}, attention},
   };
   return all;

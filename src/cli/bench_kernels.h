@@ -1,5 +1,5 @@
 #pragma once
-// The kernels that `picograd bench kernel` knows, by kind and shape. Everything is fp32.
+// The kernels that `picograd bench kernel` knows, by kind and shape. Everything is fp32 (but ids).
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -21,7 +21,9 @@ double now_ms() {
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
 }
 
-double milliseconds(const Contestant& c, int repeat, bool warm = false) {
+}  // namespace
+
+double HostStopwatch::milliseconds(const Contestant& c, int repeat, bool warm) {
   if (c.before)
     c.before();
   else if (warm)
@@ -31,14 +33,17 @@ double milliseconds(const Contestant& c, int repeat, bool warm = false) {
   return (now_ms() - start) / repeat;
 }
 
-}  // namespace
-
 void interleave(std::vector<Contestant>& all, int rounds) {
+  HostStopwatch watch;
+  interleave(all, rounds, watch);
+}
+
+void interleave(std::vector<Contestant>& all, int rounds, Stopwatch& watch) {
   std::vector<char> warmed;
   double first_ms = 0;  // of a sample of the first contestant
   for (Contestant& c : all) {
-    double once = milliseconds(c, 1);
-    if (once < kSlowMs && !c.before) once = milliseconds(c, 1);
+    double once = watch.milliseconds(c, 1, false);
+    if (once < kSlowMs && !c.before) once = watch.milliseconds(c, 1, false);
     const double sample = c.as_long_as_first ? std::clamp(first_ms, kSampleMs, kLongMs) : kSampleMs;
     const double most = c.as_long_as_first ? kLongMs / 1e-4 : 1000;
     c.repeat = c.before ? 1 : static_cast<int>(std::clamp(sample / std::max(1e-4, once), 1.0, most));
@@ -48,7 +53,7 @@ void interleave(std::vector<Contestant>& all, int rounds) {
   for (int r = 0; r < rounds; ++r)
     for (size_t i = 0; i < all.size(); ++i) {
       const size_t turn = r % 2 ? all.size() - 1 - i : i;
-      all[turn].ms.push_back(milliseconds(all[turn], all[turn].repeat, warmed[turn]));
+      all[turn].ms.push_back(watch.milliseconds(all[turn], all[turn].repeat, warmed[turn]));
     }
 }
 

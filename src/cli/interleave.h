@@ -17,10 +17,23 @@ struct Contestant {
   std::vector<double> ms = {};  // of one run, a sample per round
 };
 
+/// How runs are timed.
+class Stopwatch {
+ public:
+  virtual ~Stopwatch() = default;
+  /// Milliseconds of one run, of `repeat` in a row; `warm`: one that is not timed goes before.
+  virtual double milliseconds(const Contestant&, int repeat, bool warm) = 0;
+};
 /// A launch on one core is timed by the clock of its thread, on several by the clock on the wall.
+class HostStopwatch final : public Stopwatch {
+ public:
+  double milliseconds(const Contestant&, int repeat, bool warm) override;
+};
+
 /// Round after round, each contestant once, in an order that turns round every time. What is fast runs once untimed before a
 /// sample, so that it finds in the caches what it left there itself, however many contestants use the same buffers.
-void interleave(std::vector<Contestant>& all, int rounds);
+void interleave(std::vector<Contestant>& all, int rounds, Stopwatch&);
+void interleave(std::vector<Contestant>& all, int rounds);  // by the host's
 
 /// A quotient of two contestants' speeds, from the samples of the same rounds.
 struct Share {

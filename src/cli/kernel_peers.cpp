@@ -101,7 +101,7 @@ class ShimPeer final : public KernelPeer {
     return reinterpret_cast<const long*>(k.dims.data());
   }
   bool ready() const { return problem_ != nullptr; }
-  void run() override { run_(problem_); }
+  void run(size_t) override { run_(problem_); }
   void finish() override { finish_(problem_); }
 
  private:
@@ -143,7 +143,7 @@ class BlasPeer final : public KernelPeer {
     name = blas_->name();
     version = blas_->version();
   }
-  void run() override {
+  void run(size_t) override {
     const auto& d = kernel_.dims;
     if (kernel_.kind == "gemm")
       blas_->gemm({d[0], d[1], d[2], d[3] != 0, d[4] != 0}, inputs_[0], inputs_[1], result_);
@@ -166,7 +166,7 @@ Peers kernel_peers(const std::string& name, const BenchKernel& k, const std::vec
   for (const size_t slot : k.inputs) inputs.push_back(static_cast<const float*>(buffers.at(slot)));
   for (const Shim& shim : kShims)
     if (name == shim.name) return shim_peers(shim, k, inputs, result, threads, why);
-  if (name != "openblas") throw UserError("bench: no peer is named '" + name + "'; known are eigen, onednn, openblas");
+  if (name != "openblas") throw UserError("bench: no peer is named '" + name + "'; known are eigen, onednn, openblas, cublas");
   Peers peers;
   if (k.kind != "gemm" && k.kind != "gemv")
     why = "it has no " + k.kind;

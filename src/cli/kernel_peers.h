@@ -12,13 +12,14 @@ namespace pg {
 class KernelPeer {
  public:
   virtual ~KernelPeer() = default;
-  virtual void run() = 0;
+  /// On a GPU: enqueues. `set` says which of the sets of buffers.
+  virtual void run(size_t set) = 0;
   /// Untimed: puts the result where it was asked for, if it is not there yet.
   virtual void finish() {}
   std::string name, version;
 };
 
-/// All ways in which the library ("eigen", "onednn", "openblas") computes the kernel on this many threads; `buffers` by
+/// All ways in which the library ("eigen", "onednn", "openblas") computes the kernel on this many threads of the host; `buffers` by
 /// Param slot, the result goes to `result`. Empty with `why` set when it is not installed or has no such operation;
 /// UserError on an unknown name.
 std::vector<std::unique_ptr<KernelPeer>> kernel_peers(const std::string& name, const BenchKernel&,

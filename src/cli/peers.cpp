@@ -108,7 +108,11 @@ std::unique_ptr<Peer> load_peer(const std::string& name, int threads, std::strin
     void* handle = open_first({"libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"}, why);
     return handle ? usable_or_null<OneDnn>(handle, threads, why) : nullptr;
   }
-  throw UserError("bench: no peer is named '" + name + "'; known are openblas, onednn");
+  if (name == "cublas") {
+    why = "it computes on GPUs of NVIDIA: --device CUDA";
+    return nullptr;
+  }
+  throw UserError("bench: no peer is named '" + name + "'; known are openblas, onednn, cublas");
 }
 
 }  // namespace pg

@@ -23,6 +23,7 @@
 #include "src/cli/help.h"
 #include "src/cli/interrupt.h"
 #include "src/cli/llama.h"
+#include "src/cli/selftest.h"
 #include "src/cli/tune_llama.h"
 
 namespace pg {
@@ -122,9 +123,11 @@ struct BenchCommands {
     g.add_option("--shapes", gemm.shapes, "MxNxK, separated by commas")->delimiter(',');
     g.add_option("--layout", gemm.layouts, "nn, nt, tn, tt (t: the operand is stored transposed), separated by commas")
         ->delimiter(',');
-    g.add_option("--vs", gemm.peers, "openblas, onednn: timed in the same run, where they are installed")->delimiter(',');
+    g.add_option("--vs", gemm.peers, "openblas, onednn; on a GPU cublas: timed in the same run, where they are installed")
+        ->delimiter(',');
     g.add_option("--opts", gemm.opts, "a schedule instead of the searched one; '' is the unscheduled kernel")
         ->each([this](const std::string&) { gemm.fixed = true; });
+    add_precision(g);
     g.add_option("--rounds", gemm.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
     g.add_flag("--json", gemm.json, "a JSON object per line");
     add_kernel(bench, chosen);
@@ -149,6 +152,10 @@ struct BenchCommands {
   }
 
  private:
+  std::string precision_ = "fp32";
+  void add_precision(CLI::App& app) {
+    app.add_option("--precision", precision_, "of operands and sums: fp32")->check(CLI::IsMember({"fp32"}));
+  }
   void add_kernel(CLI::App& bench, Command& chosen) {
     CLI::App& k = command(bench, chosen, "kernel", "one kernel beside what the machine could do at most", [this] {
       const Interrupt interrupt;
@@ -167,9 +174,13 @@ struct BenchCommands {
          "right) ,d2 (dilation) ,g4 (groups)")
         ->required();
     k.add_option("--layout", kernel.layout, layouts);
-    k.add_option("--vs", kernel.peers, "eigen, onednn, openblas: timed in the same run, where they are installed")
+    k.add_option("--vs", kernel.peers,
+                 "eigen, onednn, openblas; on a GPU cublas: timed in the same run, where they are installed")
         ->delimiter(',');
     k.add_option("--opts", kernel.opts, "a schedule instead of the searched one; '' is the unscheduled kernel");
+    k.add_option("--try", kernel.tries, "another schedule beside that one; the fastest of all goes on. May be given often")
+        ->take_all();
+    add_precision(k);
     k.add_option("--rounds", kernel.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
     k.add_flag("--cold", kernel.cold, "empty the caches before each run");
     k.add_flag("--source", kernel.source, "print the generated code too");
@@ -219,6 +230,13 @@ int run(int argc, char** argv) {
     print_devices(std::cout);
     return 0;
   });
+  SelftestOptions selftest;
+  CLI::App& s = command(app, chosen, "selftest", "whether a device computes a list of scheduled kernels rightly",
+                        [&] { return selftest_command(selftest, std::cout); });
+  s.group("");  // bench/gpu.sh knows it
+  s.add_flag("--brief", selftest.brief, "every third kernel");
+  s.add_flag("--list", selftest.list, "say what would run");
+  s.add_flag("--json", selftest.json, "a JSON object per line");
   command(app, chosen, "help", "commands and environment variables", [] {
     print_help(std::cout);
     return 0;

@@ -47,6 +47,7 @@ TEST_CASE("every kind is a sound kernel that reads what it says it reads") {
       {"groupnorm", "6x4x5,2", "", "i j l |"},
       {"gelu", "30", "", "i |"},
       {"sum", "30", "", "| r"},
+      {"gather", "9x6,5", "", "i j |"},
       {"attention", "2x5x4", "", "h i d | j"},
   };
   std::vector<std::string> seen;
@@ -91,7 +92,7 @@ TEST_CASE("what makes no sense is told") {
   CHECK(ERROR(bench_kernel("softmix", "3", "")) ==
         "bench kernel: no kind is named 'softmix'; known are gemm, gemv, conv2d, conv1d, softmax, layernorm, rmsnorm, "
         "groupnorm, "
-        "gelu, sum, attention");
+        "gelu, sum, gather, attention");
   for (const char* shape : {"", "4", "4x", "0x4", "4x4x4", "axb", "4x4,4", "-1x4"})
     CHECK(ERROR(bench_kernel("softmax", shape, "")) ==
           "bench kernel: '" + std::string(shape) + "' is no shape of softmax: ROWSxCOLUMNS, extents from 1");

@@ -59,7 +59,7 @@ TEST_CASE("bench kernel: mistakes are explained") {
   check_error(picograd.run(bench("softmax", "3")), 1, {"'3' is no shape of softmax", "ROWSxCOLUMNS"});
   check_error(picograd.run(bench("gemm", "8x8x8", {"--opts", "tile(q,4)"})), 1, {"no axis q", "while building"});
   check_error(picograd.run(bench("gemm", "8x8x8", {"--opts", "tile(m,8,vec) tile(n,8,vec)"})), 1, {"second vec range"});
-  check_error(picograd.run(bench("gemm", "8x8x8", {"--vs", "cublas"})), 1, {"'cublas'", "eigen, onednn, openblas"});
+  check_error(picograd.run(bench("gemm", "8x8x8", {"--vs", "cudnn"})), 1, {"'cudnn'", "eigen, onednn, openblas, cublas"});
   check_error(picograd.run(bench("gelu", "8", {"--cold", "--device", "REF"})), 1, {"--cold", "REF"});
   check_error(picograd.run({"bench", "kernel"}), 2, {"--kind"});
 }
@@ -68,4 +68,41 @@ TEST_CASE("bench kernel: a peer that lacks the operation is left out, with the r
   Program picograd;
   const Outcome o = picograd.ok(bench("softmax", "9x100", {"--vs", "openblas"}));
   CHECK(contains(o.err, "openblas left out: it has no softmax"));
+}
+
+TEST_CASE("bench kernel: the fastest of several schedules goes on, and what is wrong with the others is told") {
+  Program picograd;
+  const json j = json::parse(picograd
+                                 .ok(bench("gemm", "64x64x64",
+                                           {"--json", "--opts", "", "--try",
+                                            "tile(m,4,upcast) tile(n,32,upcast) tile(n,16,vec)", "--try", "tile(q,4)"}))
+                                 .out);
+  REQUIRE(j["tried"].size() == 3);
+  REQUIRE(j["tried"][1].contains("median_ms"));
+  CHECK(j["tried"][0]["schedule"] == "");
+  CHECK(j["tried"][0]["median_ms"] > j["tried"][1]["median_ms"]);
+  CHECK(contains(j["tried"][2]["wrong"], "no axis q"));
+  CHECK(contains(j["ours"]["schedule"], "tile(m,4,upcast)"));
+  CHECK(j["ours"]["error"]["relative"] < 1e-4);
+}
+
+TEST_CASE("selftest: kernels are watched on a CPU too, under their default schedules") {
+  Program picograd;
+  const Outcome o = picograd.ok({"selftest", "--brief", "--json"});
+  std::istringstream lines(o.out);
+  size_t n = 0;
+  for (std::string line; std::getline(lines, line); ++n) {
+    const json j = json::parse(line);
+    CHECK(j["ok"] == true);
+    CHECK(j["device"] == "CPU");
+    CHECK(j["error"]["relative"] < 1e-4);
+  }
+  CHECK(n >= 12);
+}
+
+TEST_CASE("bench kernel: a library for GPUs is left out on a CPU") {
+  Program picograd;
+  const Outcome o = picograd.ok(bench("gemm", "8x8x8", {"--vs", "cublas"}));
+  CHECK(contains(o.err, "cublas left out: it computes on GPUs of NVIDIA: --device CUDA"));
+  check_error(picograd.run(bench("gemm", "8x8x8", {"--precision", "fp12"})), 2, {"--precision", "fp32"});
 }

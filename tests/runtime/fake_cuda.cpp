@@ -181,10 +181,10 @@ Result cuMemcpyHtoDAsync_v2(DevicePointer to, const void* from, size_t bytes, St
   LIVE(stream, "stream");
   if (!is_device(to, bytes)) return Result::InvalidValue;
   if (is_pinned(from)) {
-    d->queue.push_back({[=] { std::memcpy(host(to), from, bytes); }});
+    push({[=] { std::memcpy(host(to), from, bytes); }});
   } else {  // the driver takes a copy at once
     const std::string copy(static_cast<const char*>(from), bytes);
-    d->queue.push_back({[=] { std::memcpy(host(to), copy.data(), bytes); }});
+    push({[=] { std::memcpy(host(to), copy.data(), bytes); }});
   }
   return Result::Success;
 }
@@ -192,13 +192,23 @@ Result cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, Stream s
   ENTER(true);
   LIVE(stream, "stream");
   if (!is_device(from, bytes)) return Result::InvalidValue;
-  d->queue.push_back({[=] { std::memcpy(to, host(from), bytes); }});
+  push({[=] { std::memcpy(to, host(from), bytes); }});
+  return Result::Success;
+}
+Result cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t bytes, Stream stream) {
+  ENTER(true);
+  LIVE(stream, "stream");
+  if (!is_device(to, bytes) || !is_device(from, bytes)) return Result::InvalidValue;
+  push({[=] {
+    std::memcpy(host(to), host(from), bytes);
+    d->clock += d->fake.copy_ms;
+  }});
   return Result::Success;
 }
 Result cuMemsetD8Async(DevicePointer p, unsigned char value, size_t bytes, Stream) {
   ENTER(true);
   if (!is_device(p, bytes)) return Result::InvalidValue;
-  d->queue.push_back({[=] { std::memset(host(p), value, bytes); }});
+  push({[=] { std::memset(host(p), value, bytes); }});
   return Result::Success;
 }
 

@@ -21,7 +21,7 @@ struct FakeCuda {
   size_t pinned = size_t{1} << 30;          // the same of the host's
   int registers = 32, most_threads = 1024;  // of every kernel
   int static_shared = 0;
-  double kernel_ms = 0.25;
+  double kernel_ms = 0.25, copy_ms = 0.5;   // a copy: on the device
   void (*kernel)(const FakeLaunch&) = nullptr;  // what a kernel does
 
   // What goes wrong

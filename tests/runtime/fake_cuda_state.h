@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "tests/runtime/fake_cuda.h"
 
@@ -26,6 +28,7 @@ struct Driver {
   std::map<DevicePointer, size_t> blocks;
   std::map<char*, size_t> pinned;
   std::deque<Work> queue;
+  std::vector<Work>* recorded = nullptr;  // while a stream is captured, its work goes here instead
   Result sticky = Result::Success;
   bool broken = false;  // the hardware is: resets do not help
   double clock = 0;
@@ -70,6 +73,13 @@ inline Result enter(const char* symbol, bool needs_context = true) {
 
 inline void* host(DevicePointer p) { return reinterpret_cast<void*>(p); }
 
+/// Enqueues, or records where the stream is captured.
+inline void push(Work w) {
+  if (d->recorded)
+    d->recorded->push_back(std::move(w));
+  else
+    d->queue.push_back(std::move(w));
+}
 void run_all();
 void run_to(const void* event);
 

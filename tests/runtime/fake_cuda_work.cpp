@@ -38,14 +38,16 @@ struct FakeNode {
 };
 struct FakeGraph {
   std::vector<std::unique_ptr<FakeNode>> nodes;
+  std::vector<Work> captured;  // instead of nodes
 };
 struct FakeExec {
   std::map<const void*, FakeLaunch> launches;
   std::vector<const void*> order;
+  std::vector<Work> captured;
 };
 
 void enqueue_kernel(const FakeLaunch& launch) {
-  d->queue.push_back({[launch] {
+  push({[launch] {
     d->fake.launches.push_back(launch);
     d->clock += d->fake.kernel_ms;
     if (d->fake.kernel_error != Result::Success) {
@@ -167,8 +169,26 @@ Result cuStreamDestroy_v2(Stream stream) {
 Result cuStreamSynchronize(Stream stream) {
   ENTER(true);
   if (stream) LIVE(stream, "stream");
+  if (d->recorded) misuse("cuStreamSynchronize: the stream is captured");
   run_all();
   return d->sticky;
+}
+Result cuStreamBeginCapture_v2(Stream stream, unsigned) {
+  ENTER(true);
+  LIVE(stream, "stream");
+  if (d->recorded) return misuse("cuStreamBeginCapture_v2: it is captured already"), Result::InvalidValue;
+  d->recorded = new std::vector<Work>;
+  return Result::Success;
+}
+Result cuStreamEndCapture(Stream stream, Graph* graph) {
+  ENTER(true);
+  LIVE(stream, "stream");
+  if (!d->recorded) return misuse("cuStreamEndCapture: nothing is captured"), Result::InvalidValue;
+  const std::unique_ptr<std::vector<Work>> recorded(std::exchange(d->recorded, nullptr));
+  auto* g = make<FakeGraph>("graph");
+  g->captured = std::move(*recorded);
+  *graph = reinterpret_cast<Graph>(g);
+  return Result::Success;
 }
 Result cuEventCreate(Event* event, unsigned) {
   ENTER(true);
@@ -185,7 +205,7 @@ Result cuEventRecord(Event event, Stream stream) {
   ENTER(true);
   LIVE(event, "event");
   LIVE(stream, "stream");
-  d->queue.push_back({[event] { reinterpret_cast<FakeEvent*>(event)->ms = d->clock; }, event});
+  push({[event] { reinterpret_cast<FakeEvent*>(event)->ms = d->clock; }, event});
   return Result::Success;
 }
 Result cuEventSynchronize(Event event) {
@@ -233,6 +253,7 @@ Result cuGraphInstantiateWithFlags(GraphExec* exec, Graph graph, unsigned long l
     e->launches[n.get()] = n->launch;
     e->order.push_back(n.get());
   }
+  e->captured = reinterpret_cast<FakeGraph*>(graph)->captured;
   *exec = reinterpret_cast<GraphExec>(e);
   return Result::Success;
 }
@@ -257,6 +278,7 @@ Result cuGraphLaunch(GraphExec exec, Stream stream) {
   LIVE(stream, "stream");
   const auto& e = *reinterpret_cast<FakeExec*>(exec);
   for (const void* node : e.order) enqueue_kernel(e.launches.at(node));
+  for (const Work& w : e.captured) push(w);
   return Result::Success;
 }
 

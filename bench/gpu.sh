@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Everything there is to know of a GPU in one call: whether kernels are right there, whether compute-sanitizer finds anything, how fast
+# the eight priority shapes are beside cuBLAS and the GPU's copy bandwidth. Results are added to those of earlier runs.
+#
+#   bench/gpu.sh [--out DIR] [--minutes N] [--program FILE] [--device CUDA:N] [--dry-run]
+#
+# Build where there is a compiler, run where there is a GPU:  cmake --preset gpu && cmake --build --preset gpu
+# A part that fails is recorded and the rest goes on. Exit status: 0: all was right; 1: something failed; 2: the call makes no sense.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+out=bench/results/gpu minutes=8 program= device=CUDA dry=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --out | --minutes | --program | --device)
+      [ $# -ge 2 ] || { echo "gpu.sh: $1 needs a value" >&2; exit 2; }
+      printf -v "${1#--}" %s "$2"; shift 2 ;;
+    --dry-run) dry=1; shift ;;
+    *) echo "gpu.sh: unknown option $1; known are --out DIR, --minutes N, --program FILE, --device CUDA:N, --dry-run" >&2; exit 2 ;;
+  esac
+done
+[[ $minutes =~ ^[1-9][0-9]*$ ]] || { echo "gpu.sh: --minutes is a number, 1 or more, not '$minutes'" >&2; exit 2; }
+if [ -z "$program" ]; then
+  program=build/gpu/picograd
+  [ -x "$program" ] || program=build/release/picograd
+fi
+[ -x "$program" ] || { echo "gpu.sh: no $program: build it (cmake --preset gpu && cmake --build --preset gpu), or name it with --program" >&2; exit 2; }
+
+started=$SECONDS
+left() { echo $((minutes * 60 - (SECONDS - started))); }
+failures=0
+facts=  # of this run, in every line
+
+quoted() {  # as a JSON string
+  local s=${1//\\/\\\\}
+  s=${s//\"/\\\"}; s=${s//$'\t'/ }; s=${s//$'\r'/ }
+  printf '"%s"' "${s//$'\n'/\\n}"
+}
+record() {  # record FILE [PART] < lines of JSON objects: each with this run's facts in front
+  local line more=${2:+,\"part\":$(quoted "${2:-}")}
+  while IFS= read -r line; do
+    case $line in "{"*) printf '{%s%s,%s\n' "$facts" "$more" "${line#\{}" >>"$out/$1" ;; esac
+  done
+}
+failed() {  # failed PART STATUS WORDS
+  failures=$((failures + 1))
+  echo "gpu.sh: $1 failed ($2)${3:+: ${3%%$'\n'*}}" >&2
+  printf '{"part":%s,"status":%s,"words":%s}\n' "$(quoted "$1")" "$2" "$(quoted "${3:0:2000}")" | record failures.jsonl
+}
+# part NAME FILE SECONDS COMMAND..: lines of JSON on its stdout go to FILE. At most so many seconds, and never past the end.
+part() {
+  local name=$1 file=$2 most=$3 status=0
+  shift 3
+  if [ -n "$dry" ]; then printf '%-24s %4ss  %-16s' "$name" "$most" "$file"; printf ' %q' "$@"; echo; return; fi
+  local rest; rest=$(left)
+  if [ "$rest" -lt 10 ]; then failed "$name" 125 "left out: $minutes minutes are over"; return; fi
+  [ "$most" -le "$rest" ] || most=$rest
+  local began=$SECONDS
+  echo "gpu.sh: $name" >&2
+  timeout --kill-after=5 "$most" "$@" >"$work/stdout" 2>"$work/stderr" || status=$?
+  record "$file" "$name" <"$work/stdout"
+  printf '{"part":%s,"status":%s,"seconds":%s}\n' "$(quoted "$name")" "$status" $((SECONDS - began)) | record parts.jsonl
+  # What a sanitizer has to say stands on stdout, between the lines of JSON.
+  [ "$status" = 0 ] || failed "$name" "$status" "$(tail -n 20 "$work/stderr"; grep -v '^{' "$work/stdout" | head -n 20)"
+}
+
+if [ -z "$dry" ]; then
+  mkdir -p "$out" || exit 2
+  work=$(mktemp -d) || exit 2
+  trap 'rm -rf "$work"' EXIT
+  export PICOGRAD_DB=${PICOGRAD_DB:-$work/bench.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels}
+  run=1
+  [ ! -f "$out/parts.jsonl" ] || run=$(($(sed -n 's/^{"run":\([0-9]*\),.*/\1/p' "$out/parts.jsonl" | sort -n | tail -n 1) + 1))
+  number=${device#CUDA}
+  smi() { nvidia-smi -i "${number#:}" --query-gpu="$1" --format=csv,noheader 2>/dev/null | head -n 1; }
+  [ -n "$number" ] || number=:0
+  gpu=$(smi name) driver=$(smi driver_version)
+  facts="\"run\":$run,\"gpu\":$(quoted "${gpu:-unknown}"),\"driver\":$(quoted "${driver:-unknown}"),\"date\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
+  devices=$("$program" devices 2>&1)
+  printf '{"part":"devices","status":%s,"words":%s}\n' $? "$(quoted "$devices")" | record parts.jsonl
+  case $devices in
+    *"CUDA:"*" found "*) ;;
+    *) failed devices 1 "$(grep -A1 CUDA <<<"$devices")"; exit 1 ;;
+  esac
+fi
+
+# ---- (a) right
+part selftest selftest.jsonl 150 "$program" selftest --device "$device" --json
+
+# ---- (b) clean
+sanitizer=$(command -v compute-sanitizer || ls "${CUDA_HOME:-/usr/local/cuda}"/bin/compute-sanitizer 2>/dev/null)
+for tool in memcheck racecheck; do
+  if [ -n "$sanitizer" ] || [ -n "$dry" ]; then
+    part "$tool" sanitizer.jsonl 60 "${sanitizer:-compute-sanitizer}" --tool "$tool" --error-exitcode 99 \
+      "$program" selftest --device "$device" --brief --json
+  else
+    echo "gpu.sh: $tool left out: no compute-sanitizer on PATH or in CUDA_HOME/bin" >&2
+    printf '{"part":"%s","status":null,"words":"left out: no compute-sanitizer"}\n' "$tool" | record parts.jsonl
+  fi
+done
+
+# ---- (c) fast. The default schedule and these: each is checked and timed, the fastest goes on beside cuBLAS. Once the search knows GPUs
+# they go, and `--beam 4 --budget 20s` stands in their place.
+simt="tile(m,128,upcast) tile(m,64,local) tile(m,4,upcast) tile(n,128,upcast) tile(n,64,local) tile(n,4,upcast)"
+small="tile(m,64,local) tile(m,4,upcast) tile(n,64,local) tile(n,4,upcast)"
+ring() { echo "stage(A,k,layout=src+$2,stages=$1,copy=cp.async) stage(B,k,layout=src+$2,stages=$1,copy=cp.async)"; }
+shape() {  # shape KIND SHAPE LAYOUT SCHEDULE..
+  local kind=$1 shape=$2 layout=() tries=() opts
+  [ -z "$3" ] || layout=(--layout "$3")
+  shift 3
+  for opts in "$@"; do tries+=(--try "$opts"); done
+  part "$kind-$shape" bench.jsonl 60 "$program" bench kernel --kind "$kind" --shape "$shape" "${layout[@]}" --device "$device" \
+    --precision fp32 --vs cublas --rounds 15 --json "${tries[@]}"
+}
+big=("$simt tile(k,8,unroll) grid(m n) stage(A,k,layout=1 0+pad,stages=2) stage(B,k,stages=2)"
+  "$simt tile(k,16) tile(k,8,unroll) grid(m n) $(ring 3 pad)"
+  "$simt tile(k,16) tile(k,8,unroll) grid(m n) $(ring 4 swizzle)"
+  "$small tile(k,16) tile(k,4,unroll) grid(m n) $(ring 3 swizzle)")
+shape gemm 4096x4096x4096 nn "${big[@]}"
+shape gemm 1024x1024x1024 nn "${big[@]}"
+shape gemm 512x4096x4096 nn "${big[@]}"
+shape gemm 77x768x768 nn "tile(m,32,local) tile(m,4,upcast) tile(n,32,local) tile(n,4,upcast) tile(k,96) tile(k,4,unroll) grid(m n k)" \
+  "tile(m,16,local) tile(m,2,upcast) tile(n,64,local) tile(n,4,vec) tile(k,16) tile(k,8,unroll) grid(m n) $(ring 3 pad)"
+shape gemv 4096x4096 nt "tile(k,1024,local) tile(k,4,vec) grid(n)" "tile(n,8,local) tile(n,2,upcast) tile(k,128,local) tile(k,4,vec) grid(n)"
+shape softmax 1024x4096 "" "tile(j,1024,local) tile(j,4,vec) grid(i) stage(E,i)" "tile(j,2048,local) tile(j,4,vec) grid(i) stage(X,i)"
+shape layernorm 512x4096 "" "tile(j,1024,local) tile(j,4,vec) grid(i) stage(X,i)" "tile(j,2048,local) tile(j,4,vec) grid(i)"
+shape sum 16777216 "" "tile(r,65536) tile(r,1024,local) tile(r,4,vec) grid(r)" "tile(r,32768) tile(r,2048,local) tile(r,4,vec) grid(r)"
+
+[ -z "$dry" ] || exit 0
+echo "gpu.sh: run $run, $((SECONDS - started)) s, $failures failures; results in $out" >&2
+[ "$failures" = 0 ]
