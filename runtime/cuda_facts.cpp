@@ -57,8 +57,6 @@ Target cuda_target(const CudaFacts& f) {
   t.shared_sm_bytes = f.shared_sm_bytes;
   t.sm_registers = f.sm_registers;
   t.max_threads = f.max_threads;
-  t.clock_ghz = 1e-6 * f.clock_khz;
-  t.dram_gbs = 2e-6 * f.memory_clock_khz * f.memory_bits / 8;  // two transfers a clock
   return t;
 }
 

@@ -18,8 +18,6 @@ struct Target {
   int sms = 0;
   int64_t shared_block_bytes = 0, shared_sm_bytes = 0;  // shared memory that one block / all blocks of a processor may have
   int64_t sm_registers = 65536, max_threads = 1024;     // 32-bit registers of a processor; threads of a block at most
-  // What it costs there, for estimates; 0: not known, and its compute capability has to tell
-  double clock_ghz = 0, dram_gbs = 0, l2_gbs = 0;
 
   int lanes_f32() const { return vector_bytes / 4; }
   friend bool operator==(const Target&, const Target&) = default;
