@@ -9,7 +9,6 @@
 #include <system_error>
 #include <thread>
 
-#include "renderers/cuda.h"
 #include "runtime/cpu_info.h"
 #include "runtime/cuda_program.h"
 
@@ -84,16 +83,13 @@ void CudaDevice::copy_out(void* host, const void* device, size_t bytes) {
 }
 void CudaDevice::synchronize() { gpu_->life()->stream.synchronize(); }
 
-Source CudaDevice::render(const UOp& linear) const {
-  return render_cuda(linear, target_);
-}
-
 std::vector<std::string> CudaDevice::options() const {
-  return {"--gpu-architecture=" + facts().architecture(), "--std=c++17",
-          // Fma is an op of its own: what the interpreter rounds twice is rounded twice here.
-          "--fmad=false",
-          // The log tells registers and spills. Of the front end's warnings none matters in generated code.
-          "--ptxas-options=-v", "--disable-warnings"};
+  std::vector<std::string> all{
+      "--gpu-architecture=" + facts().architecture(), "--std=c++17",
+      // The log tells registers and spills. Of the front end's warnings none matters in generated code.
+      "--ptxas-options=-v", "--disable-warnings"};
+  all.insert(all.end(), std::begin(kCudaOptions), std::end(kCudaOptions));
+  return all;
 }
 
 const FoundNvrtc& CudaDevice::compiler() const {

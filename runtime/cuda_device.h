@@ -3,6 +3,7 @@
 #include <mutex>
 #include <optional>
 
+#include "renderers/cuda.h"
 #include "runtime/artifact_cache.h"
 #include "runtime/config.h"
 #include "runtime/cuda_gpu.h"
@@ -30,7 +31,7 @@ class CudaDevice final : public Device {
   bool pools() const override { return true; }  // and knows what a lost context took with it
   void copy_in(void* device, const void* host, size_t bytes) override;
   void copy_out(void* host, const void* device, size_t bytes) override;
-  Source render(const UOp& linear) const override;
+  Source render(const UOp& linear) const override { return render_cuda(linear, target_); }
   /// A thread compiles one kernel; compile_all takes all cores.
   Artifact compile(const Source&) override;
   std::vector<Artifact> compile_all(std::span<const Source>) override;

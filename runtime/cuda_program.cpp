@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "renderers/cuda.h"
+
 namespace pg {
 
 namespace {
@@ -36,7 +38,7 @@ void CudaProgram::load(CudaLife& life) {
   functions_.clear();
   module_.emplace(life.context, binary_, gpu_->facts().architecture());
   for (size_t phase = 0; phase < std::max<size_t>(1, launch_.phases.size()); ++phase) {
-    functions_.push_back(module_->function(name_ + (phase ? "_phase" + std::to_string(phase) : "")));
+    functions_.push_back(module_->function(cuda_kernel(name_, phase)));
     functions_.back().allow(launch_.threads, launch_.shared_bytes, gpu_->facts().shared_block_bytes);
   }
   free_workspaces();  // lost with the life before

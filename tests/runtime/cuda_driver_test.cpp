@@ -136,10 +136,3 @@ TEST_CASE("cuda: the report has a line for each GPU, or one that says why there 
   CHECK(none[0].what == "libnothing.so.1 not found");
   CHECK(none[0].remedy.starts_with("install the NVIDIA driver"));
 }
-
-TEST_CASE("cuda: rendering says that this build cannot") {
-  FakeGpu gpu;
-  const UOp linear(Op::Linear, dt::kVoid, std::string("matmul"), {});
-  CHECK_THROWS_WITH_AS(gpu.open().render(linear), "CUDA:0: this build cannot render kernels for GPUs yet: matmul",
-                       InternalError);
-}

@@ -1,0 +1,98 @@
+// Rendered kernels on the way to a GPU: NVRTC takes every one of them and, where there is a GPU, they compute what the
+// interpreter computes, bit for bit.
+#include "runtime/cuda_program.h"
+#include "runtime/memory.h"
+#include "tests/renderers/fuzzer.h"
+#include "tests/renderers/sample_programs.h"
+#include "tests/renderers/typed_programs.h"
+#include "tests/runtime/cuda_fixture.h"
+
+using namespace pg;
+using namespace pg::test;
+
+namespace {
+
+struct Case {
+  std::string name;
+  UOp linear;
+  std::vector<int64_t> variables = {};
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all{{"matmul", matmul(4, 20, 5)}, {"prefix sums", prefix_sums(), {9, 2}}};
+  for (const DType t : kNumbers)
+    for (int lanes : {1, 4}) {
+      all.push_back({message("ops", t.vec(lanes)), ops_on(t.vec(lanes))});
+      all.push_back({message("casts", t.vec(lanes)), casts_from(t.vec(lanes))});
+      if (lanes > 1) all.push_back({message("accesses", t.vec(lanes)), accesses_of(t.vec(lanes))});
+    }
+  for (unsigned seed = 1; seed <= 8; ++seed)
+    all.push_back({"fuzz " + std::to_string(seed), Fuzzer(seed, seed % 2 ? 1 : 4).program("fuzz " + std::to_string(seed))});
+  return all;
+}
+
+std::vector<Artifact> compiled(CudaDevice& device, const std::vector<Case>& all) {
+  std::vector<Source> sources;
+  for (const Case& c : all) sources.push_back(device.render(c.linear));
+  return device.compile_all(sources);
+}
+
+void run_on(CudaDevice& device, Program& program, const Case& c, Buffers& buffers) {
+  const LaunchInfo launch = launch_info(c.linear);
+  std::vector<std::unique_ptr<Memory>> memory;
+  std::vector<void*> pointers;
+  for (const auto& b : buffers) {
+    memory.push_back(std::make_unique<Memory>(device, b.size()));
+    device.copy_in(memory.back()->data(), b.data(), b.size());
+    pointers.push_back(memory.back()->data());
+  }
+  program.launch(pointers, c.variables, evaluate(launch.items, launch.variables, c.variables));
+  for (size_t i = 0; i < buffers.size(); ++i) device.copy_out(buffers[i].data(), pointers[i], buffers[i].size());
+}
+
+}  // namespace
+
+TEST_CASE("cuda: NVRTC takes every rendered kernel, and it loads by its name") {
+  FakeGpu gpu;
+  CudaDevice& device = gpu.open();
+  if (!device.compiler().nvrtc) {
+    MESSAGE("skipped: " << device.compiler().missing);
+    return;
+  }
+  // Every third: they are compiled whole where there is a GPU.
+  std::vector<Case> all;
+  for (size_t i = 0; const Case& c : cases())
+    if (i++ % 3 == 0) all.push_back(c);
+  const std::vector<Artifact> artifacts = compiled(device, all);
+  for (size_t i = 0; i < all.size(); ++i) {
+    CAPTURE(all[i].name);
+    CHECK_NOTHROW(device.load(artifacts[i], launch_info(all[i].linear)));
+    REQUIRE(!cuda_resources(artifacts[i]).empty());
+    CHECK(cuda_resources(artifacts[i])[0].kernel == artifacts[i].name);
+  }
+}
+
+TEST_CASE("gpu: every op, cast and access, and random programs, are what the interpreter computes") {
+  const DeviceReport first = cuda_reports(config())[0];
+  if (!first.found) {
+    MESSAGE("skipped: " << first.what);
+    return;
+  }
+  const TemporaryDirectory directory;
+  Config c = config();
+  c.cache_dir = directory.path() + "/artifacts";
+  CudaDevice device(c, 0);
+  const std::vector<Case> all = cases();
+  const std::vector<Artifact> artifacts = compiled(device, all);
+  for (size_t i = 0; i < all.size(); ++i)
+    for (unsigned seed : {1u, 2u}) {
+      CAPTURE(all[i].name);
+      CAPTURE(seed);
+      Buffers expected = random_buffers(all[i].linear, seed);
+      keep_indices_inside(all[i].linear, expected);
+      Buffers got = expected;
+      run_reference(all[i].linear, expected, all[i].variables);
+      run_on(device, *device.load(artifacts[i], launch_info(all[i].linear)), all[i], got);
+      CHECK(difference(all[i].linear, expected, got) == "");
+    }
+}
