@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "search/moves_blocks.h"
 #include "search/movement.h"
+#include "search/moves_blocks.h"
 #include "uops/bank_conflicts.h"
 #include "uops/kernel.h"
 #include "uops/placement.h"
@@ -15,17 +15,17 @@ namespace pg {
 
 namespace {
 
-constexpr double kLaunchNs = 2500;            // of a kernel, in a stream
-constexpr double kWarpsPerCycle = 4;          // instructions that a processor issues
-constexpr double kGlobalWait = 600;           // cycles until what is fetched is there, from L2 or beyond
-constexpr double kNearWait = 200;             // the same where the L1 has most of it
-constexpr double kSharedWait = 30;            // and from shared memory, with its barrier
-constexpr double kMathWait = 4;               // until a sum may be added to again
-constexpr double kSlow = 8;                   // instructions of an exponential and the like
-constexpr double kSector = 32, kLine = 128;   // bytes that are fetched together; that the L1 serves together
-constexpr double kSpillCost = 0.08;           // for each register that a thread lacks
+constexpr double kLaunchNs = 2500;           // of a kernel, in a stream
+constexpr double kWarpsPerCycle = 4;         // instructions that a processor issues
+constexpr double kGlobalWait = 600;          // cycles until what is fetched is there, from L2 or beyond
+constexpr double kNearWait = 200;            // the same where the L1 has most of it
+constexpr double kSharedWait = 30;           // and from shared memory, with its barrier
+constexpr double kMathWait = 4;              // until a sum may be added to again
+constexpr double kSlow = 8;                  // instructions of an exponential and the like
+constexpr double kSector = 32, kLine = 128;  // bytes that are fetched together; that the L1 serves together
+constexpr double kSpillCost = 0.08;          // for each register that a thread lacks
 constexpr int64_t kProcessorThreads = 2048, kProcessorBlocks = 32, kBlockReserve = 1024;  // bytes that a block has beside
-constexpr int64_t kAddressRegisters = 28;     // of a thread: addresses, counters
+constexpr int64_t kAddressRegisters = 28;                                                 // of a thread: addresses, counters
 constexpr int64_t kThreadRegisters = 255;
 constexpr double kElement = 4;
 
@@ -74,14 +74,14 @@ class BlockEstimate {
     const double busiest = up(blocks_, sms);  // blocks of the processor that has most
     const double together = std::min(resident, busiest);
     Cost c = cost_;
-    const double room = std::min<double>(kThreadRegisters,
-                                         double(target_.sm_registers) / (threads_ * double(std::max<int64_t>(1, s_.blocks()))));
+    const double room = std::min<double>(
+        kThreadRegisters, double(target_.sm_registers) / (threads_ * double(std::max<int64_t>(1, s_.blocks()))));
     if (registers > room) c.issue *= 1 + kSpillCost * (registers - room), c.near += c.issue * 0.2;
     // Blocks side by side hide each other's waiting.
     const double work = std::max({c.issue, c.shared + c.near, c.fetched / 64});
     const double block = std::max(work, std::max(c.wait, work) / together);
-    double all = std::max({busiest * block, up(busiest, resident) * c.wait, c.fetched * blocks_ / machine_.l2,
-                           dram_bytes() / machine_.dram});
+    double all = std::max(
+        {busiest * block, up(busiest, resident) * c.wait, c.fetched * blocks_ / machine_.l2, dram_bytes() / machine_.dram});
     double launches = 1;
     if (parts_ > 1) {  // partial results are left and merged
       launches = 2;
@@ -142,8 +142,7 @@ class BlockEstimate {
         rest /= trips;
         for (size_t w = 0; w < walks.size(); ++w)
           if (axis_of(walks[w].axis) == axis_of(r))
-            at[static_cast<size_t>(lane)] +=
-                digit * plan.chains.of(r).step(r) * static_cast<int64_t>(strides[w]);
+            at[static_cast<size_t>(lane)] += digit * plan.chains.of(r).step(r) * static_cast<int64_t>(strides[w]);
       }
     }
     return at;
@@ -185,8 +184,8 @@ class BlockEstimate {
     const auto visit = [&](const UOp& u) {
       const bool in_body = inside.contains(u) || (!def.reduce);
       if (info(u.op()).has(op_flag::Elementwise) && u.dtype().is_float()) {
-        const bool slow = u.is(Op::Exp) || u.is(Op::Log) || u.is(Op::Sin) || u.is(Op::Cos) || u.is(Op::Erf) || u.is(Op::Tanh) ||
-                          u.is(Op::Div);
+        const bool slow = u.is(Op::Exp) || u.is(Op::Log) || u.is(Op::Sin) || u.is(Op::Cos) || u.is(Op::Erf) ||
+                          u.is(Op::Tanh) || u.is(Op::Div);
         (in_body ? math : after) += product && u == def.bodies[0] ? 0 : slow ? kSlow : 1;
       }
       if (u.is(Op::Load) && u.src(0).src(0).is(Op::Param)) {
@@ -233,8 +232,8 @@ class BlockEstimate {
   }
 
   /// `times`: elements that a block's warps ask for, one of each lane.
-  void access(size_t d, const UOp& load, const std::vector<Walk>& all, double times, double steps, bool& global, bool& shared,
-              double& turns) {
+  void access(size_t d, const UOp& load, const std::vector<Walk>& all, double times, double steps, bool& global,
+              bool& shared, double& turns) {
     const UOp flat = flat_address(load.src(0));
     const StageGroup::User* user = nullptr;
     const StageGroup* group = nullptr;

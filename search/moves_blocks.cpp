@@ -14,9 +14,9 @@ namespace pg {
 
 namespace {
 
-constexpr int64_t kMostWidth = 4;    // elements of an access: 16 bytes of floats
-constexpr int64_t kMostSlots = 6;    // of a ring: deeper ones have not paid anywhere
-constexpr int64_t kMostBounds = 4;   // blocks that are asked for on a processor
+constexpr int64_t kMostWidth = 4;   // elements of an access: 16 bytes of floats
+constexpr int64_t kMostSlots = 6;   // of a ring: deeper ones have not paid anywhere
+constexpr int64_t kMostBounds = 4;  // blocks that are asked for on a processor
 
 struct Factor {
   int64_t trips;

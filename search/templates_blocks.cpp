@@ -16,8 +16,9 @@ namespace {
 
 constexpr int64_t kWidth = 4;            // elements of a 16-byte access
 constexpr int64_t kMostInstances = 512;  // statements of a register block, as opts allow
-constexpr int64_t kLeastThreads = 64, kMostThreads = 512;  // of a product's block: fewer hide nothing, more have few registers
-constexpr size_t kDeepest = 6;           // slots of a ring
+constexpr int64_t kLeastThreads = 64,
+                  kMostThreads = 512;  // of a product's block: fewer hide nothing, more have few registers
+constexpr size_t kDeepest = 6;         // slots of a ring
 
 class BlockTemplates {
  public:
@@ -101,8 +102,18 @@ class BlockTemplates {
     const UOp columns = contiguous(shared) ? contiguous(shared) : shared.back();
     std::erase(shared, columns);
     const UOp rows = longest(shared), deep = longest(root_.reduce_ranges);
-    for (const auto& [m, n] : {std::pair<int64_t, int64_t>{256, 128}, {128, 256}, {256, 64}, {128, 128}, {128, 64}, {64, 128},
-                               {64, 64}, {32, 128}, {64, 32}, {32, 64}, {32, 32}, {16, 64}})
+    for (const auto& [m, n] : {std::pair<int64_t, int64_t>{256, 128},
+                               {128, 256},
+                               {256, 64},
+                               {128, 128},
+                               {128, 64},
+                               {64, 128},
+                               {64, 64},
+                               {32, 128},
+                               {64, 32},
+                               {32, 64},
+                               {32, 32},
+                               {16, 64}})
       for (const auto& [tm, tn] : {std::pair<int64_t, int64_t>{8, 16}, {8, 8}, {8, 4}, {4, 8}, {4, 4}, {2, 4}})
         if (const int64_t threads = m / tm * (n / tn); threads >= kLeastThreads && threads <= kMostThreads && m >= tm)
           if (is_long_enough(rows, m) && is_long_enough(columns, n)) block(rows, columns, deep, m, n, tm, tn);
