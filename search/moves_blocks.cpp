@@ -29,7 +29,6 @@ Factors factors_of(const Splits& c) {
   for (size_t i = 0; i < c.size(); ++i) f.push_back({c[i].size / (i + 1 < c.size() ? c[i + 1].size : 1), c[i].kind});
   return f;
 }
-
 Splits splits_of(const Factors& f) {
   Splits c;
   int64_t size = 1;
@@ -65,7 +64,15 @@ class BlockNeighbours {
     if (s && seen_.insert(text(s->opts())).second) found_.push_back(*s);
   }
   void add(const std::string& axis, const Factors& f) {
-    if (const auto s = with_chains(s_, {{axis, splits_of(f)}})) add(Expected<Schedule>(*s));
+    const Splits c = splits_of(f), &now = s_.chain(axis);
+    // A stage stands at the loop over a block's part of a sum, which is called by its size.
+    if (is_split(axis) && !c.empty() && !now.empty())
+      return rebuilt(axis, c, {axis, now[0].size}, {axis, c[0].size}, {s_.grid()});
+    if (const auto s = with_chains(s_, {{axis, c}})) add(Expected<Schedule>(*s));
+  }
+
+  bool is_split(const std::string& axis) const {
+    return s_.axis(axis)->reduce && std::find(s_.grid().begin(), s_.grid().end(), axis) != s_.grid().end();
   }
 
   /// Threads, registers, unrolling, loop tiles: any of them twice or half as many.
@@ -141,32 +148,27 @@ class BlockNeighbours {
     for (const Axis& a : s_.axes()) {
       if (!a.reduce || !s_.root().has(a.name) || !const_int(a.extent)) continue;
       const Splits& chain = s_.chain(a.name);
-      const bool is_split = std::find(s_.grid().begin(), s_.grid().end(), a.name) != s_.grid().end();
-      if (is_split) {
-        if (chain.empty()) continue;
-        Splits whole(chain.begin() + 1, chain.end());
-        rebuilt(a.name, whole, {a.name, chain[0].size}, {a.name, 0}, {});
+      Grid grid{s_.grid()};
+      if (is_split(a.name)) {
+        std::erase(grid.axes, a.name);
+        if (!chain.empty())
+          rebuilt(a.name, Splits(chain.begin() + 1, chain.end()), {a.name, chain[0].size}, {a.name, 0}, grid);
         continue;
       }
       const int64_t unit = chain.empty() ? 1 : chain[0].size, extent = *const_int(a.extent);
+      grid.axes.push_back(a.name);
       for (int64_t parts : {2, 4, 8, 16, 32}) {
         const int64_t part = (extent / parts + unit - 1) / unit * unit;
         if (part <= unit || part >= extent) continue;
         Splits split = chain;
         split.insert(split.begin(), {part, Kind::Loop});
-        rebuilt(a.name, split, {a.name, 0}, {a.name, part}, a.name);
+        rebuilt(a.name, split, {a.name, 0}, {a.name, part}, grid);
       }
     }
   }
   /// With another chain; what is staged at the loop `from` is staged at `to` then.
-  void rebuilt(const std::string& axis, const Splits& chain, const RangeRef& from, const RangeRef& to,
-               const std::string& shared_out) {
+  void rebuilt(const std::string& axis, const Splits& chain, const RangeRef& from, const RangeRef& to, const Grid& grid) {
     Opts tiles, later;
-    Grid grid{s_.grid()};
-    if (shared_out.empty())
-      std::erase(grid.axes, axis);
-    else
-      grid.axes.push_back(shared_out);
     for (const Opt& o : s_.opts()) {
       if (const auto* t = std::get_if<Tile>(&o)) {
         if (t->axis != axis) tiles.push_back(o);

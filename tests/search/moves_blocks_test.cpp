@@ -85,6 +85,14 @@ TEST_CASE("moves of blocks: each kind of step is there") {
   CHECK(leads_to(
       s, (t + "tile(k,8,unroll) grid(m n) stage(A,k,layout=src+swizzle,stages=2) stage(B,k,stages=2) bounds(2)").c_str()));
 }
+TEST_CASE("moves of blocks: what is staged stays staged where a part of the sum changes its size, or becomes all of it") {
+  const UOp k = gemm(64, 64, 4096);
+  const std::string t = "tile(m,64,local) tile(m,4,upcast) tile(n,64,local) tile(n,4,upcast) ";
+  const Schedule s = with(k, (t + "tile(k,256) tile(k,8,unroll) grid(m n k) stage(A,k:256) stage(B,k:256)").c_str());
+  CHECK(leads_to(s, (t + "tile(k,512) tile(k,8,unroll) grid(m n k) stage(A,k:512) stage(B,k:512)").c_str()));
+  CHECK(leads_to(s, (t + "tile(k,128) tile(k,8,unroll) grid(m n k) stage(A,k:128) stage(B,k:128)").c_str()));
+  CHECK(leads_to(s, (t + "tile(k,8,unroll) grid(m n) stage(A,k) stage(B,k)").c_str()));
+}
 TEST_CASE("templates of blocks: bundles for products, rows, sums and elements, all legal") {
   for (const UOp& k : {gemm(4096, 4096, 4096), gemm(1024, 1024, 1024, true, true), gemm(64, 64, 65536), softmax(1024, 4096),
                        total(iconst(1 << 24)), relu(iconst(1 << 20)), gemm(1, 4096, 4096, false, true)}) {
