@@ -96,6 +96,7 @@ class ModelProgram final : public Program {
 
 }  // namespace
 
+ModelDevice::ModelDevice() : ModelDevice(Plants{}) {}
 ModelDevice::ModelDevice(Plants plants) : plants_(std::move(plants)) {
   target_.isa = "sm_90a", target_.vector_bytes = 16, target_.registers = 255, target_.cores = 132;
   target_.gpu = true, target_.sm = 90, target_.sms = 132;

@@ -17,7 +17,8 @@ class ModelDevice final : public HostMemoryDevice {
   };
   static constexpr const char* kName = "CUDA-MODEL";
 
-  explicit ModelDevice(Plants = {});
+  ModelDevice();
+  explicit ModelDevice(Plants);
   const std::string& name() const override { return name_; }
   const Target& target() const override { return target_; }
   DeviceInfo info() const override;
