@@ -76,13 +76,6 @@ class ModelProgram final : public Program {
       for (const UOp& extent : launch_.params[i].src()) elements *= evaluate(extent, launch_.variables, variables);
       host.push_back({buffers[i], elements});
     }
-    std::vector<std::string> workspaces;
-    for (const UOp& w : launch_.workspaces) {
-      int64_t elements = 1;
-      for (const UOp& extent : w.src()) elements *= evaluate(extent, launch_.variables, variables);
-      workspaces.emplace_back(static_cast<size_t>(elements * w.dtype().element_bytes()), '\x5a');
-      host.push_back({workspaces.back().data(), elements});
-    }
     // A race is a wrong result of a run, not an error: the runner finds it.
     interpret(linear_, host, variables, {.thread_races = false}, 0, items);
   }

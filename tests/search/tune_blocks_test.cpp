@@ -47,10 +47,10 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a product, rows and a sum end with a winner that was verified") {
-  for (const UOp& kernel : {gemm(32, 48, 40), softmax(6, 100), total(iconst(5000))}) {
+  for (const UOp& kernel : {gemm(20, 24, 16), softmax(6, 100), total(iconst(3000))}) {
     CAPTURE(kernel.arg_as<std::string>());
     ModelDevice device;
-    const TuneResult r = tuned(kernel, device, 3);
+    const TuneResult r = tuned(kernel, device, 6);
     CHECK(r.candidates > 10);
     CHECK(r.measured > 1);
     CHECK(r.best_ms > 0);
@@ -69,9 +69,9 @@ TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a product, rows and a sum end with a 
   }
 }
 TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a replay measures nothing") {
-  const UOp kernel = gemm(32, 48, 40);
+  const UOp kernel = gemm(20, 24, 16);
   ModelDevice device;
-  const TuneResult r = tuned(kernel, device, 2);
+  const TuneResult r = tuned(kernel, device, 6);
   const auto winner = store->winner(winner_key(kernel, {}, device));
   REQUIRE(winner);
   const auto before = rows(kernel, device).size();
@@ -82,12 +82,12 @@ TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a replay measures nothing") {
 }
 TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a budget ends the search") {
   ModelDevice device;
-  const TuneResult r = tuned(gemm(32, 48, 40), device, 0.001);
+  const TuneResult r = tuned(gemm(20, 24, 16), device, 0.001);
   CHECK(!r.finished);
-  CHECK(store->winner(winner_key(gemm(32, 48, 40), {}, device)));
+  CHECK(store->winner(winner_key(gemm(20, 24, 16), {}, device)));
 }
 TEST_CASE_FIXTURE(Fixture, "tune on a GPU: wrong programs are found and never win") {
-  const UOp kernel = gemm(32, 48, 40);
+  const UOp kernel = gemm(20, 24, 16);
   const std::string standard = text(heuristic(kernel, ModelDevice().target()));
   int programs = 0;
   ModelDevice device({.linear = [&](const UOp& linear) -> UOp {
@@ -97,14 +97,14 @@ TEST_CASE_FIXTURE(Fixture, "tune on a GPU: wrong programs are found and never wi
       return product && u.dtype().is_float() ? u.src(0) * constant(u.dtype(), 1.0) : UOp();
     });
   }});
-  const TuneResult r = tuned(kernel, device, 3);
+  const TuneResult r = tuned(kernel, device, 6);
   CHECK(text(r.opts) == standard);
   int wrong = 0;
   for (const MeasurementRow& row : rows(kernel, device)) wrong += row.status == "wrong";
   CHECK(wrong > 0);
 }
 TEST_CASE_FIXTURE(Fixture, "tune on a GPU: what spills or has a stack is refused before it runs, with the reason") {
-  const UOp kernel = gemm(32, 48, 40);
+  const UOp kernel = gemm(20, 24, 16);
   int programs = 0;
   ModelDevice device({.log = [&](const Source& s) -> std::string {
     const int n = programs++;
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(Fixture, "tune on a GPU: what spills or has a stack is refused
                   : "ptxas         .     64 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n") +
            "ptxas info    : Used 255 registers\n";
   }});
-  const TuneResult r = tuned(kernel, device, 2);
+  const TuneResult r = tuned(kernel, device, 6);
   CHECK(text(r.opts) == text(heuristic(kernel, device.target())));
   std::set<std::string> reasons;
   for (const MeasurementRow& row : rows(kernel, device))
