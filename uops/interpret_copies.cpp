@@ -4,7 +4,7 @@ namespace pg {
 
 namespace {
 void mark(std::vector<int>& of, const Place& p, int64_t first, int lanes, auto&& change) {
-  if (of.empty()) of.resize(static_cast<size_t>(p.elements));
+  if (of.empty()) of.resize(static_cast<size_t>(p.elements * p.lanes));
   for (int lane = 0; lane < lanes; ++lane) change(of[static_cast<size_t>(first + lane)]);
 }
 void check_run(const Place& p, int64_t first, const Instruction& in) {

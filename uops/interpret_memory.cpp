@@ -44,7 +44,7 @@ void store_host(const Place& p, int64_t i, Cell v) {
 }
 
 void touched_by_item(Place& p, int64_t i, int64_t item, bool writes) {
-  if (p.touched.empty()) p.touched.resize(p.elements);
+  if (p.touched.empty()) p.touched.resize(static_cast<size_t>(p.elements * p.lanes));
   Touched& t = p.touched[i];
   const auto other = [item](int64_t who) { return who != Touched::kNobody && who != item; };
   const auto complain = [&](int64_t who, const char* did) {

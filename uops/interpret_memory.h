@@ -25,7 +25,7 @@ struct Watch {
 
   /// Others must not have touched it since the last barrier if one of both writes.
   void thread_touches(Place& p, int64_t i, bool writes) const {
-    if (p.uses.empty()) p.uses.resize(static_cast<size_t>(p.elements));
+    if (p.uses.empty()) p.uses.resize(static_cast<size_t>(p.elements * p.lanes));
     if (!p.flights.empty() || !p.sources.empty()) check_flights(p, i, writes);
     ThreadUse& u = p.uses[static_cast<size_t>(i)];
     if (u.written_at == epoch && u.writer != thread) complain(p, i, writes, u.writer, "wrote");

@@ -51,6 +51,8 @@ class CudaOnHost {
     const auto f = reinterpret_cast<const char* (*)(int, void* const*, const long long*, long long, int, int, unsigned)>(
         code_->symbol("run"));
     const LaunchInfo& launch = launches_[i];
+    Values values;
+    for (size_t v = 0; v < launch.variables.size(); ++v) values.emplace_back(launch.variables[v], variables.at(v));
     std::vector<std::unique_ptr<Aligned>> memory;
     std::vector<void*> pointers;
     for (const auto& b : buffers) {
@@ -59,18 +61,15 @@ class CudaOnHost {
     }
     for (const UOp& w : launch.workspaces) {
       int64_t bytes = w.dtype().bytes();
-      for (const UOp& extent : w.src()) bytes *= *const_int(extent);
+      for (const UOp& extent : w.src()) bytes *= evaluate(extent, values);
       memory.push_back(std::make_unique<Aligned>(static_cast<size_t>(bytes)));
     }
     for (const auto& m : memory) pointers.push_back(m->data);
     const std::vector<long long> arguments(variables.begin(), variables.end());
     std::string fault;
-    Values values;
-    for (size_t v = 0; v < launch.variables.size(); ++v) values.emplace_back(launch.variables[v], variables.at(v));
     for (size_t p = 0; p < launch.phases.size() && fault.empty(); ++p)
-      if (const char* said =
-              f(static_cast<int>(first_[i] + p), pointers.data(), arguments.data(), pg::evaluate(launch.phases[p], values),
-                static_cast<int>(launch.threads), order.late, order.seed))
+      if (const char* said = f(static_cast<int>(first_[i] + p), pointers.data(), arguments.data(),
+                               evaluate(launch.phases[p], values), static_cast<int>(launch.threads), order.late, order.seed))
         fault = said;
     for (size_t b = 0; b < buffers.size(); ++b) std::memcpy(buffers[b].data(), memory[b]->data, buffers[b].size());
     return fault;
