@@ -7,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "runtime/cuda_device.h"
 #include "search/build.h"
 #include "search/measure.h"
 #include "uops/evaluate.h"
@@ -17,6 +18,18 @@ namespace pg {
 namespace {
 constexpr size_t kTogether = 6;  // kernels in one translation unit
 constexpr int kConfirmRuns = 5;
+constexpr size_t kWave = 32;  // kernels that a GPU's compiler is given between two looks at the clock
+
+/// Why a kernel of a GPU is not worth a run: what its threads have no registers for goes to memory. "" where it is.
+std::string misfit(const Artifact& artifact) {
+  for (const KernelResources& r : cuda_resources(artifact)) {
+    if (r.spills())
+      return "spills: " + std::to_string(r.spill_stores) + " bytes of stores, " + std::to_string(r.spill_loads) +
+             " of loads, with " + std::to_string(r.registers) + " registers";
+    if (r.stack_bytes > 0) return "a stack of " + std::to_string(r.stack_bytes) + " bytes a thread";
+  }
+  return "";
+}
 
 std::string run_id() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -38,7 +51,7 @@ Candidates::Candidates(const UOp& kernel, const Bindings64& bindings, Device& de
       key_(key),
       run_(run_id()),
       bindings_json_(json(bindings)),
-      runner_({.threads = device.target().cores, .isa = device.target().isa}) {
+      runner_({.threads = device.target().cores, .isa = device.target().isa, .device = device.name()}) {
   const std::vector<BufferSpec> specs = buffer_specs(kernel, bindings);
   runner_.set_buffers(specs, seed);
   std::vector<std::span<const std::byte>> inputs;
@@ -147,7 +160,14 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
       compile(std::span(batch).subspan(i, std::min(kTogether, batch.size() - i)));
   };
   std::vector<std::thread> workers;
-  for (unsigned t = 1; t < std::thread::hardware_concurrency(); ++t) workers.emplace_back(work);
+  if (device_.target().gpu) {  // its compile_all takes all cores by itself
+    for (size_t i = 0; i < batch.size() && !stop(); i += kWave)
+      compile(std::span(batch).subspan(i, std::min(kWave, batch.size() - i)));
+    for (Compiled& c : batch)
+      if (c.error.empty() && !c.program.artifact.bytes.empty()) c.error = misfit(c.program.artifact);
+    next = batch.size();
+  }
+  for (unsigned t = 1; !device_.target().gpu && t < std::thread::hardware_concurrency(); ++t) workers.emplace_back(work);
   work();
   for (std::thread& t : workers) t.join();
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "search/moves.h"
+#include "search/moves_blocks.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -124,6 +125,7 @@ double memory_cycles(const Schedule& s, const Target& target, const Definition& 
 }  // namespace
 
 double estimate(const Schedule& s, const Target& target) {
+  if (target.gpu) return estimate_blocks(s, target);
   double cycles = 0;
   const std::vector<RangeRef> order = s.order();
   std::vector<std::string> kept;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/host_memory.h"
+
 namespace pg {
 namespace {
 
@@ -26,29 +28,37 @@ size_t round_up(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 }  // namespace
 
 GuardedBuffers::GuardedBuffers(Device& device, RunSetup setup, const SharedMemory& memory)
-    : device_(device), setup_(std::move(setup)), memory_(memory) {
+    : device_(device),
+      setup_(std::move(setup)),
+      memory_(memory),
+      on_host_(dynamic_cast<HostMemoryDevice*>(&device) != nullptr) {
   for (size_t i = 0; i < setup_.buffers.size(); ++i) {
     const BufferSpec& spec = setup_.buffers[i];
     Block b;
     b.guarded = round_up(spec.bytes()) + kPage;
     b.bytes = b.guarded + 2 * kPage;  // the guard in front, and room to align
     b.raw = device_.allocate(b.bytes);
-    b.at = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<uintptr_t>(b.raw))) + kPage;
+    if (on_host_)
+      b.at = reinterpret_cast<std::byte*>(round_up(reinterpret_cast<uintptr_t>(b.raw))) + kPage;
+    else
+      b.at = copies_.emplace_back(kPage + b.guarded).data() + kPage;
     fill16(b.at - kPage, kPage, kGuard);
     fill16(b.at, b.guarded, kGuard);
     if (spec.use != BufferUse::Output) std::memcpy(b.at, memory_.data() + setup_.layout.places[i].initial, spec.bytes());
     // What no kernel may write, none can: the others are caught by comparing the pattern.
-    if (!spec.written()) mprotect(b.at - kPage, b.guarded + kPage, PROT_READ);
+    if (on_host_ && !spec.written()) mprotect(b.at - kPage, b.guarded + kPage, PROT_READ);
+    if (!on_host_) upload(b);
     blocks_.push_back(b);
-    pointers_.push_back(b.at);
+    pointers_.push_back(on_host_ ? b.at : static_cast<std::byte*>(b.raw) + kPage);
   }
   protect_shared(PROT_READ);
 }
 GuardedBuffers::~GuardedBuffers() {
   for (const Block& b : blocks_) {
-    mprotect(b.at - kPage, b.guarded + kPage, PROT_READ | PROT_WRITE);
+    if (on_host_) mprotect(b.at - kPage, b.guarded + kPage, PROT_READ | PROT_WRITE);
     device_.free(b.raw, b.bytes);
   }
+  for (const auto& [raw, bytes] : more_) device_.free(raw, bytes);
 }
 
 void GuardedBuffers::prepare(int poison) {
@@ -57,15 +67,42 @@ void GuardedBuffers::prepare(int poison) {
     if (spec.use == BufferUse::Output) fill16(blocks_[i].at, spec.bytes(), kPoison[poison]);
     if (spec.use == BufferUse::InOut)
       std::memcpy(blocks_[i].at, memory_.data() + setup_.layout.places[i].initial, spec.bytes());
+    if (!on_host_ && spec.written()) upload(blocks_[i]);
   }
+}
+
+void GuardedBuffers::upload(const Block& b) const { device_.copy_in(b.raw, b.at - kPage, kPage + b.guarded); }
+void GuardedBuffers::download(const Block& b) const { device_.copy_out(b.at - kPage, b.raw, kPage + b.guarded); }
+
+const std::vector<std::vector<void*>>& GuardedBuffers::rotated(size_t bytes) {
+  constexpr size_t kMostSets = 32;
+  if (!rotated_.empty()) return rotated_;
+  size_t one = 0;
+  for (const BufferSpec& s : setup_.buffers) one += s.bytes();
+  rotated_.push_back(pointers_);
+  while (rotated_.size() < kMostSets && rotated_.size() * one < bytes) {
+    std::vector<void*> set;
+    for (size_t i = 0; i < setup_.buffers.size(); ++i) {
+      const size_t size = std::max<size_t>(setup_.buffers[i].bytes(), 1);
+      more_.emplace_back(device_.allocate(size), size);
+      set.push_back(more_.back().first);
+      if (const size_t at = setup_.layout.places[i].initial)
+        device_.copy_in(set.back(), memory_.data() + at, setup_.buffers[i].bytes());
+    }
+    rotated_.push_back(std::move(set));
+  }
+  return rotated_;
 }
 
 std::optional<std::string> GuardedBuffers::broken_guard() const {
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (!setup_.buffers[i].written()) continue;
+    if (on_host_ && !setup_.buffers[i].written()) continue;
     const Block& b = blocks_[i];
     const size_t size = setup_.buffers[i].bytes();
     const std::string buffer = "buffer " + std::to_string(i) + ": ";
+    if (!on_host_) download(b);  // where nothing is write-protected, all is compared
+    if (!setup_.buffers[i].written() && std::memcmp(b.at, memory_.data() + setup_.layout.places[i].initial, size) != 0)
+      return buffer + "an input is written";
     for (size_t k = 0; k < kPage; ++k)
       if (!keeps16(b.at - kPage, k, kGuard))
         return buffer + "written " + std::to_string(kPage - k) + " bytes before its start";

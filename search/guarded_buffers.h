@@ -17,6 +17,8 @@ class GuardedBuffers {
   GuardedBuffers& operator=(const GuardedBuffers&) = delete;
 
   std::span<void* const> pointers() const { return pointers_; }
+  /// The buffers again and again, until they take `bytes` together (a GPU's): for times that no cache flatters. Made once.
+  const std::vector<std::vector<void*>>& rotated(size_t bytes);
   /// Outputs poisoned with one of two patterns, InOut buffers as they were at first.
   void prepare(int poison);
   /// "buffer 0: 12 bytes written past its end"; nullopt: all guards intact. Restores nothing: the runner is not to be
@@ -37,10 +39,12 @@ class GuardedBuffers {
   struct Block {
     void* raw;       // as allocated
     size_t bytes;    // of raw
-    std::byte* at;   // the buffer: a page of guard before it, at least one after
+    std::byte* at;   // the buffer, or the host's copy of a GPU's: a page of guard before it, at least one after
     size_t guarded;  // bytes from `at` to the end of the guard behind it
   };
   void protect_shared(int protection) const;
+  void upload(const Block&) const;
+  void download(const Block&) const;
   template <class F>
   std::optional<std::string> find(const std::vector<std::string>& first, F&& bad) const;
 
@@ -49,6 +53,10 @@ class GuardedBuffers {
   const SharedMemory& memory_;
   std::vector<Block> blocks_;
   std::vector<void*> pointers_;
+  const bool on_host_;
+  std::vector<std::vector<std::byte>> copies_;  // the host's
+  std::vector<std::vector<void*>> rotated_;
+  std::vector<std::pair<void*, size_t>> more_;  // memory of those
 };
 
 }  // namespace pg

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "search/chains.h"
+#include "search/moves_blocks.h"
 #include "search/tune.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
@@ -176,7 +177,9 @@ class Neighbours {
 
 }  // namespace
 
-std::vector<Schedule> moves(const Schedule& s, const Target& target) { return Neighbours(s, target).run(); }
+std::vector<Schedule> moves(const Schedule& s, const Target& target) {
+  return target.gpu ? block_moves(s, target) : Neighbours(s, target).run();
+}
 
 namespace {
 /// The register block of a schedule and nothing else.
@@ -191,6 +194,7 @@ std::optional<Schedule> register_block(const Schedule& s) {
 }  // namespace
 
 std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
+  if (target.gpu) return block_templates(kernel, target);
   // Variations of the heuristic's choice that change several things at once: other register blocks in its place, on the
   // grid by columns and by rows, and tiled for the caches with and without a packed operand.
   std::vector<Schedule> found;

@@ -166,7 +166,9 @@ Frame to_frame(const RunJob& job) {
                         {"variables", p.variables},
                         {"phases", p.phases},
                         {"workspaces", p.workspaces},
-                        {"scratch", p.scratch_bytes}});
+                        {"scratch", p.scratch_bytes},
+                        {"threads", p.threads},
+                        {"shared", p.shared_bytes}});
     out.raw += p.artifact.bytes;
   }
   const TimeOptions& o = job.options;
@@ -192,7 +194,9 @@ RunJob job_from(const Frame& frame) {
                             .variables = p.at("variables"),
                             .phases = p.at("phases"),
                             .workspaces = p.at("workspaces"),
-                            .scratch_bytes = p.at("scratch")});
+                            .scratch_bytes = p.at("scratch"),
+                            .threads = p.at("threads"),
+                            .shared_bytes = p.at("shared")});
     at += bytes;
   }
   return job;

@@ -53,7 +53,7 @@ struct RunControl {
 };
 
 /// Of the frames below and of the runner's arguments; the runner refuses to serve another one.
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 inline constexpr int kWrongVersionExit = 3;
 inline constexpr int kRunnerSocket = 3;  // the runner's end of the socket pair
 

@@ -36,7 +36,7 @@ std::string recheck(const WinnerRow& winner, const KernelRow& row, Device& devic
     const Built built = build(kernel, parse_opts(winner.schedule), device);
     const RunProgram program = RunProgram::of(built.artifact, built.source.launch, bindings);
 
-    Runner runner({.threads = winner.key.threads, .isa = device.target().isa});
+    Runner runner({.threads = winner.key.threads, .isa = device.target().isa, .device = device.name()});
     const std::vector<BufferSpec> specs = buffer_specs(kernel, bindings);
     runner.set_buffers(specs, 1);
     std::vector<std::span<const std::byte>> inputs;

@@ -44,6 +44,7 @@ std::string how_it_ended(int status) {
 
 RunProgram RunProgram::of(Artifact artifact, const LaunchInfo& launch, const Bindings64& bindings) {
   RunProgram p{.artifact = std::move(artifact), .scratch_bytes = launch.scratch_bytes};
+  p.threads = launch.threads, p.shared_bytes = launch.shared_bytes;
   Values values;
   for (const UOp& v : launch.variables)
     for (const VariableBinding& b : bindings)
@@ -131,7 +132,7 @@ struct Runner::Impl {
     Descriptor high(fcntl(theirs.get(), F_DUPFD_CLOEXEC, kRunnerSocket + 1));
     const std::string arguments[] = {
         path,        std::to_string(kProtocolVersion),   std::to_string(getpid()), std::to_string(options.threads),
-        options.isa, std::to_string(options.extra_bytes)};
+        options.isa, std::to_string(options.extra_bytes),      options.device};
     std::vector<char*> argv;
     for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);

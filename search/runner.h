@@ -37,6 +37,7 @@ struct RunProgram {
   std::vector<int64_t> phases = {};      // items of each phase; empty: one of all items
   std::vector<int64_t> workspaces = {};  // bytes
   int64_t scratch_bytes = 0;
+  int64_t threads = 1, shared_bytes = 0;  // GPU: of a block
 
   /// What a launch with these Variables takes.
   static RunProgram of(Artifact, const LaunchInfo&, const Bindings64&);
@@ -63,6 +64,7 @@ struct TimeOptions {
 struct RunnerOptions {
   int threads = 0;                       // as THREADS; 0: all cores
   std::string isa;                       // as ISA; empty: config()'s
+  std::string device = "CPU";            // the runner opens it for itself: a GPU's context is lost with the runner only
   size_t extra_bytes = size_t{4} << 30;  // what the runner may allocate beyond its buffers (RLIMIT_DATA)
 };
 

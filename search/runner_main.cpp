@@ -1,4 +1,4 @@
-// picograd-runner PROTOCOL PARENT THREADS ISA EXTRA_BYTES: serves one tuner over the socket at descriptor 3 until it closes
+// picograd-runner PROTOCOL PARENT THREADS ISA EXTRA_BYTES DEVICE: serves one tuner over the socket at descriptor 3 until it closes
 // it or dies.
 #include <signal.h>
 #include <sys/prctl.h>
@@ -14,8 +14,11 @@
 #include <optional>
 
 #include "runtime/config.h"
+#include "runtime/host_memory.h"
 #include "search/guarded_buffers.h"
+#include "search/model_device.h"
 #include "search/protocol.h"
+#include "search/run_clock.h"
 
 using namespace pg;
 
@@ -45,8 +48,8 @@ void limit_memory(std::optional<size_t> extra) {
 
 class Job {
  public:
-  Job(const RunJob& job, Device& device, GuardedBuffers& buffers, RunControl& control)
-      : job_(job), device_(device), buffers_(buffers), control_(control), entries_(job.programs.size()) {}
+  Job(const RunJob& job, Device& device, RunClock& clock, GuardedBuffers& buffers, RunControl& control)
+      : job_(job), device_(device), clock_(clock), buffers_(buffers), control_(control), entries_(job.programs.size()) {}
 
   std::vector<RunResult> run() {
     for (size_t i = 0; i < entries_.size(); ++i) load(i);
@@ -59,6 +62,8 @@ class Job {
     for (Entry& e : entries_) out.push_back(std::move(e.result));
     return out;
   }
+  /// A GPU's context may be lost with what was thrown: this process is not to be asked again.
+  bool is_lost() const { return lost_; }
 
  private:
   struct Entry {
@@ -82,6 +87,8 @@ class Job {
       launch.params.resize(buffers_.pointers().size());
       launch.variables.resize(job_.programs[i].variables.size());
       launch.scratch_bytes = job_.programs[i].scratch_bytes;
+      launch.threads = job_.programs[i].threads;
+      launch.shared_bytes = job_.programs[i].shared_bytes;
       for (int64_t items : job_.programs[i].phases) launch.phases.push_back(iconst(items));
       for (size_t w = 0; w < job_.programs[i].workspaces.size(); ++w)
         launch.workspaces.push_back(UOp(Op::Param, dt::u8, ParamArg{static_cast<int64_t>(w), "workspace"},
@@ -98,19 +105,30 @@ class Job {
     control_.progress.fetch_add(1, std::memory_order_relaxed);
   }
 
-  /// Milliseconds of one launch.
-  double sample(size_t i) {
+  /// Milliseconds of one launch. `counts`: as a time, not for what is written.
+  double sample(size_t i, bool counts = false) {
     mark(i);
     const RunProgram& p = job_.programs[i];
-    const int64_t repeats = entries_[i].repeats;
-    const auto start = Clock::now();
-    for (int64_t k = 0; k < repeats; ++k) entries_[i].program->launch(buffers_.pointers(), p.variables, p.items);
-    return ms_since(start) / static_cast<double>(repeats);
+    const RunCall call{entries_[i].program, buffers_.pointers(), p.variables, p.items};
+    try {
+      if (!counts) return clock_.ms(call, entries_[i].repeats);
+      const bool rotates = device_.target().gpu && !on_host_;
+      return clock_.cold_ms(call, entries_[i].repeats,
+                            rotates ? std::span<const std::vector<void*>>(
+                                          buffers_.rotated(2 * static_cast<size_t>(device_.target().l2_bytes)))
+                                    : std::span<const std::vector<void*>>());
+    } catch (const std::exception& e) {
+      if (!device_.target().gpu) throw;
+      fail(i, RunStatus::Crash, e.what());
+      lost_ = !on_host_;
+      return 0;
+    }
   }
 
   /// The first run and what it tells of the speed and of the guards.
   double first_run(size_t i) {
     const double ms = sample(i);
+    if (!entries_[i].alive()) return ms;
     const double give_up = job_.options.limits.give_up_ms;
     if (const auto broken = buffers_.broken_guard()) {
       entries_[i].result.guards_intact = false;
@@ -130,6 +148,7 @@ class Job {
     const auto first = buffers_.outputs();
     buffers_.prepare(1);
     r.ms.push_back(sample(i));
+    if (!entries_[i].alive()) return;
     if (const auto broken = buffers_.broken_guard()) {
       r.guards_intact = false;
       fail(i, RunStatus::Wrong, *broken);
@@ -150,7 +169,7 @@ class Job {
       if (!entries_[i].alive()) continue;
       first_run(i);
       if (!entries_[i].alive()) continue;
-      const double ms = sample(i);  // warm: tells how many launches fill a sample
+      const double ms = sample(i, true);  // warm: tells how many launches fill a sample
       entries_[i].repeats = static_cast<int64_t>(std::clamp(o.sample_ms / std::max(ms, 1e-6), 1.0, kMostRepeats));
     }
     const auto start = Clock::now();
@@ -160,7 +179,8 @@ class Job {
         const size_t i = round % 2 == 0 ? k : entries_.size() - 1 - k;  // no program always runs after the same other
         if (!entries_[i].alive()) continue;
         auto& ms = entries_[i].result.ms;
-        ms.push_back(sample(i));
+        ms.push_back(sample(i, true));
+        if (!entries_[i].alive()) continue;
         const double best = *std::min_element(ms.begin(), ms.end());
         if (o.limits.give_up_ms > 0 && ms.size() >= kSlowAfter && best > o.limits.give_up_ms)
           fail(i, RunStatus::Slow,
@@ -171,13 +191,19 @@ class Job {
 
   const RunJob& job_;
   Device& device_;
+  RunClock& clock_;
   GuardedBuffers& buffers_;
   RunControl& control_;
   std::vector<Entry> entries_;
+  const bool on_host_ = dynamic_cast<HostMemoryDevice*>(&device_) != nullptr;
+  bool lost_ = false;
 };
 
 int serve(Device& device, size_t extra_bytes) {
   Receiver receiver(kRunnerSocket);
+  const std::unique_ptr<RunClock> clock = run_clock(device);
+  // A driver maps address space at will.
+  const bool limited = dynamic_cast<HostMemoryDevice*>(&device) != nullptr;
   SharedMemory memory;
   std::unique_ptr<GuardedBuffers> buffers;
   for (Frame frame; receiver.next(frame, -1) == Receive::Frame;) {
@@ -189,13 +215,18 @@ int serve(Device& device, size_t extra_bytes) {
         buffers.reset();
         memory = SharedMemory::open(std::move(frame.file), setup.layout.bytes);
         buffers = std::make_unique<GuardedBuffers>(device, std::move(setup), memory);
-        limit_memory(extra_bytes);
+        if (limited) limit_memory(extra_bytes);
       } catch (const std::exception& e) {
         results.push_back({.status = RunStatus::Crash, .reason = e.what()});
       }
     } else {
       const RunJob job = job_from(frame);
-      results = Job(job, device, *buffers, *reinterpret_cast<RunControl*>(memory.data())).run();
+      Job one(job, device, *clock, *buffers, *reinterpret_cast<RunControl*>(memory.data()));
+      results = one.run();
+      if (one.is_lost()) {
+        send(kRunnerSocket, to_frame(results));
+        std::_Exit(1);  // destructors would talk to a dead context
+      }
     }
     if (!send(kRunnerSocket, to_frame(results))) break;
   }
@@ -205,7 +236,7 @@ int serve(Device& device, size_t extra_bytes) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2 || std::strtol(argv[1], nullptr, 10) != kProtocolVersion || argc != 6) {
+  if (argc < 2 || std::strtol(argv[1], nullptr, 10) != kProtocolVersion || argc != 7) {
     std::fprintf(stderr, "picograd-runner is started by picograd, not by hand; both must be of the same version\n");
     return kWrongVersionExit;
   }
@@ -221,9 +252,10 @@ int main(int argc, char** argv) {
   try {
     Config c = config();
     c.threads = static_cast<int>(std::strtol(argv[3], nullptr, 10));
-    if (*argv[4]) c.isa = argv[4];
+    const std::string name = argv[6];
+    if (*argv[4] && name == "CPU") c.isa = argv[4];  // a GPU says its own
     set_config(c);
-    return serve(device("CPU"), std::strtoull(argv[5], nullptr, 10));
+    return serve(run_device(name), std::strtoull(argv[5], nullptr, 10));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "picograd-runner: %s\n", e.what());
     return 1;

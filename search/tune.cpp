@@ -113,6 +113,7 @@ class Beam {
     std::set<std::string> listed;
     const size_t certain = std::exchange(must_measure_, 0);
     for (size_t i = 0; i < all.size(); ++i) {
+      if (i >= certain && i % 32 == 0 && out_of_time()) break;  // a GPU has thousands of seeds
       const std::string name = text(all[i].opts());
       if (!candidates_.is_new(all[i]) || !listed.insert(name).second) continue;
       scored_.insert(name);
