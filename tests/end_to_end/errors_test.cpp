@@ -22,7 +22,7 @@ TEST_CASE("shapes, layouts and schedules that make no sense") {
   for (const char* s : {"0x4x4", "axbxc", "4x4", "4x4x4x4", "-1x4x4", "4x4x", "99999999x4x4", "1000000x1000000x1000000"})
     check_error(shape(s), 1, {s, "bench gemm"});
   check_error(picograd.run({"bench", "gemm", "--layout", "xy"}), 1, {"'xy' is no layout", "nn, nt, tn or tt"});
-  check_error(picograd.run({"bench", "gemm", "--vs", "cublas"}), 1, {"cublas"});
+  check_error(picograd.run({"bench", "gemm", "--vs", "cudnn"}), 1, {"cudnn"});
   check_error(picograd.run(with({"--opts", "tile(q,4)"}, kSmall)), 1, {"no axis q", "while building"});
   check_error(picograd.run(with({"--opts", "tile(m"}, kSmall)), 1, {"tile(m"});
   CHECK_FALSE(fs::exists(picograd.folder / "home/.cache"));
