@@ -16,7 +16,7 @@ packed() {  # packed ROWS BLOCK COLUMNS DEPTH: B in panels of 64 columns, blocks
 whole="tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) order(n m n:256 k) stage(B,n)"
 run gemm 1024x1024x1024 nn onednn,openblas "$(packed 6 30 256 1024)"
 run gemm 2048x2048x2048 nn onednn,openblas "$(packed 6 30 256 1024)"
-run gemm 512x4096x4096 nn onednn,openblas "$(packed 6 60 256 512)"
+run gemm 512x4096x4096 nn onednn,openblas "$(packed 6 60 256 512) prefetch(B,k)"
 run gemm 77x768x768 nn onednn,openblas "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) order(n m k)"
 run gemm 777x1031x513 nn onednn,openblas "$whole"
 run gemm 776x1024x512 nn onednn,openblas "$whole"

@@ -9,6 +9,7 @@ namespace pg {
 
 namespace {
 constexpr int64_t kCopyVectors = 4;  // of a row, written out in one trip
+constexpr int64_t kRowsAhead = 8;    // that a copy asks for: long enough for memory to answer, short enough for the L1
 
 /// Conditions that are not known to hold, joined.
 UOp both(const UOp& a, const UOp& b) {
@@ -21,6 +22,14 @@ int64_t source_step(const UOp& param, const TilePart& p) {
   int64_t step = p.kind == LayoutPart::Kind::Outer ? p.size : 1;
   for (size_t d = p.dim + 1; d < param.src().size(); ++d) step *= std::max<int64_t>(bounds(param.src(d)).hi, 1);
   return step;
+}
+/// The loop that moves farthest in the buffer; null: none turns.
+UOp farthest(const UOps& loops, const StagedTile& tile, const UOp& param) {
+  UOp best;
+  int64_t most = 0;
+  for (size_t i = 0; i < loops.size(); ++i)
+    if (const int64_t step = source_step(param, tile.parts[i]); loops[i] && step > most) most = step, best = loops[i];
+  return best;
 }
 }  // namespace
 
@@ -126,6 +135,11 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
   if (indices.empty()) indices.push_back(iconst(0));
   const UOp source = source_of(stage, group, coordinates, coordinates, gate);
   UOp body = store(index(tile.memory, indices), source);
+  if (stage.hinted && !group.by_axes)
+    if (const UOp rows = farthest(loops, tile, param))
+      body = block(UOps{UOp(Op::Prefetch, dt::kVoid, int64_t{0},
+                            {substitute(index(param, coordinates), {{rows, rows + iconst(kRowsAhead)}})}),
+                        body});
   if (row_loop) body = UOp(Op::For, dt::kVoid, {}, {row_loop, body});
   std::vector<size_t> order(loops.size());
   std::iota(order.begin(), order.end(), size_t{0});

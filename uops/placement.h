@@ -43,6 +43,7 @@ struct BufferStage {
   UOp param;
   Attach attach;
   std::vector<StageGroup> groups = {};
+  bool hinted = false;  // its copy asks for lines that it will come to
 };
 
 /// Hints for what the next turn of a loop reads, beside the last definition's reads inside the loop.

@@ -31,6 +31,11 @@ void Placement::place_prefetch(const UOp& kernel, const PrefetchBuffer& p) {
           if (user.definition == d && user.load == load) return true;
     return false;
   };
+  for (BufferStage& s : buffer_stages_)
+    if (s.param == param && s.attach == *at && !threads_) {
+      s.hinted = true;
+      return;
+    }
   std::string why = "no user of " + p.buffer + " below " + place;
   for (size_t d = definitions_.size(); d-- > 0;) {
     if (!is_below(d, *at)) continue;

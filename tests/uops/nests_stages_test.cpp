@@ -84,3 +84,10 @@ TEST_CASE("nests: a definition computed inside its reader's reduce loop") {
         "for m < 4: { acc; acc[0] = 0.0; for k < 2: { D; for D_k:4 < 4: D[D_k:4] = exp(x[m, k*4 + D_k:4]); for k:4 < "
         "4: acc[0] = acc[0] + D[k:4]*D[k:4] }; out[m] = acc[0] }");
 }
+
+TEST_CASE("nests: a copy asks for the lines of rows that it will come to") {
+  CHECK(nests(gemm(4, 8, 16), {"n", "m", "k", "n:8 upcast", "n:8 vec", "stage(B,n)", "prefetch(B,n)"})
+            .find("Prefetch(B[B_tile_0 + 8, ") != std::string::npos);
+  CHECK(nests(gemm(4, 8, 16), {"n", "m", "k", "n:8 upcast", "n:8 vec", "stage(B,n)"}).find("Prefetch(B") ==
+        std::string::npos);
+}

@@ -359,7 +359,8 @@ TEST_CASE("placement: hints stand in the last definition that reads the buffer i
   CHECK(why("prefetch(Q,m)") == "prefetch: no buffer is named Q");
   CHECK(why("prefetch(out,m)") == "prefetch: no user of out below m");
   CHECK(why("prefetch(A,n)") == "prefetch: A does not move with n");
-  CHECK(why("prefetch(B,n)") == "prefetch: B is staged");
+  CHECK(why("prefetch(B,k)") == "prefetch: B is staged");
+  CHECK(placed(gemm(4, 8, 4), {"m", "n", "k", "stage(B,n)", "prefetch(B,n)"}).buffer_stages()[0].hinted);
   CHECK(why("prefetch(A,m)") == "");
   CHECK(fault(gather(3, 4, 9), {"i", "j", "prefetch(table,i)"}) == "prefetch: where table is read is loaded itself");
   CHECK(fault(softmax(3, 8), {"i", "j", "prefetch(x,M.j)"}) == "");
