@@ -1,6 +1,6 @@
 #pragma once
 // Programs that are both run and kept as golden texts.
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 
 namespace pg {
 

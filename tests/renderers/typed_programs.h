@@ -1,6 +1,6 @@
 #pragma once
 // Programs of every op, cast and access on a type, for every dialect.
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 
 namespace pg {
 

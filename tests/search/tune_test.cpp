@@ -10,7 +10,7 @@
 #include "search/moves.h"
 #include "search/schedule.h"
 #include "tests/cache/temporary.h"
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 #include "tests/uops/sample_kernels.h"
 
 using namespace pg;
