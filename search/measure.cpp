@@ -10,6 +10,7 @@ namespace {
 constexpr double kGiveUpFactor = 2;  // screening ends past this multiple of the best
 constexpr int kScreenRuns = 3;
 constexpr double kScreenMs = 300, kFinalMs = 4000;  // samples of slow kernels are fewer, never under the runner's least
+constexpr int kFinalTurns = 3;  // of all rounds: more while somebody seems to win and noise does not let it
 constexpr double kTimeoutFactor = 20, kLeastTimeoutMs = 2000, kFirstTimeoutMs = 60000;
 
 double quantile(std::span<const double> sorted, double q) {
@@ -49,6 +50,24 @@ Finalist finalist(RunResult r, std::span<const double> incumbent) {
   f.result = std::move(r);
   return f;
 }
+
+Final decided(const std::vector<RunResult>& results) {
+  Final out;
+  const std::vector<double>& base = results[0].ms;
+  out.incumbent = finalist(results[0], base);
+  for (size_t i = 1; i < results.size(); ++i) {
+    Finalist f = finalist(results[i], base);
+    const bool wins = f.result.status == RunStatus::Ok && out.incumbent.result.status == RunStatus::Ok &&
+                      f.over_incumbent.low > kWinMargin;
+    if (wins && (out.winner < 0 || f.timing.median_ms < out.candidates[static_cast<size_t>(out.winner)].timing.median_ms))
+      out.winner = static_cast<int>(i - 1);
+    out.candidates.push_back(std::move(f));
+  }
+  return out;
+}
+
+/// It would win if its median were all there is to know.
+bool is_open(const Finalist& f) { return f.result.status == RunStatus::Ok && f.over_incumbent.ratio > kWinMargin; }
 
 }  // namespace
 
@@ -93,20 +112,18 @@ Screened screen(Runner& runner, const RunProgram& program, double best_ms, const
 Final finalists(Runner& runner, const RunProgram& incumbent, const std::vector<RunProgram>& candidates, int rounds) {
   std::vector<RunProgram> all = {incumbent};
   all.insert(all.end(), candidates.begin(), candidates.end());
-  std::vector<RunResult> results =
-      runner.time(all, {.limits = {.timeout_ms = kFirstTimeoutMs}, .runs = rounds, .enough_ms = kFinalMs});
-  Final out;
-  const std::vector<double> base = results[0].ms;
-  out.incumbent = finalist(std::move(results[0]), base);
-  for (size_t i = 1; i < results.size(); ++i) {
-    Finalist f = finalist(std::move(results[i]), base);
-    const bool wins = f.result.status == RunStatus::Ok && out.incumbent.result.status == RunStatus::Ok &&
-                      f.over_incumbent.low > kWinMargin;
-    if (wins && (out.winner < 0 || f.timing.median_ms < out.candidates[static_cast<size_t>(out.winner)].timing.median_ms))
-      out.winner = static_cast<int>(i - 1);
-    out.candidates.push_back(std::move(f));
+  std::vector<RunResult> results(all.size());
+  for (int turn = 1;; ++turn) {
+    std::vector<RunResult> more =
+        runner.time(all, {.limits = {.timeout_ms = kFirstTimeoutMs}, .runs = rounds, .enough_ms = kFinalMs});
+    for (size_t i = 0; i < more.size(); ++i) {
+      if (results[i].status != RunStatus::Ok) continue;  // it failed in an earlier turn
+      more[i].ms.insert(more[i].ms.begin(), results[i].ms.begin(), results[i].ms.end());
+      results[i] = std::move(more[i]);
+    }
+    const Final f = decided(results);
+    if (f.winner >= 0 || turn == kFinalTurns || std::none_of(f.candidates.begin(), f.candidates.end(), is_open)) return f;
   }
-  return out;
 }
 
 }  // namespace pg

@@ -47,7 +47,8 @@ struct Final {
   std::vector<Finalist> candidates;
   int winner = -1;  // index into candidates; -1: the incumbent stays
 };
-/// All in one interleaved run of `rounds`; the winner is the fastest of those whose interval clears kWinMargin.
+/// All interleaved, `rounds` of each, and up to twice as many again while a median clears kWinMargin but no interval does;
+/// the winner is the fastest of those whose interval clears it.
 Final finalists(Runner&, const RunProgram& incumbent, const std::vector<RunProgram>& candidates, int rounds = 15);
 
 }  // namespace pg

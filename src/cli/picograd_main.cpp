@@ -15,6 +15,7 @@
 #include "src/cli/bench_kernel.h"
 #include "src/cli/bench_kernels.h"
 #include "src/cli/bench_lower.h"
+#include "src/cli/bench_noise.h"
 #include "src/cli/db.h"
 #include "src/cli/demo.h"
 #include "src/cli/devices.h"
@@ -112,6 +113,7 @@ struct BenchCommands {
   BenchKernelOptions kernel;
   BenchLowerOptions lower;
   BenchCompileOptions compile;
+  BenchNoiseOptions noise;
 
   void add_to(CLI::App& app, Command& chosen) {
     CLI::App& bench = *app.add_subcommand("bench", "measure kernels")->require_subcommand(1);
@@ -149,6 +151,14 @@ struct BenchCommands {
     c.add_option("--batch", compile.batch, "kernels handed over at once")->check(CLI::Range(1, 1000));
     c.add_option("--rounds", compile.rounds, "samples of the matmul by either route")->check(CLI::Range(6, 10000));
     c.add_flag("--json", compile.json, "a JSON object per line");
+    CLI::App& n = command(bench, chosen, "noise", "how far verdicts between two schedules are to be trusted", [this] {
+      bench_noise_command(noise, std::cout);
+      return 0;
+    });
+    n.add_option("--trials", noise.trials, "finals of either kind")->check(CLI::Range(1, 100000));
+    n.add_option("--gain", noise.gain, "percent by which the faster one is faster")->check(CLI::Range(0.0, 1000.0));
+    n.add_option("--ms", noise.ms, "time of one run")->check(CLI::Range(0.01, 1000.0));
+    n.add_flag("--json", noise.json, "a JSON object");
   }
 
  private:
