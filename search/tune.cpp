@@ -173,6 +173,7 @@ class Beam {
     counters.compiled += r.compiled;
     counters.measured += r.measured;
     counters.seconds += r.seconds;
+    for (const auto& [reason, n] : candidates_.rejected) counters.rejected[reason] += n;
     return r;
   }
 
