@@ -61,6 +61,24 @@ CText c_literal(DType dtype, const Arg& value) {
   }
 }
 
+std::string c_function_body(Op op, DType t, const std::string& type) {
+  const auto body = [](const std::string& text) { return "  " + text + ";\n"; };
+  switch (op) {
+    case Op::Max:
+    case Op::Min: {
+      const std::string chosen = op == Op::Max ? "a > b ? a : b" : "a < b ? a : b";
+      if (!t.is_float()) return body("return " + chosen);
+      // fmaxf would lose a NaN, and say which zero is the larger. This is one instruction, which gives b when either is NaN; then
+      // a, when a is.
+      return body("const " + type + " r = " + chosen) + body("return a != a ? a : r");
+    }
+    case Op::IDiv:  // towards minus infinity
+      return body("return a / b - ((a % b != 0) & ((a ^ b) < 0))");
+    case Op::Mod: return body("const " + type + " r = a % b") + body("return r + ((r != 0) & ((r ^ b) < 0) ? b : 0)");
+    default: throw InternalError("rendering: no function for " + std::string(info(op).name));
+  }
+}
+
 CText c_call(std::string_view name, std::initializer_list<CText> arguments) {
   std::string s(name);
   s += "(";

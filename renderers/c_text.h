@@ -26,6 +26,9 @@ using CTexts = std::vector<CText>;
 /// A scalar constant of this dtype; bf16 as its bits.
 CText c_literal(DType dtype, const Arg& value);
 
+/// What stands in a function of `type a, type b` for an op that C has no sign for: Max, Min; of scalars IDiv, Mod.
+std::string c_function_body(Op, DType, const std::string& type);
+
 /// `name(a, b)`.
 CText c_call(std::string_view name, std::initializer_list<CText> arguments);
 

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cctype>
 
+#include "renderers/c_text.h"
+
 namespace pg {
 
 namespace {
@@ -89,29 +91,16 @@ std::string ClangPrelude::function(Op op, DType t) {
   };
   switch (op) {
     case Op::Max:
-    case Op::Min: {
-      const std::string sign = op == Op::Max ? ">" : "<";
-      // One instruction, which gives b when either is NaN; then a, when a is.
-      if (t.is_float())
-        define(head, "  const " + v + " r = a " + sign + " b ? a : b;\n  return a != a ? a : r;\n");
-      else
-        define(head, "  return a " + sign + " b ? a : b;\n");
-      break;
-    }
+    case Op::Min: define(head, c_function_body(op, t, v)); break;
     case Op::Sqrt: builtin("__builtin_elementwise_sqrt", "__builtin_sqrtf", "a", "a[l]"); break;
     case Op::Floor: builtin("__builtin_elementwise_floor", "__builtin_floorf", "a", "a[l]"); break;
     case Op::Fma: builtin("__builtin_elementwise_fma", "__builtin_fmaf", "a, b, c", "a[l], b[l], c[l]"); break;
     case Op::IDiv:  // towards minus infinity
-      if (vector)
-        define(head, "  return a / b + (" + v + ")((a % b != 0) & ((a ^ b) < 0));\n");
-      else
-        define(head, "  return a / b - ((a % b != 0) & ((a ^ b) < 0));\n");
+      define(head, vector ? "  return a / b + (" + v + ")((a % b != 0) & ((a ^ b) < 0));\n" : c_function_body(op, t, v));
       break;
     case Op::Mod:
-      if (vector)
-        define(head, "  const " + v + " r = a % b;\n  return r + (b & (" + v + ")((r != 0) & ((r ^ b) < 0)));\n");
-      else
-        define(head, "  const " + v + " r = a % b;\n  return r + ((r != 0) & ((r ^ b) < 0) ? b : 0);\n");
+      define(head, vector ? "  const " + v + " r = a % b;\n  return r + (b & (" + v + ")((r != 0) & ((r ^ b) < 0)));\n"
+                          : c_function_body(op, t, v));
       break;
     case Op::Lt: define(head, "  return __builtin_convertvector(a < b, " + result + ");\n"); break;
     case Op::Eq: define(head, "  return __builtin_convertvector(a == b, " + result + ");\n"); break;

@@ -2,6 +2,8 @@
 
 #include <cctype>
 
+#include "renderers/c_text.h"
+
 namespace pg {
 
 namespace {
@@ -74,24 +76,8 @@ std::string CudaPrelude::function(Op op, DType t) {
   for (char& c : name) c = static_cast<char>(std::tolower(c));
   name += "_" + pg::text(t);
   if (!first_use(name)) return name;
-  const std::string v = type(t), head = v + " " + name + "(" + v + " a, " + v + " b)";
-  switch (op) {
-    case Op::Max:
-    case Op::Min: {
-      const std::string sign = op == Op::Max ? ">" : "<";
-      // fmaxf would lose a NaN, and say which zero is the larger.
-      if (t.is_float())
-        define(head, "  const " + v + " r = a " + sign + " b ? a : b;\n  return a != a ? a : r;\n");
-      else
-        define(head, "  return a " + sign + " b ? a : b;\n");
-      break;
-    }
-    case Op::IDiv:  // towards minus infinity
-      define(head, "  return a / b - ((a % b != 0) & ((a ^ b) < 0));\n");
-      break;
-    case Op::Mod: define(head, "  const " + v + " r = a % b;\n  return r + ((r != 0) & ((r ^ b) < 0) ? b : 0);\n"); break;
-    default: throw InternalError("rendering: no function for " + std::string(info(op).name));
-  }
+  const std::string v = type(t);
+  define(v + " " + name + "(" + v + " a, " + v + " b)", c_function_body(op, t, v));
   return name;
 }
 

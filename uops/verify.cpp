@@ -217,7 +217,7 @@ class Verifier {
     Memo<int> bound;  // value → number of the scope that bound it
     std::vector<UOp> scopes;
     std::vector<std::vector<UOp>> values{{}};
-    Free open;
+    Free open, threads;
     bool blocks = false;  // this grid has its threads
     const auto is_threads = [](const UOp& s) { return s.is(Op::For) && s.src(0).arg_as<RangeArg>().kind == Kind::Local; };
     auto use = [&](const UOp& entry, const UOp& s, auto&& self) -> void {
@@ -237,6 +237,10 @@ class Verifier {
       if (opens && e.src().size() != 1) fail(e, "a For or If of a Linear has no body");
       if ((is_block_statement(e) || e.is(Op::LaneXor)) && std::none_of(scopes.begin(), scopes.end(), is_threads))
         fail(e, "only the threads of a block do this");
+      if (e.is(Op::Barrier) || e.is(Op::CopyCommit) || e.is(Op::CopyWait) || e.is(Op::LaneXor))
+        for (const UOp& s : scopes)
+          if ((*free_.find(s.is(Op::If) ? s.src(0) : s.src(0).src(0)) & threads).any())
+            fail(e, "all threads of the block must come here, and " + pretty(s) + " tells them apart");
       if (e.is(Op::End)) {
         if (scopes.empty() || !(scopes.back() == e.src(0))) fail(e, "it closes what is not the innermost scope");
         if (e.src(0).is(Op::For)) open &= ~bit(e.src(0).src(0));
@@ -265,6 +269,7 @@ class Verifier {
           open |= bit(e.src(0));
           if (kind == Kind::Grid) blocks = false;
           if (kind == Kind::Local && std::exchange(blocks, true)) fail(e, "a second For over the threads of a block");
+          if (kind == Kind::Local) threads = bit(e.src(0));
         }
         scopes.push_back(e);
         values.emplace_back();

@@ -71,4 +71,24 @@ inline std::string describe(const RandomKernel& k, uint64_t seed) {
   return s;
 }
 
+/// "" or what is wrong with one random kernel under a few schedules: `next(kernel, random, i)` makes them,
+/// `wrong(unscheduled, schedule)` compares.
+template <class Next, class Wrong>
+std::string wrong_schedules(uint64_t seed, int schedules, Next&& next, Wrong&& wrong) {
+  RandomSource random(seed);
+  const RandomKernel k = KernelGenerator::make(random);
+  std::string what = describe(k, seed);
+  try {
+    const Equivalence unscheduled(k, seed);
+    for (int i = 0; i < schedules; ++i) {
+      const Schedule s = next(k.kernel, random, i);
+      what = describe(k, seed) + "\n" + text(s.opts());
+      if (const std::string w = wrong(unscheduled, s); !w.empty()) return what + "\n" + w;
+    }
+  } catch (const std::exception& e) {
+    return what + "\n" + e.what();
+  }
+  return "";
+}
+
 }  // namespace pg::test

@@ -10,7 +10,7 @@
 
 #include "tests/properties/equivalence.h"
 #include "tests/properties/random_schedules.h"
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 
 using namespace pg;
 using namespace pg::test;

@@ -7,7 +7,7 @@
 
 #include "renderers/cuda.h"
 #include "runtime/shared_object.h"
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 #include "uops/evaluate.h"
 
 namespace pg {

@@ -12,33 +12,17 @@ using namespace pg;
 
 namespace {
 
-struct Case {
-  UOp linear;
-  std::string name;
-};
-
-void compare(const std::vector<Case>& cases) {
+void compare(const std::vector<NamedProgram>& programs) {
   UOps linears;
-  for (const Case& c : cases) linears.push_back(c.linear);
+  for (const NamedProgram& p : programs) linears.push_back(p.linear);
   const CudaOnHost host(linears);
-  if (!host.is_there()) return;
-  for (size_t i = 0; i < cases.size(); ++i)
-    for (unsigned seed : {1u, 2u}) {
-      CAPTURE(cases[i].name);
-      CAPTURE(seed);
-      Buffers expected = random_buffers(cases[i].linear, seed);
-      keep_indices_inside(cases[i].linear, expected);
-      Buffers got = expected;
-      run_reference(cases[i].linear, expected);
-      CHECK(host.run(i, got) == "");
-      CHECK(difference(cases[i].linear, expected, got) == "");
-    }
+  if (host.is_there()) check_programs(programs, [&](size_t i, Buffers& buffers) { return host.run(i, buffers); });
 }
 
 }  // namespace
 
 TEST_CASE("CUDA: every op on every type, scalars and vectors") {
-  std::vector<Case> cases;
+  std::vector<NamedProgram> cases;
   for (int lanes : {1, 4}) {
     for (DType t : kNumbers) cases.push_back({ops_on(t.vec(lanes)), message("ops", t.vec(lanes))});
     cases.push_back({logic_on(lanes), "logic " + std::to_string(lanes)});
@@ -49,21 +33,21 @@ TEST_CASE("CUDA: every op on every type, scalars and vectors") {
 }
 
 TEST_CASE("CUDA: every cast") {
-  std::vector<Case> cases;
+  std::vector<NamedProgram> cases;
   for (int lanes : {1, 4})
     for (DType t : kNumbers) cases.push_back({casts_from(t.vec(lanes)), message("casts", t.vec(lanes))});
   compare(cases);
 }
 
 TEST_CASE("CUDA: every kind of access") {
-  std::vector<Case> cases;
+  std::vector<NamedProgram> cases;
   for (DType t : {dt::f32, dt::i8, dt::i64, dt::f16, dt::bf16, dt::kBool})
     for (int lanes : {2, 3, 4, 8}) cases.push_back({accesses_of(t.vec(lanes)), message("accesses", t.vec(lanes))});
   compare(cases);
 }
 
 TEST_CASE("CUDA: random programs") {
-  std::vector<Case> cases;
+  std::vector<NamedProgram> cases;
   for (unsigned seed = 1; seed <= 16; ++seed)
     cases.push_back({Fuzzer(seed, seed % 4 == 0 ? 4 : 1).program("fuzz " + std::to_string(seed)), "seed " + std::to_string(seed)});
   compare(cases);

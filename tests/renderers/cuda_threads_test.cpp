@@ -83,9 +83,9 @@ TEST_CASE("CUDA: without a GPU it is seen when threads wait in vain, or look too
   });
   const auto copied = [&](bool waits, bool meets) {
     return build([=](LinearBuilder& p, const UOp& out, const UOp& in, const UOp& tile, const UOp& t) {
-      p.copy_async(p.at(tile, t), p.at(in, t));
-      p.copy_commit();
-      if (waits) p.copy_wait(0);
+      p.copy(p.at(tile, t), p.at(in, t));
+      p.commit();
+      if (waits) p.wait(0);
       if (meets) p.barrier();
       p.store(p.at(out, t), p.again(load(p.at(tile, alu(Op::Xor, t, iconst(1))))));
     });

@@ -1,6 +1,6 @@
 #pragma once
 // Random programs: what is inlined where, and how signs nest, must not change what is computed.
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 
 namespace pg {
 

@@ -29,6 +29,7 @@ const std::vector<std::pair<std::string, UOp>>& samples() {
       {"matmul.c", matmul(6, 77, 9)},
       {"prefix_sums.c", prefix_sums()},
       {"mixed.c", mixed()},
+      {"elementary.c", elementary()},
       {"mixed.cu", mixed()},
       {"axpy.cu", axpy()},
       {"block_sums.cu", block_sums()},

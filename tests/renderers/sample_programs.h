@@ -1,6 +1,7 @@
 #pragma once
 // Programs that are both run and kept as golden texts.
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
+#include "uops/transcendental.h"
 
 namespace pg {
 
@@ -80,6 +81,16 @@ inline UOp mixed() {
   const UOp y = alu(Op::Where, kept, alu(Op::Sqrt, alu(Op::Max, a, alu(Op::Neg, a))), constant(a.dtype(), 0.1));
   p.store(p.at(out, start, dt::bf16.vec(kLanes)), cast(y, dt::bf16.vec(kLanes)), inside);
   return p.finish("mixed types");
+}
+
+/// The functions that programs are given in place of an op: what they consist of is generated code too.
+inline UOp elementary() {
+  LinearBuilder p;
+  const DType t = dt::f32.vec(4);
+  const UOp out = p.param("out", dt::f32, 24), x = p.value(load(p.at(p.param("x", dt::f32, 4), iconst(0), t)));
+  for (int64_t at = 0; UOp (*f)(const UOp&) : {exp_f32, log_f32, sin_f32, cos_f32, tanh_f32, erf_f32})
+    p.store(p.at(out, iconst(4 * at++), t), f(x));
+  return p.finish("elementary");
 }
 
 }  // namespace pg

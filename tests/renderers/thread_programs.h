@@ -1,6 +1,6 @@
 #pragma once
 // Programs for the threads of a block, which are run and kept as golden texts.
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 #include "uops/kernel.h"
 #include "uops/simplify.h"
 
@@ -86,10 +86,10 @@ inline UOp ring_matmul(int64_t m, int64_t n, int64_t k) {
     const UOp stage = mod(turn, iconst(kStages)) * iconst(kBlock * kDepth) + row * iconst(kDepth) + at;
     const auto copy = [&](const UOp& to, const UOp& from, const UOp& first, int64_t rows) {
       const UOp inside = alu(Op::And, alu(Op::Lt, first + row, iconst(rows)), alu(Op::Lt, depth, iconst(k)));
-      p.copy_async(p.at(to, stage, four), p.at(from, (first + row) * iconst(k) + depth, four), inside);
+      p.copy(p.at(to, stage, four), p.at(from, (first + row) * iconst(k) + depth, four), inside);
     };
     copy(as, a, row0, m), copy(bs, b, column0, n);
-    p.copy_commit();
+    p.commit();
   };
   const UOp acc = p.memory("acc", dt::f32, kRows * kColumns);
   const auto each = [&](auto f) {
@@ -100,7 +100,7 @@ inline UOp ring_matmul(int64_t m, int64_t n, int64_t k) {
   for (int64_t s = 0; s < kStages - 1; ++s) fill(iconst(s));
   const UOp row = idiv(t, iconst(4)) * iconst(kRows), column = mod(t, iconst(4)) * iconst(kColumns);
   const UOp turn = p.open(range("turn", iconst(turns)));
-  p.copy_wait(kStages - 2);
+  p.wait(kStages - 2);
   p.barrier();
   fill(turn + iconst(kStages - 1));  // into the tile that all are done with; beyond the end zeros
   const UOp stage = mod(turn, iconst(kStages)) * iconst(kBlock * kDepth);
@@ -117,7 +117,7 @@ inline UOp ring_matmul(int64_t m, int64_t n, int64_t k) {
       }
     }
   p.close();
-  p.copy_wait(0);
+  p.wait(0);
   each([&](int64_t i, int64_t j, const UOp& place) {
     const UOp r = row0 + row + iconst(i), q = column0 + column + iconst(j);
     const UOp inside = alu(Op::And, alu(Op::Lt, r, iconst(m)), alu(Op::Lt, q, iconst(n)));

@@ -1,6 +1,8 @@
 #pragma once
-// Programs of every op, cast and access on a type, for every dialect.
-#include "tests/renderers/linear_builder.h"
+// Programs of every op, cast and access on a type, for every dialect, and the check of what a dialect's compiler makes of them.
+#include <doctest/doctest.h>
+
+#include "tests/renderers/linear_runs.h"
 
 namespace pg {
 
@@ -16,6 +18,28 @@ inline void keep_indices_inside(const UOp& linear, Buffers& buffers) {
   for (size_t b = 0; b < params.size(); ++b)
     if (params[b].arg_as<ParamArg>().name == "order")
       for (size_t k = 0; k < buffers[b].size() / 8; ++k) put(buffers[b], k, dt::i64, static_cast<double>(k % 7));
+}
+
+struct NamedProgram {
+  UOp linear;
+  std::string name;
+  std::vector<int64_t> variables = {};
+};
+/// `run(i, buffers)` runs the i-th program and says what went wrong ("": nothing): its buffers are to be the interpreter's.
+template <class Run>
+void check_programs(const std::vector<NamedProgram>& programs, Run&& run) {
+  for (size_t i = 0; i < programs.size(); ++i)
+    for (unsigned seed : {1u, 2u}) {
+      const NamedProgram& p = programs[i];
+      CAPTURE(p.name);
+      CAPTURE(seed);
+      Buffers expected = random_buffers(p.linear, seed);
+      keep_indices_inside(p.linear, expected);
+      Buffers got = expected;
+      run_reference(p.linear, expected, p.variables);
+      CHECK(run(i, got) == std::string());
+      CHECK(difference(p.linear, expected, got) == "");
+    }
 }
 
 /// One program a type: every op on loads of a, b, c, each into a buffer of its own.

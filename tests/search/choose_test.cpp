@@ -3,7 +3,7 @@
 
 #include "search/keys.h"
 #include "search/schedule.h"
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 #include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 

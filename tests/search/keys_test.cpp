@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 #include "tests/uops/sample_kernels.h"
 #include "uops/text.h"
 

@@ -8,7 +8,7 @@
 #include "runtime/config.h"
 #include "search/build.h"
 #include "search/runner.h"
-#include "tests/renderers/linear_builder.h"
+#include "tests/renderers/linear_runs.h"
 #include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 #include "uops/evaluate.h"

@@ -2,7 +2,7 @@
 // Kernels of thread blocks as a renderer's or a schedule's tests need them, each with the mistakes that somebody could make.
 #include <cstdint>
 
-#include "tests/uops/block_builder.h"
+#include "tests/uops/linear_builder.h"
 
 namespace pg::test {
 
@@ -46,7 +46,7 @@ struct RingMatmul {
 
   int64_t tiles() const { return (k + kTile - 1) / kTile; }
   UOp linear() const {
-    BlockBuilder b;
+    LinearBuilder b;
     const UOp c = b.param("C", dt::f32), a = b.param("A", dt::f32), bb = b.param("B", dt::f32);
     const int64_t across = (n + kTile - 1) / kTile, down = (m + kTile - 1) / kTile;
     const UOp g = b.grid(across * down);
@@ -62,7 +62,7 @@ struct RingMatmul {
       const UOp ka = times(tile, kTile) + x;
       UOp gate = less(row, m);
       if (gated_k) gate = both(gate, less(ka, k));
-      b.copy(BlockBuilder::at(as, times(slot, kTile * kTile) + t), BlockBuilder::at(a, times(row, k) + ka), gate);
+      b.copy(LinearBuilder::at(as, times(slot, kTile * kTile) + t), LinearBuilder::at(a, times(row, k) + ka), gate);
       b.open_if(less(t, kTile * 2));
       const UOp kb = quotient(t, 2), four = rest(t, 2), k_of_b = times(tile, kTile) + kb;
       UOp turned = rest(kb, 2);
@@ -71,11 +71,11 @@ struct RingMatmul {
                 from = times(k_of_b, n) + first_column + times(four, 4);
       UOp gate_b = less(first_column + times(four, 4), n);
       if (gated_k) gate_b = both(gate_b, less(k_of_b, k));
-      b.copy(BlockBuilder::at(bs, to, 4), BlockBuilder::at(bb, from, 4), gate_b);
+      b.copy(LinearBuilder::at(bs, to, 4), LinearBuilder::at(bb, from, 4), gate_b);
       b.close();
     };
 
-    const UOp acc = b.memory("acc", dt::f32, 1), sum = BlockBuilder::at(acc, iconst(0));
+    const UOp acc = b.memory("acc", dt::f32, 1), sum = LinearBuilder::at(acc, iconst(0));
     b.store(sum, constant(dt::f32, 0.0));
     const UOp p = b.open(range("p", iconst(slots - 1)));
     const bool guarded = k < (slots - 1) * kTile && !is(Mistake::NoPrologueGuard);
@@ -103,14 +103,14 @@ struct RingMatmul {
     // The source of a copy must stay as it is until the copy is waited for.
     if (is(Mistake::SourceOverwritten)) {
       const UOp ka = times(plus(i, slots - 1), kTile) + x;
-      b.store(BlockBuilder::at(a, times(row, k) + ka), constant(dt::f32, 100.0), both(less(row, m), less(ka, k)));
+      b.store(LinearBuilder::at(a, times(row, k) + ka), constant(dt::f32, 100.0), both(less(row, m), less(ka, k)));
     }
     const UOp slot = rest(is(Mistake::ReadWrongSlot) ? plus(i, 1) : i, slots);
     const UOp j = b.open(range("j", iconst(kTile)));
     UOp turned = rest(j, 2);
     if (is(Mistake::SwizzleOfReader)) turned = rest(quotient(j, 2), 2);
-    const UOp left = b.load(BlockBuilder::at(as, times(slot, kTile * kTile) + times(y, kTile) + j));
-    const UOp right = b.load(BlockBuilder::at(
+    const UOp left = b.load(LinearBuilder::at(as, times(slot, kTile * kTile) + times(y, kTile) + j));
+    const UOp right = b.load(LinearBuilder::at(
         bs, times(slot, kTile * kTile) + times(j, kTile) + times(bit_xor(quotient(x, 4), turned), 4) + rest(x, 4)));
     b.store(sum, b.load(sum) + left * right);
     b.close();
@@ -118,7 +118,7 @@ struct RingMatmul {
     b.close();
     if (drained) b.wait(0);
     const UOp gate = is(Mistake::NoStoreGate) ? UOp() : both(less(row, m), less(column, n));
-    b.store(BlockBuilder::at(c, times(row, n) + column), b.load(sum), gate);
+    b.store(LinearBuilder::at(c, times(row, n) + column), b.load(sum), gate);
     return b.finish("ring_matmul");
   }
 
@@ -132,12 +132,12 @@ struct TreeReduction {
   Mistake mistake = Mistake::None;
 
   UOp linear() const {
-    BlockBuilder b;
+    LinearBuilder b;
     const auto is = [&](Mistake one) { return mistake == one; };
     const UOp out = b.param("out", dt::f32), in = b.param("in", dt::f32);
     const UOp g = b.grid(blocks);
     const UOp parts = b.memory("parts", dt::f32, 2), t = b.threads(64);
-    UOp sum = b.load(BlockBuilder::at(in, times(g, 64) + t));
+    UOp sum = b.load(LinearBuilder::at(in, times(g, 64) + t));
     if (is(Mistake::DivergentLanes)) b.open_if(less(rest(t, 32), 16));
     if (is(Mistake::DivergentBarrier)) b.open_if(less(t, 32));
     for (const int64_t mask : {16, 8, 4, 2, 1})
@@ -145,46 +145,46 @@ struct TreeReduction {
     const UOp warp = quotient(t, 32);
     const UOp first = is(Mistake::OneWriterTooMany) ? less(rest(t, 32), 2) : alu(Op::Eq, rest(t, 32), iconst(0));
     b.open_if(first);
-    b.store(BlockBuilder::at(parts, warp), sum);
+    b.store(LinearBuilder::at(parts, warp), sum);
     b.close();
     if (!is(Mistake::NoBarrierOfTree)) b.barrier();
     if (is(Mistake::DivergentLanes) || is(Mistake::DivergentBarrier)) b.close();
     b.open_if(alu(Op::Eq, t, iconst(0)));
-    b.store(BlockBuilder::at(out, g),
-            b.load(BlockBuilder::at(parts, iconst(0))) + b.load(BlockBuilder::at(parts, iconst(1))));
+    b.store(LinearBuilder::at(out, g),
+            b.load(LinearBuilder::at(parts, iconst(0))) + b.load(LinearBuilder::at(parts, iconst(1))));
     return b.finish("tree_reduction");
   }
 };
 
 /// out = in with each block of `threads` elements reversed.
 inline UOp reversed_blocks(int64_t blocks, int64_t threads, Mistake mistake = Mistake::None) {
-  BlockBuilder b;
+  LinearBuilder b;
   const UOp out = b.param("out", dt::f32), in = b.param("in", dt::f32), g = b.grid(blocks);
   UOp tile;
   if (mistake != Mistake::PrivateMemory) tile = b.memory("tile", dt::f32, threads);
   const UOp t = b.threads(threads);
   if (mistake == Mistake::PrivateMemory) tile = b.memory("tile", dt::f32, threads);
-  b.store(BlockBuilder::at(tile, t), b.load(BlockBuilder::at(in, times(g, threads) + t)));
+  b.store(LinearBuilder::at(tile, t), b.load(LinearBuilder::at(in, times(g, threads) + t)));
   if (mistake != Mistake::NoBarrierOfTree) b.barrier();
-  b.store(BlockBuilder::at(out, times(g, threads) + t), b.load(BlockBuilder::at(tile, iconst(threads - 1) - t)));
+  b.store(LinearBuilder::at(out, times(g, threads) + t), b.load(LinearBuilder::at(tile, iconst(threads - 1) - t)));
   return b.finish("reversed");
 }
 
 /// out[x,y] = in[y,x] of 16 * `blocks` x 16, by tiles of 16 x 16, rows padded by one.
 inline UOp transposed(int64_t blocks) {
-  BlockBuilder b;
+  LinearBuilder b;
   const UOp out = b.param("out", dt::f32), in = b.param("in", dt::f32), g = b.grid(blocks);
   const UOp tile = b.memory("tile", dt::f32, 16 * 17), t = b.threads(64);
   const UOp y = quotient(t, 16), x = rest(t, 16);
   const UOp i = b.open(range("i", iconst(4)));
   const UOp row = times(i, 4) + y;
-  b.store(BlockBuilder::at(tile, times(row, 17) + x), b.load(BlockBuilder::at(in, times(times(g, 16) + row, 16) + x)));
+  b.store(LinearBuilder::at(tile, times(row, 17) + x), b.load(LinearBuilder::at(in, times(times(g, 16) + row, 16) + x)));
   b.close();
   b.barrier();
   const UOp j = b.open(range("j", iconst(4)));
   const UOp line = times(j, 4) + y;
-  b.store(BlockBuilder::at(out, times(line, 16 * blocks) + times(g, 16) + x),
-          b.load(BlockBuilder::at(tile, times(x, 17) + line)));
+  b.store(LinearBuilder::at(out, times(line, 16 * blocks) + times(g, 16) + x),
+          b.load(LinearBuilder::at(tile, times(x, 17) + line)));
   return b.finish("transposed");
 }
 

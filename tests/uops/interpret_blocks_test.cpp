@@ -28,7 +28,7 @@ TEST_CASE("blocks: numbers of items pick blocks, whatever their threads do") {
 }
 
 TEST_CASE("blocks: several grids, one after the other, with a workspace between") {
-  BlockBuilder b;
+  LinearBuilder b;
   const UOp out = b.param("out", dt::f32), in = b.param("in", dt::f32);
   const UOp parts(Op::Param, dt::f32, ParamArg{kWorkspaceSlot, "parts"}, {iconst(4)});
   {
@@ -215,23 +215,23 @@ TEST_CASE("blocks: the step limit counts the instructions of all threads") {
 
 TEST_CASE("blocks: programs that the contract does not allow") {
   const BlockBuffers none;
-  BlockBuilder serial;
+  LinearBuilder serial;
   serial.barrier();
   error_of(serial.finish(), none, "only the threads of a block do this: Barrier()");
 
-  BlockBuilder twice;
+  LinearBuilder twice;
   twice.grid(1);
   twice.threads(4), twice.close();
   twice.threads(4, "u");
   error_of(twice.finish(), none, "a second For over the threads of a block");
 
-  BlockBuilder looped;
+  LinearBuilder looped;
   looped.grid(1);
   looped.open(range("i", iconst(2)));
   looped.threads(4);
   error_of(looped.finish(), none, "only a grid stands round the threads");
 
-  BlockBuilder own;
+  LinearBuilder own;
   const UOp in = own.param("in", dt::f32);
   own.grid(1), own.threads(4);
   const UOp mine = own.memory("mine", dt::f32, 4);

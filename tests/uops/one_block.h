@@ -4,12 +4,12 @@
 
 #include <numeric>
 
-#include "tests/uops/block_builder.h"
+#include "tests/uops/linear_builder.h"
 #include "tests/uops/blocks.h"
 
 namespace pg::test {
 
-inline constexpr auto at = [](const UOp& buffer, const UOp& i, int lanes = 1) { return BlockBuilder::at(buffer, i, lanes); };
+inline constexpr auto at = [](const UOp& buffer, const UOp& i, int lanes = 1) { return LinearBuilder::at(buffer, i, lanes); };
 
 inline std::vector<float> counted(int64_t n) {
   std::vector<float> v(static_cast<size_t>(n));
@@ -33,11 +33,11 @@ inline std::string error_of(const UOp& linear, const BlockBuffers& buffers, cons
 }
 
 /// Blocks of `threads` threads over f32 `out` and `in`, with `shared` elements of shared memory.
-struct OneBlock : BlockBuilder {
+struct OneBlock : LinearBuilder {
   UOp out = param("out", dt::f32), in = param("in", dt::f32), g, tile, t;
   explicit OneBlock(int64_t threads, int64_t shared = 64, int64_t blocks = 1) {
     for (const UOp& p : {out, in}) prefetch(at(p, iconst(0)));  // both are Params, used or not
-    g = grid(blocks), tile = memory("tile", dt::f32, shared), t = BlockBuilder::threads(threads);
+    g = grid(blocks), tile = memory("tile", dt::f32, shared), t = LinearBuilder::threads(threads);
   }
 };
 inline const UOp kOne = constant(dt::f32, 1.0);

@@ -143,6 +143,13 @@ TEST_CASE("verify: Linear") {
         "Barrier void: only the threads of a block do this");
   CHECK(fault(linear({open(grid), open(local), close(open(local)), open(other), close(open(other)), close(open(grid))}), Stage::Linear) ==
         "For void: a second For over the threads of a block");
+  const auto meet_under = [&](const UOp& condition) {
+    const UOp some = node(Op::If, dt::kVoid, {}, {condition});
+    return fault(linear({open(grid), open(local), condition, some, node(Op::CopyWait, dt::kVoid, int64_t{0}, {}), close(some), close(open(local)), close(open(grid))}),
+                 Stage::Linear);
+  };
+  CHECK(meet_under(alu(Op::Lt, grid, iconst(2))) == "");
+  CHECK(meet_under(alu(Op::Lt, local, iconst(2))) == "CopyWait void: all threads of the block must come here, and if l < 2 tells them apart");
 }
 
 TEST_CASE("verify: leaves") {

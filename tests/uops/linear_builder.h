@@ -1,5 +1,5 @@
 #pragma once
-// Linear programs of thread blocks, written by hand.
+// Linear programs written by hand.
 #include <set>
 #include <string>
 #include <vector>
@@ -9,32 +9,35 @@
 
 namespace pg::test {
 
-class BlockBuilder {
+class LinearBuilder {
  public:
-  UOp param(const std::string& name, DType t) { return UOp(Op::Param, t, ParamArg{next_param_++, name}, {iconst(0)}); }
+  UOp param(const std::string& name, DType t, int64_t elements = 0) {
+    return UOp(Op::Param, t, ParamArg{next_param_++, name}, {iconst(elements)});
+  }
   UOp memory(const std::string& name, DType t, int64_t elements) {
     return add(UOp(Op::Memory, t, ParamArg{next_memory_++, name}, {iconst(elements)}));
   }
+  static UOp at(const UOp& buffer, const UOp& i, DType t) { return UOp(Op::Index, t, {}, {buffer, i}); }
   static UOp at(const UOp& buffer, const UOp& i, int lanes = 1) {
-    return UOp(Op::Index, lanes > 1 ? buffer.dtype().vec(lanes) : buffer.dtype(), {}, {buffer, i});
+    return at(buffer, i, lanes > 1 ? buffer.dtype().vec(lanes) : buffer.dtype());
   }
+  static UOp lanes(int n) { return UOp(Op::Lanes, dt::index.vec(n), {}, {}); }
 
-  /// Enters what the value needs and is not bound yet.
+  /// Enters what the value needs; values of enclosing scopes are not computed again.
   UOp value(const UOp& root) {
     for (const UOp& u : toposort(root))
       if (is_linear_value(u) && !known(u)) add(u), scopes_.back().insert(u.id());
     return root;
   }
-  /// Evaluated here, whatever was loaded before.
-  UOp load(const UOp& index, const UOp& gate = {}) {
-    value(index.src(1));
-    if (gate) value(gate);
-    const UOp u = pg::load(index, gate);
+  /// Enters it again: a load after a store.
+  UOp again(const UOp& u) {
+    for (const UOp& s : u.src()) value(s);
     scopes_.back().insert(u.id());
     return add(u);
   }
+  UOp load(const UOp& index, const UOp& gate = {}) { return again(pg::load(index, gate)); }
   void store(const UOp& index, const UOp& v, const UOp& gate = {}) {
-    value(index.src(1)), value(v);
+    value(v), value(index.src(1));
     if (gate) value(gate);
     add(pg::store(index, v, gate));
   }

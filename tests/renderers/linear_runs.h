@@ -1,92 +1,20 @@
 #pragma once
-// Linear programs written by hand, and runs of them on the CPU and in the interpreter.
+// Runs of Linear programs on the CPU and in the interpreter.
 #include <cstring>
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "renderers/render.h"
 #include "runtime/cpu_device.h"
 #include "runtime/process.h"
+#include "tests/uops/linear_builder.h"
 #include "uops/half.h"
 #include "uops/interpret.h"
-#include "uops/linear.h"
 
 namespace pg {
 
-class LinearBuilder {
- public:
-  UOp param(const std::string& name, DType t, int64_t elements) {
-    return UOp(Op::Param, t, ParamArg{next_++, name}, {iconst(elements)});
-  }
-  UOp memory(const std::string& name, DType t, int64_t elements) {
-    entries_.push_back(UOp(Op::Memory, t, ParamArg{next_memory_++, name}, {iconst(elements)}));
-    return entries_.back();
-  }
-  static UOp at(const UOp& buffer, const UOp& i, DType t) { return UOp(Op::Index, t, {}, {buffer, i}); }
-  static UOp at(const UOp& buffer, const UOp& i) { return at(buffer, i, buffer.dtype()); }
-  static UOp lanes(int n) { return UOp(Op::Lanes, dt::index.vec(n), {}, {}); }
-
-  /// Enters what the value needs; values of enclosing scopes are not computed again.
-  UOp value(const UOp& root) {
-    for (const UOp& u : toposort(root))
-      if (is_linear_value(u) && !known(u)) entries_.push_back(u), scopes_.back().insert(u.id());
-    return root;
-  }
-  /// Enters it again: a load after a store.
-  UOp again(const UOp& u) {
-    for (const UOp& s : u.src()) value(s);
-    entries_.push_back(u);
-    scopes_.back().insert(u.id());
-    return u;
-  }
-  void store(const UOp& index, const UOp& v, const UOp& gate = {}) {
-    value(v), value(index.src(1));
-    if (gate) value(gate);
-    entries_.push_back(pg::store(index, v, gate));
-  }
-  void barrier() { entries_.push_back(UOp(Op::Barrier, dt::kVoid, {}, {})); }
-  void copy_async(const UOp& to, const UOp& from, const UOp& gate = {}) {
-    value(to.src(1)), value(from.src(1));
-    UOps src{to, from};
-    if (gate) src.push_back(value(gate));
-    entries_.push_back(UOp(Op::CopyAsync, dt::kVoid, {}, src));
-  }
-  void copy_commit() { entries_.push_back(UOp(Op::CopyCommit, dt::kVoid, {}, {})); }
-  void copy_wait(int64_t groups) { entries_.push_back(UOp(Op::CopyWait, dt::kVoid, groups, {})); }
-  static UOp lane_xor(const UOp& v, int64_t mask) { return UOp(Op::LaneXor, v.dtype(), mask, {v}); }
-  UOp open(const UOp& range) {
-    value(range.src(0));
-    return open_scope(UOp(Op::For, dt::kVoid, {}, {range})), range;
-  }
-  void open_if(const UOp& condition) { open_scope(UOp(Op::If, dt::kVoid, {}, {value(condition)})); }
-  void close() {
-    entries_.push_back(UOp(Op::End, dt::kVoid, {}, {open_.back()}));
-    open_.pop_back();
-    scopes_.pop_back();
-  }
-  UOp finish(const std::string& name) {
-    while (!open_.empty()) close();
-    return UOp(Op::Linear, dt::kVoid, name, entries_);
-  }
-
- private:
-  bool known(const UOp& u) const {
-    for (const auto& s : scopes_)
-      if (s.contains(u.id())) return true;
-    return false;
-  }
-  void open_scope(const UOp& opener) {
-    entries_.push_back(opener);
-    open_.push_back(opener);
-    scopes_.emplace_back();
-  }
-
-  UOps entries_, open_;
-  std::vector<std::set<const void*>> scopes_{{}};
-  int64_t next_ = 0, next_memory_ = 0;
-};
+using test::LinearBuilder;
 
 /// The bytes of each Param.
 using Buffers = std::vector<std::vector<unsigned char>>;
