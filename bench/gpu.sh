@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything there is to know of a GPU in one call: whether kernels are right there, whether compute-sanitizer finds anything, how fast
-# the eight priority shapes are beside cuBLAS and the GPU's copy bandwidth. Results are added to those of earlier runs.
+# the eight priority shapes become by a search, beside cuBLAS and the GPU's copy bandwidth. Results are added to those of earlier
+# runs, and what the searches measured to search.db, from where a later run goes on.
 #
 #   bench/gpu.sh [--out DIR] [--minutes N] [--program FILE] [--device CUDA:N] [--dry-run]
 #
@@ -68,7 +69,7 @@ if [ -z "$dry" ]; then
   mkdir -p "$out" || exit 2
   work=$(mktemp -d) || exit 2
   trap 'rm -rf "$work"' EXIT
-  export PICOGRAD_DB=${PICOGRAD_DB:-$work/bench.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels}
+  export PICOGRAD_DB=${PICOGRAD_DB:-$out/search.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels}
   run=1
   [ ! -f "$out/parts.jsonl" ] || run=$(($(sed -n 's/^{"run":\([0-9]*\),.*/\1/p' "$out/parts.jsonl" | sort -n | tail -n 1) + 1))
   number=${device#CUDA}
@@ -99,32 +100,25 @@ for tool in memcheck racecheck; do
   fi
 done
 
-# ---- (c) fast. The default schedule and these: each is checked and timed, the fastest goes on beside cuBLAS. Once the search knows GPUs
-# they go, and `--beam 4 --budget 20s` stands in their place.
-simt="tile(m,128,upcast) tile(m,64,local) tile(m,4,upcast) tile(n,128,upcast) tile(n,64,local) tile(n,4,upcast)"
-small="tile(m,64,local) tile(m,4,upcast) tile(n,64,local) tile(n,4,upcast)"
-ring() { echo "stage(A,k,layout=src+$2,stages=$1,copy=cp.async) stage(B,k,layout=src+$2,stages=$1,copy=cp.async)"; }
-shape() {  # shape KIND SHAPE LAYOUT SCHEDULE..
-  local kind=$1 shape=$2 layout=() tries=() opts
-  [ -z "$3" ] || layout=(--layout "$3")
-  shift 3
-  for opts in "$@"; do tries+=(--try "$opts"); done
-  part "$kind-$shape" bench.jsonl 60 "$program" bench kernel --kind "$kind" --shape "$shape" "${layout[@]}" --device "$device" \
-    --precision fp32 --vs cublas --rounds 15 --json "${tries[@]}"
+# ---- (c) fast: what the search finds in its share of the time, beside cuBLAS
+most_search=20 beside=15 shapes=8  # seconds of a shape's search; of its buffers, checks, peers and rounds; shapes to come
+shape() {  # shape KIND SHAPE [LAYOUT]
+  local layout=() search=$(($(left) / shapes - beside))
+  [ -z "${3:-}" ] || layout=(--layout "$3")
+  [ "$search" -le "$most_search" ] || search=$most_search
+  [ "$search" -ge 5 ] || search=5  # the default, a few seeds
+  shapes=$((shapes - 1))
+  part "$1-$2" bench.jsonl 60 "$program" bench kernel --kind "$1" --shape "$2" "${layout[@]}" --device "$device" \
+    --precision fp32 --beam 4 --budget "${search}s" --vs cublas --rounds 15 --json
 }
-big=("$simt tile(k,8,unroll) grid(m n) stage(A,k,layout=1 0+pad,stages=2) stage(B,k,stages=2)"
-  "$simt tile(k,16) tile(k,8,unroll) grid(m n) $(ring 3 pad)"
-  "$simt tile(k,16) tile(k,8,unroll) grid(m n) $(ring 4 swizzle)"
-  "$small tile(k,16) tile(k,4,unroll) grid(m n) $(ring 3 swizzle)")
-shape gemm 4096x4096x4096 nn "${big[@]}"
-shape gemm 1024x1024x1024 nn "${big[@]}"
-shape gemm 512x4096x4096 nn "${big[@]}"
-shape gemm 77x768x768 nn "tile(m,32,local) tile(m,4,upcast) tile(n,32,local) tile(n,4,upcast) tile(k,96) tile(k,4,unroll) grid(m n k)" \
-  "tile(m,16,local) tile(m,2,upcast) tile(n,64,local) tile(n,4,vec) tile(k,16) tile(k,8,unroll) grid(m n) $(ring 3 pad)"
-shape gemv 4096x4096 nt "tile(k,1024,local) tile(k,4,vec) grid(n)" "tile(n,8,local) tile(n,2,upcast) tile(k,128,local) tile(k,4,vec) grid(n)"
-shape softmax 1024x4096 "" "tile(j,1024,local) tile(j,4,vec) grid(i) stage(E,i)" "tile(j,2048,local) tile(j,4,vec) grid(i) stage(X,i)"
-shape layernorm 512x4096 "" "tile(j,1024,local) tile(j,4,vec) grid(i) stage(X,i)" "tile(j,2048,local) tile(j,4,vec) grid(i)"
-shape sum 16777216 "" "tile(r,65536) tile(r,1024,local) tile(r,4,vec) grid(r)" "tile(r,32768) tile(r,2048,local) tile(r,4,vec) grid(r)"
+shape gemm 4096x4096x4096 nn
+shape gemm 1024x1024x1024 nn
+shape gemm 512x4096x4096 nn
+shape gemm 77x768x768 nn
+shape gemv 4096x4096 nt
+shape softmax 1024x4096
+shape layernorm 512x4096
+shape sum 16777216
 
 [ -z "$dry" ] || exit 0
 echo "gpu.sh: run $run, $((SECONDS - started)) s, $failures failures; results in $out" >&2

@@ -1,35 +1,24 @@
 #include "runtime/ref_device.h"
 
 #include "runtime/artifact_cache.h"
-#include "uops/interpret.h"
 #include "uops/text.h"
 
 namespace pg {
 
-namespace {
+RefProgram::RefProgram(UOp linear, LaunchInfo launch, const InterpretOptions& options)
+    : linear_(std::move(linear)), launch_(std::move(launch)), options_(options) {}
 
-class RefProgram final : public Program {
- public:
-  RefProgram(UOp linear, LaunchInfo launch) : linear_(std::move(linear)), launch_(std::move(launch)) {}
-
-  void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) override {
-    if (buffers.size() != launch_.params.size() || variables.size() != launch_.variables.size())
-      throw InternalError(launch_.name + ": launched with the wrong number of buffers or variables");
-    std::vector<HostBuffer> host;
-    for (size_t i = 0; i < buffers.size(); ++i) {
-      int64_t elements = 1;
-      for (const UOp& extent : launch_.params[i].src()) elements *= evaluate(extent, launch_.variables, variables);
-      host.push_back({buffers[i], elements});
-    }
-    with_context("running " + launch_.name, [&] { interpret(linear_, host, variables, {}, 0, items); });
+void RefProgram::launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) {
+  if (buffers.size() != launch_.params.size() || variables.size() != launch_.variables.size())
+    throw InternalError(launch_.name + ": launched with the wrong number of buffers or variables");
+  std::vector<HostBuffer> host;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    int64_t elements = 1;
+    for (const UOp& extent : launch_.params[i].src()) elements *= evaluate(extent, launch_.variables, variables);
+    host.push_back({buffers[i], elements});
   }
-
- private:
-  UOp linear_;
-  LaunchInfo launch_;
-};
-
-}  // namespace
+  with_context("running " + launch_.name, [&] { interpret(linear_, host, variables, options_, 0, items); });
+}
 
 RefDevice::RefDevice() {
   target_.isa = "ref";

@@ -1,8 +1,21 @@
 #pragma once
 // REF: programs run in the reference interpreter. Slow, exact, and there on every machine.
 #include "runtime/host_memory.h"
+#include "uops/interpret.h"
 
 namespace pg {
+
+/// A program that the interpreter runs.
+class RefProgram : public Program {
+ public:
+  RefProgram(UOp linear, LaunchInfo, const InterpretOptions& = {});
+  void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) override;
+
+ private:
+  UOp linear_;
+  LaunchInfo launch_;
+  InterpretOptions options_;
+};
 
 class RefDevice final : public HostMemoryDevice {
  public:

@@ -20,17 +20,6 @@ constexpr size_t kTogether = 6;  // kernels in one translation unit
 constexpr int kConfirmRuns = 5;
 constexpr size_t kWave = 32;  // kernels that a GPU's compiler is given between two looks at the clock
 
-/// Why a kernel of a GPU is not worth a run: what its threads have no registers for goes to memory. "" where it is.
-std::string misfit(const Artifact& artifact) {
-  for (const KernelResources& r : cuda_resources(artifact)) {
-    if (r.spills())
-      return "spills: " + std::to_string(r.spill_stores) + " bytes of stores, " + std::to_string(r.spill_loads) +
-             " of loads, with " + std::to_string(r.registers) + " registers";
-    if (r.stack_bytes > 0) return "a stack of " + std::to_string(r.stack_bytes) + " bytes a thread";
-  }
-  return "";
-}
-
 std::string run_id() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) + "-" + std::to_string(getpid());
@@ -104,6 +93,23 @@ void Candidates::compile(std::span<Compiled> batch) {
   }
 }
 
+/// A kernel of a GPU is not worth a run where its threads have no registers for everything: the rest goes to memory.
+void Candidates::refuse_misfit(Compiled& c) {
+  for (const KernelResources& r : cuda_resources(c.program.artifact)) {
+    if (r.spills()) {
+      c.refused = "spills";
+      c.error = "spills: " + std::to_string(r.spill_stores) + " bytes of stores, " + std::to_string(r.spill_loads) +
+                " of loads, with " + std::to_string(r.registers) + " registers";
+      return;
+    }
+    if (r.stack_bytes > 0) {
+      c.refused = "stack";
+      c.error = "a stack of " + std::to_string(r.stack_bytes) + " bytes a thread";
+      return;
+    }
+  }
+}
+
 void Candidates::record(const Schedule& s, const Timing& timing, const char* status, const std::string& reason,
                         bool verified) {
   MeasurementRow row;
@@ -164,7 +170,7 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
     for (size_t i = 0; i < batch.size() && !stop(); i += kWave)
       compile(std::span(batch).subspan(i, std::min(kWave, batch.size() - i)));
     for (Compiled& c : batch)
-      if (c.error.empty() && !c.program.artifact.bytes.empty()) c.error = misfit(c.program.artifact);
+      if (c.error.empty() && !c.program.artifact.bytes.empty()) refuse_misfit(c);
     next = batch.size();
   }
   for (unsigned t = 1; !device_.target().gpu && t < std::thread::hardware_concurrency(); ++t) workers.emplace_back(work);
@@ -179,6 +185,7 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
     if (stop()) break;
     ++compiled;
     if (!c.error.empty()) {
+      ++rejected[c.refused];
       record(c.schedule, Timing{}, "compile_error", c.error, false);
       continue;
     }
@@ -189,7 +196,10 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
     });
     if (s.checked) ++measured;
     record(c.schedule, s.timing, text(s.result.status), s.result.reason, s.checked);
-    if (s.result.status != RunStatus::Ok) continue;
+    if (s.result.status != RunStatus::Ok) {
+      ++rejected[text(s.result.status)];
+      continue;
+    }
     timed.push_back({c.schedule, c.program, s.timing.median_ms / drift});
     if (timed.back().ms >= leader.ms) continue;
     // A new leader is timed in turns with the old one: a moment of quiet is no gain.

@@ -40,6 +40,7 @@ class Candidates {
   std::vector<std::string> remembered() const;
 
   int64_t compiled = 0, measured = 0;
+  std::map<std::string, int64_t> rejected;  // as SearchCounters counts them
 
  private:
   struct Compiled {
@@ -47,9 +48,11 @@ class Candidates {
     Source source;
     RunProgram program;
     std::string error;
+    const char* refused = "compile_error";  // where there is an error: which kind
   };
   void render(Compiled&);
   void compile(std::span<Compiled>);
+  static void refuse_misfit(Compiled&);
   /// How much longer a program takes now than when it was timed.
   double drift_of(const Timed&);
   void record(const Schedule&, const Timing&, const char* status, const std::string& reason, bool verified);

@@ -24,6 +24,10 @@ constexpr double kMathWait = 4;              // until a sum may be added to agai
 constexpr double kSlow = 8;                  // instructions of an exponential and the like
 constexpr double kSector = 32, kLine = 128;  // bytes that are fetched together; that the L1 serves together
 constexpr double kSpillCost = 0.08;          // for each register that a thread lacks
+// What is not the slowest is in its way now and then: of what a processor has to do beside, so much counts, and of a
+// thread's registers, which leave no room for the compiler's order. Of two schedules that the slowest part does not tell
+// apart, the one with fewer reads of shared memory, barriers and registers is the better one.
+constexpr double kBeside = 0.03, kCrowded = 0.01;
 constexpr int64_t kProcessorThreads = 2048, kProcessorBlocks = 32, kBlockReserve = 1024;  // bytes that a block has beside
 constexpr int64_t kAddressRegisters = 28;                                                 // of a thread: addresses, counters
 constexpr int64_t kThreadRegisters = 255;
@@ -56,6 +60,33 @@ struct Cost {
   double fetched = 0;                      // bytes of a block from L2
 };
 
+/// 32-bit registers that a thread will need, about: accumulators, operands, what a copy with two slots holds, addresses.
+int64_t registers_of(const Placement& placement) {
+  if (!placement.fault().empty()) return 0;
+  int64_t copies = 0;
+  for (const BufferStage& b : placement.buffer_stages())
+    if (b.stage.stages == 2 && b.stage.copy == StageCopy::Plain)
+      for (const StageGroup& g : b.groups) {
+        int64_t elements = 1;
+        for (int64_t e : g.extents) elements *= e;
+        copies += (elements + placement.threads() - 1) / placement.threads();
+      }
+  int64_t most = 0;
+  for (size_t d = 0; d <= placement.root(); ++d) {
+    int64_t results = 1, operands = 0;
+    for (const Chain& c : placement.nest(d).chains.all()) {
+      int64_t own = 1;
+      for (const UOp& r : c.ranges)
+        if (is_register(kind_of(r)) && !(placement.reduces(d, c.axis) && kind_of(r) == Kind::Unroll))
+          own *= const_int(r.src(0)).value_or(1);
+      results *= own;
+      if (own > 1) operands += own;
+    }
+    most = std::max(most, results + operands);
+  }
+  return most + copies + kAddressRegisters;
+}
+
 class BlockEstimate {
  public:
   BlockEstimate(const Schedule& s, const Target& t)
@@ -69,7 +100,7 @@ class BlockEstimate {
     parts_ = 1;
     for (const UOp& r : root.split) parts_ *= extent_of(r);
     for (size_t d = 0; d <= placement_.root(); ++d) definition(d);
-    const double registers = static_cast<double>(thread_registers(s_));
+    const double registers = static_cast<double>(registers_of(placement_));
     const double sms = std::max(target_.sms, 1), resident = blocks_at_once(registers);
     const double busiest = up(blocks_, sms);  // blocks of the processor that has most
     const double together = std::min(resident, busiest);
@@ -82,6 +113,8 @@ class BlockEstimate {
     const double block = std::max(work, std::max(c.wait, work) / together);
     double all = std::max(
         {busiest * block, up(busiest, resident) * c.wait, c.fetched * blocks_ / machine_.l2, dram_bytes() / machine_.dram});
+    all += kBeside * (busiest * (c.issue + c.shared + c.near + c.fetched / 64) + up(busiest, resident) * c.wait);
+    all *= 1 + kCrowded * registers / double(kThreadRegisters);
     double launches = 1;
     if (parts_ > 1) {  // partial results are left and merged
       launches = 2;
@@ -348,33 +381,6 @@ class BlockEstimate {
 };
 
 }  // namespace
-
-int64_t thread_registers(const Schedule& s) {
-  const Placement placement(s.scheduled(), true);
-  if (!placement.fault().empty()) return 0;
-  int64_t copies = 0;
-  for (const BufferStage& b : placement.buffer_stages())
-    if (b.stage.stages == 2 && b.stage.copy == StageCopy::Plain)
-      for (const StageGroup& g : b.groups) {
-        int64_t elements = 1;
-        for (int64_t e : g.extents) elements *= e;
-        copies += (elements + placement.threads() - 1) / placement.threads();
-      }
-  int64_t most = 0;
-  for (size_t d = 0; d <= placement.root(); ++d) {
-    int64_t results = 1, operands = 0;
-    for (const Chain& c : placement.nest(d).chains.all()) {
-      int64_t own = 1;
-      for (const UOp& r : c.ranges)
-        if (is_register(kind_of(r)) && !(placement.reduces(d, c.axis) && kind_of(r) == Kind::Unroll))
-          own *= const_int(r.src(0)).value_or(1);
-      results *= own;
-      if (own > 1) operands += own;
-    }
-    most = std::max(most, results + operands);
-  }
-  return most + copies + kAddressRegisters;
-}
 
 double estimate_blocks(const Schedule& s, const Target& target) { return BlockEstimate(s, target).cycles(); }
 

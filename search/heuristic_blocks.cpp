@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "search/block_axes.h"
 #include "search/chains.h"
 #include "search/movement.h"
 #include "uops/kernel.h"
@@ -36,7 +37,6 @@ class BlockHeuristic {
   }
 
  private:
-  static int64_t extent(const UOp& axis) { return bounds(axis.src(0)).hi; }
   bool take(const Opts& opts) {
     Expected<Schedule> next = schedule_.apply(opts);
     if (next) schedule_ = *next;
@@ -44,22 +44,8 @@ class BlockHeuristic {
   }
   bool take(const Opt& opt) { return take(Opts{opt}); }
 
-  /// Of these axes the one along which most accesses are side by side; null: there is none.
-  UOp contiguous(const UOps& axes) const {
-    UOp best;
-    int most = 0;
-    for (const UOp& a : axes) {
-      if (extent(a) < 2) continue;
-      const Movement m = movement(kernel_, a);
-      const int gain = m.contiguous * 2 - m.strided - 4 * m.scattered_stores;
-      if (m.contiguous > 0 && (!best || gain > most)) most = gain, best = a;
-    }
-    return best;
-  }
   void grid() {
-    Grid g;
-    for (const UOp& r : root_.ranges) g.axes.push_back(axis_of(r));
-    if (!g.axes.empty()) take(g);
+    if (!root_.ranges.empty()) take(Grid{axis_names(root_.ranges)});
   }
   /// `threads` of the block along an axis, 16 bytes each where the axis is long enough. Returns how many there are.
   int64_t spread(const UOp& axis, int64_t threads, bool wide) {
@@ -74,7 +60,7 @@ class BlockHeuristic {
 
   void elementwise() {
     int64_t threads = kThreads;
-    UOp lanes = contiguous(root_.ranges);
+    UOp lanes = contiguous(kernel_, root_.ranges);
     if (!lanes && !root_.ranges.empty()) lanes = root_.ranges.back();
     if (lanes) threads /= spread(lanes, threads, true);
     for (size_t i = root_.ranges.size(); i-- > 0 && threads > 1;)
@@ -90,12 +76,11 @@ class BlockHeuristic {
         if (!d.store && !has_axis(along, r)) along.push_back(r);
     for (const UOp& r : root_.ranges)
       if (!has_axis(along, r)) across.push_back(r);
-    UOp lanes = contiguous(along);
+    UOp lanes = contiguous(kernel_, along);
     if (!lanes) lanes = along.back();
     const int64_t used = spread(lanes, kThreads, true);
     if (used < 64 && !across.empty()) spread(across.back(), kThreads / std::max<int64_t>(used, 1), false);
-    Grid g;
-    for (const UOp& r : across) g.axes.push_back(axis_of(r));
+    const Grid g{axis_names(across)};
     if (!g.axes.empty()) take(g);
     for (const Definition& d : all_) {
       if (d.reduce || d.store) continue;
@@ -108,14 +93,11 @@ class BlockHeuristic {
 
   /// Few outputs of long sums: threads have parts of each.
   void reduction() {
-    UOp inner = contiguous(root_.reduce_ranges);
-    const UOp lanes = contiguous(root_.ranges);
+    UOp inner = contiguous(kernel_, root_.reduce_ranges);
+    const UOp lanes = contiguous(kernel_, root_.ranges);
     if (inner && lanes && movement(kernel_, inner).strided > 0) inner = {};
-    int64_t outputs = 1, threads = kThreads;
-    for (const UOp& r : root_.ranges) outputs *= extent(r);
-    UOp deep = root_.reduce_ranges[0];
-    for (const UOp& r : root_.reduce_ranges)
-      if (extent(r) > extent(deep)) deep = r;
+    int64_t outputs = extents(root_.ranges), threads = kThreads;
+    UOp deep = longest(root_.reduce_ranges);
     if (inner) {
       deep = inner;
       threads /= spread(inner, threads, true);
@@ -138,8 +120,7 @@ class BlockHeuristic {
     Splits splits = schedule_.chain(axis_of(deep));
     if (parts < 2 || (!splits.empty() && part == splits[0].size)) return;
     splits.insert(splits.begin(), {part, Kind::Loop});
-    Grid g;
-    for (const UOp& r : root_.ranges) g.axes.push_back(axis_of(r));
+    Grid g{axis_names(root_.ranges)};
     g.axes.push_back(axis_of(deep));
     if (const auto tiled = with_chains(schedule_, {{axis_of(deep), splits}}))
       if (const Expected<Schedule> shared = tiled->apply(Opt(g))) schedule_ = *shared;
@@ -147,20 +128,10 @@ class BlockHeuristic {
 
   /// Outputs that share operands: blocks of both axes, tiles of the operands in shared memory.
   bool product() {
-    UOps axes;  // two output axes, each of which leaves some operand alone; the contiguous one last
-    for (const UOp& r : root_.ranges)
-      if (extent(r) >= 16 && movement(kernel_, r).fixed > 0) axes.push_back(r);
-    if (axes.size() < 2) return false;
-    const UOp columns = contiguous(axes) ? contiguous(axes) : axes.back();
-    std::erase_if(axes, [&](const UOp& a) { return a == columns; });
-    const UOp rows =
-        *std::max_element(axes.begin(), axes.end(), [](const UOp& a, const UOp& b) { return extent(a) < extent(b); });
-    UOp deep = root_.reduce_ranges[0];
-    for (const UOp& r : root_.reduce_ranges)
-      if (extent(r) > extent(deep)) deep = r;
-    int64_t others = 1;
-    for (const UOp& r : root_.ranges)
-      if (!(r == rows) && !(r == columns)) others *= extent(r);
+    const std::optional<ProductAxes> axes = product_axes(kernel_, 16);
+    if (!axes) return false;
+    const auto& [rows, columns, deep] = *axes;
+    const int64_t others = extents(root_.ranges) / extent(rows) / extent(columns);
     const Schedule before = schedule_;
     for (const int64_t tile : {128, 64, 32}) {
       const int64_t blocks = others * ((extent(rows) + tile - 1) / tile) * ((extent(columns) + tile - 1) / tile);
@@ -172,9 +143,7 @@ class BlockHeuristic {
         opts.push_back(Tile{axis_of(a), 4, Kind::Upcast});
       }
       if (extent(deep) >= 8) opts.push_back(Tile{axis_of(deep), 8, Kind::Unroll});
-      Grid g;
-      for (const UOp& r : root_.ranges) g.axes.push_back(axis_of(r));
-      opts.push_back(g);
+      opts.push_back(Grid{axis_names(root_.ranges)});
       if (!take(opts)) continue;
       if (extent(deep) > 8) stage_operands(deep);
       return true;
@@ -184,14 +153,9 @@ class BlockHeuristic {
   }
   /// Both operands at the loop over the sum: the one whose rows lie along the sum is turned round.
   void stage_operands(const UOp& deep) {
-    for (const UOp& u : expression_nodes(root_.bodies[0])) {
-      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
-      StageOpt s{u.src(0).src(0).arg_as<ParamArg>().name, {axis_of(deep)}, StageMemory::Shared};
-      const auto at = u.src(0).src().subspan(1);
-      if (at.size() == 2 && at[1] == deep) {
-        s.layout = {{"1"}, {"0"}};
-        s.banks = StageBanks::Pad;
-      }
+    for (const Operand& o : operands(root_, deep)) {
+      StageOpt s{o.name, {axis_of(deep)}, StageMemory::Shared};
+      if (o.turns()) s.layout = {{"1"}, {"0"}}, s.banks = StageBanks::Pad;
       s.stages = 2;
       if (!take(s)) s.stages = 1, take(s);
     }

@@ -6,7 +6,7 @@
 #include "runtime/artifact_cache.h"
 #include "runtime/cuda_module.h"
 #include "runtime/nvrtc.h"
-#include "uops/interpret.h"
+#include "runtime/ref_device.h"
 #include "uops/kernel.h"
 #include "uops/linear.h"
 #include "uops/simplify.h"
@@ -64,26 +64,14 @@ std::string log_of(const Source& source) {
          "ptxas info    : Used 64 registers\n";
 }
 
-class ModelProgram final : public Program {
+class ModelProgram final : public RefProgram {
  public:
-  ModelProgram(UOp linear, const Target& target)
-      : linear_(std::move(linear)), launch_(launch_info(linear_)), ms_(modelled(linear_, target)) {}
-
-  void launch(std::span<void* const> buffers, std::span<const int64_t> variables, int64_t items) override {
-    std::vector<HostBuffer> host;
-    for (size_t i = 0; i < launch_.params.size(); ++i) {
-      int64_t elements = 1;
-      for (const UOp& extent : launch_.params[i].src()) elements *= evaluate(extent, launch_.variables, variables);
-      host.push_back({buffers[i], elements});
-    }
-    // A race is a wrong result of a run, not an error: the runner finds it.
-    interpret(linear_, host, variables, {.thread_races = false}, 0, items);
-  }
+  // A race is a wrong result of a run, not an error: the runner finds it.
+  ModelProgram(const UOp& linear, const Target& target)
+      : RefProgram(linear, launch_info(linear), {.thread_races = false}), ms_(modelled(linear, target)) {}
   const double& ms() const { return ms_; }
 
  private:
-  UOp linear_;
-  LaunchInfo launch_;
   double ms_;
 };
 

@@ -1,6 +1,7 @@
 #include "search/moves.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "search/chains.h"
@@ -238,6 +239,18 @@ std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
               add(cache_tiled(*s, {vec_axis, row_axis, columns, depth, blocks * row, staged}, target));
     }
   return found;
+}
+
+std::string family(const Schedule& s, const Target& target) { return target.gpu ? block_family(s) : ""; }
+
+std::vector<size_t> varied(const std::vector<std::string>& families) {
+  std::map<std::string, size_t> members;
+  std::vector<std::pair<size_t, size_t>> order;  // how many of its family go before it; its rank
+  for (size_t i = 0; i < families.size(); ++i) order.emplace_back(members[families[i]]++, i);
+  std::sort(order.begin(), order.end());
+  std::vector<size_t> ranks;
+  for (const auto& [before, rank] : order) ranks.push_back(rank);
+  return ranks;
 }
 
 }  // namespace pg

@@ -1,5 +1,6 @@
 #pragma once
 // What the beam may do next, and what it would try before compiling anything.
+#include <string>
 #include <vector>
 
 #include "search/schedule.h"
@@ -12,6 +13,14 @@ std::vector<Schedule> moves(const Schedule& s, const Target&);
 
 /// Bundles of opts that only pay together, for the beam to start from (the heuristic's schedule is not among them).
 std::vector<Schedule> templates(const UOp& kernel, const Target&);
+
+/// What a template is a variation of: on a GPU a block's tile of the outputs, its threads along a sum, whether blocks share
+/// a sum, and which values come by which way. "": families are not told apart.
+std::string family(const Schedule&, const Target&);
+
+/// In which order seeds are measured that are given from the best estimate on, by family: the first of each family, then the
+/// second ones, and so on. An estimate errs for a whole family alike; measuring one of each finds that out.
+std::vector<size_t> varied(const std::vector<std::string>& families);
 
 /// Estimated time of a run in cycles of one core: arithmetic, loads (gathers by lane), latency of too few accumulators,
 /// spills, work in tails, grid quantisation. Only its order matters. Variables count at their upper bounds.

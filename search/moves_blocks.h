@@ -1,5 +1,6 @@
 #pragma once
-// The same as moves.h for blocks of threads: what `moves`, `templates` and `estimate` do where the target is a GPU.
+// The same as moves.h for blocks of threads: what its functions do where the target is a GPU.
+#include <string>
 #include <vector>
 
 #include "search/schedule.h"
@@ -8,9 +9,7 @@ namespace pg {
 
 std::vector<Schedule> block_moves(const Schedule&, const Target&);
 std::vector<Schedule> block_templates(const UOp& kernel, const Target&);
+std::string block_family(const Schedule&);
 double estimate_blocks(const Schedule&, const Target&);
-
-/// 32-bit registers that a thread will need, about: accumulators, operands, what a copy with two slots holds, addresses.
-int64_t thread_registers(const Schedule&);
 
 }  // namespace pg

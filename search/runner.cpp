@@ -189,11 +189,14 @@ struct Runner::Impl {
     }
     if (got == Receive::Frame) {
       results = results_from(answer);
-      if (results.size() == job.programs.size()) {
-        // A process whose memory a program has written over is not asked again.
-        if (std::any_of(results.begin(), results.end(), [](const RunResult& r) { return !r.guards_intact; })) stop();
-        return std::nullopt;
-      }
+      // A process whose memory a program has written over, or that lost its GPU's context, is not asked again.
+      if (std::any_of(results.begin(), results.end(),
+                      [](const RunResult& r) { return !r.guards_intact || r.status == RunStatus::Crash; }))
+        stop();
+      if (results.size() == job.programs.size()) return std::nullopt;
+      if (results.size() == 1)  // of the one that took the context from all
+        return Failure{results[0].status, results[0].reason, std::min<size_t>(control().program, job.programs.size() - 1),
+                       false};
     }
     Failure f;
     f.program = std::min<size_t>(control().program, job.programs.size() - 1);
@@ -267,28 +270,5 @@ std::span<const std::byte> Runner::output(size_t slot) const {
 const std::vector<BufferSpec>& Runner::buffers() const { return impl_->setup.buffers; }
 pid_t Runner::pid() const { return impl_->pid; }
 int Runner::started() const { return impl_->started; }
-
-MeasureGate::Compile::Compile(MeasureGate& gate) : gate_(gate) {
-  std::unique_lock lock(gate_.mutex_);
-  gate_.changed_.wait(lock, [&] { return gate_.measuring_ == 0; });
-  ++gate_.compiling_;
-}
-MeasureGate::Compile::~Compile() {
-  std::lock_guard lock(gate_.mutex_);
-  --gate_.compiling_;
-  gate_.changed_.notify_all();
-}
-MeasureGate::Measure::Measure(MeasureGate& gate) : gate_(gate) {
-  std::unique_lock lock(gate_.mutex_);
-  ++gate_.measuring_;
-  gate_.changed_.wait(lock, [&] { return gate_.compiling_ == 0 && !gate_.busy_; });
-  gate_.busy_ = true;
-}
-MeasureGate::Measure::~Measure() {
-  std::lock_guard lock(gate_.mutex_);
-  --gate_.measuring_;
-  gate_.busy_ = false;
-  gate_.changed_.notify_all();
-}
 
 }  // namespace pg

@@ -11,10 +11,8 @@
 // Runner is used by one thread at a time; several Runners may live side by side (but timing two at once times neither).
 #include <sys/types.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -100,34 +98,5 @@ class Runner {
 /// config().runner, else picograd-runner beside this program, else ../libexec/picograd/picograd-runner. UserError when none
 /// exists.
 std::string runner_path();
-
-/// Keeps compiling and timing apart: while a measurement holds the gate no compile job starts, and a measurement waits for
-/// the jobs under way. Compile workers hold `Compile` for one job at a time; the tuner holds `Measure` round check/time (a
-/// finalist always; screening where the cores do not suffice for both).
-class MeasureGate {
- public:
-  class Compile {
-   public:
-    explicit Compile(MeasureGate&);
-    ~Compile();
-
-   private:
-    MeasureGate& gate_;
-  };
-  class Measure {
-   public:
-    explicit Measure(MeasureGate&);
-    ~Measure();
-
-   private:
-    MeasureGate& gate_;
-  };
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int compiling_ = 0, measuring_ = 0;  // measuring_ counts the waiting ones too: they go first
-  bool busy_ = false;
-};
 
 }  // namespace pg

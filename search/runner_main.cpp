@@ -54,16 +54,18 @@ class Job {
   std::vector<RunResult> run() {
     for (size_t i = 0; i < entries_.size(); ++i) load(i);
     if (job_.check) {
-      for (size_t i = 0; i < entries_.size(); ++i) check(i);
+      for (size_t i = 0; i < entries_.size() && !is_lost(); ++i) check(i);
     } else {
       time();
     }
+    if (is_lost()) return {std::move(entries_[*lost_by_].result)};
     std::vector<RunResult> out;
     for (Entry& e : entries_) out.push_back(std::move(e.result));
     return out;
   }
-  /// A GPU's context may be lost with what was thrown: this process is not to be asked again.
-  bool is_lost() const { return lost_; }
+  /// A GPU's context was lost, and with it what the others of the job would need: its only result is the culprit's, and this
+  /// process is not to be asked again.
+  bool is_lost() const { return lost_by_.has_value(); }
 
  private:
   struct Entry {
@@ -120,7 +122,7 @@ class Job {
     } catch (const std::exception& e) {
       if (!device_.target().gpu) throw;
       fail(i, RunStatus::Crash, e.what());
-      lost_ = !on_host_;
+      if (!on_host_) lost_by_ = i;
       return 0;
     }
   }
@@ -168,8 +170,10 @@ class Job {
     for (size_t i = 0; i < entries_.size(); ++i) {
       if (!entries_[i].alive()) continue;
       first_run(i);
+      if (is_lost()) return;
       if (!entries_[i].alive()) continue;
       const double ms = sample(i, true);  // warm: tells how many launches fill a sample
+      if (is_lost()) return;
       entries_[i].repeats = static_cast<int64_t>(std::clamp(o.sample_ms / std::max(ms, 1e-6), 1.0, kMostRepeats));
     }
     const auto start = Clock::now();
@@ -180,6 +184,7 @@ class Job {
         if (!entries_[i].alive()) continue;
         auto& ms = entries_[i].result.ms;
         ms.push_back(sample(i, true));
+        if (is_lost()) return;
         if (!entries_[i].alive()) continue;
         const double best = *std::min_element(ms.begin(), ms.end());
         if (o.limits.give_up_ms > 0 && ms.size() >= kSlowAfter && best > o.limits.give_up_ms)
@@ -196,7 +201,7 @@ class Job {
   RunControl& control_;
   std::vector<Entry> entries_;
   const bool on_host_ = dynamic_cast<HostMemoryDevice*>(&device_) != nullptr;
-  bool lost_ = false;
+  std::optional<size_t> lost_by_;
 };
 
 int serve(Device& device, size_t extra_bytes) {

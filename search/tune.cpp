@@ -46,7 +46,7 @@ class Beam {
     calibrate(incumbent);
     say("default", incumbent);
 
-    keep(candidates_.measure(chosen(seeds()), beam_.front(), stop_));
+    keep(candidates_.measure(chosen(seeds(), true), beam_.front(), stop_));
     int without_gain = 0;
     for (int round = 1; round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
       const double before = beam_.front().ms;
@@ -101,19 +101,21 @@ class Beam {
     return all;
   }
 
-  /// Ranks by estimate without compiling; keeps the best few and a random tenth.
-  std::vector<Schedule> chosen(std::vector<Schedule> all) {
+  /// Ranks by estimate without compiling; keeps the best few and a random tenth. `seeding`: of the best, one of each family
+  /// goes before second ones.
+  std::vector<Schedule> chosen(std::vector<Schedule> all, bool seeding = false) {
     struct Scored {
       double ms;
       std::string text;
       Schedule schedule;
     };
+    const Target& target = device_.target();
     std::vector<Scored> scored;
     std::vector<Schedule> result;
     std::set<std::string> listed;
     const size_t certain = std::exchange(must_measure_, 0);
     for (size_t i = 0; i < all.size(); ++i) {
-      if (i >= certain && i % 32 == 0 && out_of_time()) break;  // a GPU has thousands of seeds
+      if (i >= certain && i % 32 == 0 && out_of_time()) break;  // a wide beam has thousands of neighbours
       const std::string name = text(all[i].opts());
       if (!candidates_.is_new(all[i]) || !listed.insert(name).second) continue;
       scored_.insert(name);
@@ -121,19 +123,19 @@ class Beam {
         result.push_back(std::move(all[i]));
         continue;
       }
-      if (register_pressure(all[i], device_.target()) > device_.target().registers + kRegisterSlack) continue;
-      const double ms = scale_ * estimate(all[i], device_.target());
+      if (!target.gpu && register_pressure(all[i], target) > target.registers + kRegisterSlack) continue;
+      const double ms = scale_ * estimate(all[i], target);
       scored.push_back({ms, name, std::move(all[i])});
     }
     std::sort(scored.begin(), scored.end(),
               [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
+    std::vector<std::string> families;
+    for (const Scored& s : scored) families.push_back(seeding ? family(s.schedule, target) : "");
+    const std::vector<size_t> order = varied(families);
     const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = best / 10 + 1;
-    for (size_t i = 0; i < scored.size() && i < best; ++i) result.push_back(scored[i].schedule);
-    if (scored.size() > best)
-      for (size_t i = 0; i < random; ++i) {
-        const size_t pick = best + random_() % (scored.size() - best);
-        result.push_back(scored[pick].schedule);
-      }
+    for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].schedule);
+    if (order.size() > best)
+      for (size_t i = 0; i < random; ++i) result.push_back(scored[order[best + random_() % (order.size() - best)]].schedule);
     return result;
   }
 
@@ -173,6 +175,7 @@ class Beam {
     counters.compiled += r.compiled;
     counters.measured += r.measured;
     counters.seconds += r.seconds;
+    for (const auto& [reason, n] : candidates_.rejected) counters.rejected[reason] += n;
     return r;
   }
 

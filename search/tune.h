@@ -2,6 +2,7 @@
 // Step 5: which schedule a kernel runs with.
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,6 +41,7 @@ struct TuneResult {
 struct SearchCounters {
   int64_t candidates = 0, compiled = 0, measured = 0, cache_hits = 0;
   double seconds = 0;  // of search: what BUDGET bounds
+  std::map<std::string, int64_t> rejected = {};  // candidates by reason: spills, stack, or a status of measurements
 };
 SearchCounters& search_counters();
 

@@ -23,6 +23,8 @@ class BenchDevice {
   virtual std::vector<Contestant> ceilings(const Operands&) = 0;
   /// Rows and shares of them: `all` is our kernel, then the ceilings.
   virtual void report(Json& line, const Work&, std::span<const Contestant> all) const = 0;
+  /// What the compiler says of our kernel, into its row.
+  virtual void describe(Json& /*row*/, const Artifact&) const {}
   /// As kernel_peers says.
   virtual std::vector<std::unique_ptr<KernelPeer>> peers(const std::string& name, const BenchKernel&,
                                                          const std::vector<OperandSet>&, std::string& why) = 0;

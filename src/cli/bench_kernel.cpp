@@ -170,6 +170,7 @@ class Run {
     j["ours"] = row_json(all[0], w.flops, w.bytes);
     j["ours"]["schedule"] = text(ours_.chosen.opts);
     j["ours"]["error"] = error_json(reference_->error(result_));
+    machine_->describe(j["ours"], ours_.built.artifact);
     machine_->report(j, w, all);
     double best = 0;
     j["peers"] = Json::object();

@@ -120,6 +120,19 @@ void CudaBench::report(Json& line, const Work& w, std::span<const Contestant> al
   line["read"] = row_json(read, 0, bytes);
 }
 
+void CudaBench::describe(Json& row, const Artifact& artifact) const {
+  int registers = 0;
+  int64_t stack = 0, spilled = 0;
+  for (const KernelResources& r : cuda_resources(artifact)) {
+    registers = std::max(registers, r.registers);
+    stack = std::max(stack, r.stack_bytes);
+    spilled += r.spill_stores + r.spill_loads;
+  }
+  row["registers"] = registers;
+  row["stack_bytes"] = stack;
+  row["spill_bytes"] = spilled;
+}
+
 std::vector<std::unique_ptr<KernelPeer>> CudaBench::peers(const std::string& name, const BenchKernel& k,
                                                           const std::vector<OperandSet>& sets, std::string& why) {
   if (name == "cublas") return cublas_peers(device_, k, sets, why);

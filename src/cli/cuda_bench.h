@@ -44,6 +44,7 @@ class CudaBench final : public BenchDevice {
   void sweep() override;
   std::vector<Contestant> ceilings(const Operands&) override;
   void report(Json& line, const Work&, std::span<const Contestant> all) const override;
+  void describe(Json& row, const Artifact&) const override;
   std::vector<std::unique_ptr<KernelPeer>> peers(const std::string& name, const BenchKernel&, const std::vector<OperandSet>&,
                                                  std::string& why) override;
 

@@ -18,6 +18,10 @@ ScheduledKernel scheduled_kernel(const UOp& ast, const std::optional<std::string
   const SearchCounters after = search_counters();
   k.counters = {after.candidates - before.candidates, after.compiled - before.compiled, after.measured - before.measured,
                 after.cache_hits - before.cache_hits};
+  for (const auto& [reason, n] : after.rejected) {
+    const auto earlier = before.rejected.find(reason);
+    if (const int64_t now = n - (earlier == before.rejected.end() ? 0 : earlier->second)) k.counters.rejected[reason] = now;
+  }
   k.built = build(ast, k.chosen.opts, default_device());
   k.items = evaluate(k.built.source.launch.items, {}, {});
   return k;
@@ -27,6 +31,7 @@ nlohmann::ordered_json search_json(const ScheduledKernel& k) {
   return {{"candidates", k.counters.candidates},
           {"compiled", k.counters.compiled},
           {"measured", k.counters.measured},
+          {"rejected", k.counters.rejected},
           {"seconds", k.search_seconds}};
 }
 

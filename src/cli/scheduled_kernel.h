@@ -19,7 +19,7 @@ struct ScheduledKernel {
 /// Under the given opts, else under best_schedule's, on the default device.
 ScheduledKernel scheduled_kernel(const UOp& ast, const std::optional<std::string>& opts);
 
-/// {"candidates", "compiled", "measured", "seconds"}
+/// {"candidates", "compiled", "measured", "rejected": {reason: how many}, "seconds"}
 nlohmann::ordered_json search_json(const ScheduledKernel&);
 
 }  // namespace pg

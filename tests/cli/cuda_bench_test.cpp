@@ -85,6 +85,22 @@ TEST_CASE("gpu bench: shares of peak, copy and read stand in the line") {
   CHECK(line["peak"]["assumes"] == "132 SMs x 128 FMA x 1.98 GHz");
 }
 
+TEST_CASE("gpu bench: a row says what registers, stack and spills the compiler gave our kernel") {
+  FakeGpu gpu;
+  const std::string log =
+      "ptxas info    : Compiling entry function 'part' for 'sm_90a'\n"
+      "ptxas info    : Function properties for part\n"
+      "    64 bytes stack frame, 48 bytes spill stores, 20 bytes spill loads\n"
+      "ptxas info    : Used 168 registers\n"
+      "ptxas info    : Compiling entry function 'merge' for 'sm_90a'\n"
+      "ptxas info    : Function properties for merge\n"
+      "    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n"
+      "ptxas info    : Used 32 registers\n";
+  Json row;
+  CudaBench(gpu.open()).describe(row, {"part", pack({"sm_90a", 13000, log, "fake\n"}), 0});
+  CHECK(row.dump() == R"({"registers":168,"stack_bytes":64,"spill_bytes":68})");
+}
+
 TEST_CASE("gpu bench: peers that are not there, or not for GPUs, are told") {
   FakeGpu gpu;
   CudaBench bench(gpu.open());

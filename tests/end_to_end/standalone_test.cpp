@@ -68,3 +68,21 @@ TEST_CASE("standalone: without a driver, a GPU is one message with what to do") 
       check_error(picograd.run(command), 1, {device == "CUDA" ? "CUDA:0: " : "CUDA:1: ", "install the NVIDIA driver"});
     }
 }
+
+TEST_CASE("standalone: every command of bench/gpu.sh is understood, and asks for the GPU") {
+  const auto steps =
+      run_process({"bash", PICOGRAD_SOURCE_DIR "/bench/gpu.sh", "--dry-run", "--program", kProgram, "--device", "CUDA:9"});
+  REQUIRE(steps);
+  REQUIRE(steps->status == 0);
+  std::istringstream lines(steps->out);
+  size_t commands = 0;
+  for (std::string line; std::getline(lines, line); ++commands) {
+    CAPTURE(line);
+    REQUIRE(contains(line, kProgram));
+    const auto run = run_process({"bash", "-c", line.substr(line.find(kProgram))});
+    REQUIRE(run);
+    CHECK(run->status == 1);
+    CHECK(contains(run->err, "CUDA:9: "));
+  }
+  CHECK(commands == 11);
+}

@@ -1,6 +1,10 @@
 #pragma once
 // A driver of CUDA without a GPU: a library with the Driver API's names, over the host's memory. A test says what should go
 // wrong and reads what was asked for. Work is done as late as is legal: when somebody waits for it.
+//
+// In a process that no test is in, kernels go by their names, each thread with one element of two buffers of floats:
+// "doubles" writes twice the second one's to the first one, "doubles_fast" in a tenth of the time, "overruns" one element
+// too many, "faults" has an illegal address instead.
 #include <map>
 #include <string>
 #include <vector>

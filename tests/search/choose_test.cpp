@@ -3,8 +3,8 @@
 
 #include "search/keys.h"
 #include "search/schedule.h"
-#include "tests/cache/temporary.h"
 #include "tests/renderers/linear_runs.h"
+#include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 
 using namespace pg;
@@ -12,23 +12,18 @@ using namespace pg::test;
 
 namespace {
 
-/// One store for the process: default_store() is opened once.
 struct Fixture {
   Fixture() {
-    static TemporaryFolder folder;
-    Config c = config();
-    c.db = folder / "default.db";
-    c.beam = 0;
-    c.budget = 3;
-    if (c.runner.empty()) c.runner = std::string(PICOGRAD_BINARY_DIR) + "/picograd-runner";
-    set_config(c);
-    REQUIRE(default_store());
+    use_built_runner();
+    process_store();
+    beam(0);
   }
   ~Fixture() { beam(0); }
   static void beam(int width) {
     search_counters().seconds = 0;  // a budget of its own
     Config c = config();
     c.beam = width;
+    c.budget = 3;
     set_config(c);
   }
   void remember(const UOp& kernel, const std::string& schedule, bool finished = true) {

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "search/moves.h"
 #include "search/tune.h"
+#include "tests/search/block_target.h"
 #include "tests/uops/sample_kernels.h"
 
 using namespace pg;
@@ -13,14 +15,7 @@ using namespace pg::test;
 
 namespace {
 
-Target gpu() {
-  Target t;
-  t.isa = "sm_90a", t.vector_bytes = 16, t.registers = 255, t.cores = 132;
-  t.gpu = true, t.sm = 90, t.sms = 132, t.l2_bytes = 50 << 20;
-  t.shared_block_bytes = 227 << 10, t.shared_sm_bytes = 228 << 10;
-  return t;
-}
-double cost(const UOp& kernel, const std::string& opts, const Target& t = gpu()) {
+double cost(const UOp& kernel, const std::string& opts, const Target& t = gpu_target()) {
   const Expected<Schedule> s = Schedule(kernel, t).apply(parse_opts(opts));
   REQUIRE_MESSAGE(s, s.reason());
   const double c = estimate(*s, t);
@@ -88,9 +83,28 @@ TEST_CASE("estimate of blocks: rows, sums and elements are bound by memory") {
   const UOp rows = softmax(1024, 4096);
   CHECK(cost(rows, "tile(j,1024,local) tile(j,4,vec) grid(i)") < cost(rows, "grid(i)") / 10);
 }
+TEST_CASE(
+    "estimate of blocks: what the slowest part does not tell apart, reads of shared memory, barriers and registers do") {
+  // All three are bound by arithmetic.
+  const std::string wide =
+      "tile(m,128,upcast) tile(m,64,local) tile(m,4,upcast) tile(n,128,upcast) tile(n,32,local) tile(n,4,upcast) ";
+  const auto ring = [](const std::string& depth) {
+    return depth + "grid(m n) stage(A,k,layout=src+swizzle,stages=3,copy=cp.async) stage(B,k,stages=3,copy=cp.async)";
+  };
+  const double usual = cost(kLarge, kTile + ring("tile(k,16) tile(k,8,unroll) "));
+  CHECK(cost(kLarge, wide + ring("tile(k,16) tile(k,4,unroll) ")) < usual);   // 8 x 16 results a thread: fewer reads
+  CHECK(cost(kLarge, kTile + ring("tile(k,32) tile(k,8,unroll) ")) < usual);  // half as many barriers
+  CHECK(cost(kLarge, kTile + ring("tile(k,16) tile(k,8,unroll) ") + " bounds(2)") == doctest::Approx(usual));
+}
+TEST_CASE("estimate of blocks: templates are told apart") {
+  std::set<double> different;
+  const std::vector<Schedule> all = templates(kLarge, gpu_target());
+  for (const Schedule& s : all) different.insert(estimate(s, gpu_target()));
+  CHECK(different.size() > all.size() * 3 / 4);
+}
 TEST_CASE("estimate of blocks: the best of the templates are what hands would write") {
   std::vector<std::pair<double, std::string>> ranked;
-  for (const Schedule& s : templates(kLarge, gpu())) ranked.emplace_back(estimate(s, gpu()), text(s.opts()));
+  for (const Schedule& s : templates(kLarge, gpu_target())) ranked.emplace_back(estimate(s, gpu_target()), text(s.opts()));
   std::sort(ranked.begin(), ranked.end());
   for (size_t i = 0; i < 5; ++i) CHECK(ranked[i].second.find("stage(A") != std::string::npos);
   CHECK(ranked[0].first < 1.6 * 4096.0 * 4096 * 4096 / (132 * 128));

@@ -1,4 +1,4 @@
-// The beam's steps and seeds on a GPU: legal, different, and what they lead to computes the same.
+// The beam's steps on a GPU: legal, different, and what they lead to computes the same.
 #include "search/moves_blocks.h"
 
 #include <doctest/doctest.h>
@@ -10,6 +10,7 @@
 #include "search/tune.h"
 #include "tests/properties/equivalence.h"
 #include "tests/properties/random_schedules.h"
+#include "tests/search/block_target.h"
 #include "tests/uops/sample_kernels.h"
 #include "uops/lower.h"
 #include "uops/text.h"
@@ -19,15 +20,8 @@ using namespace pg::test;
 
 namespace {
 
-Target gpu(int sms = 132) {
-  Target t;
-  t.isa = "sm_90a", t.vector_bytes = 16, t.registers = 255, t.cores = sms;
-  t.gpu = true, t.sm = 90, t.sms = sms, t.l2_bytes = 50 << 20;
-  t.shared_block_bytes = 227 << 10, t.shared_sm_bytes = 228 << 10;
-  return t;
-}
 Schedule with(const UOp& kernel, const char* opts) {
-  const Expected<Schedule> s = Schedule(kernel, gpu()).apply(parse_opts(opts));
+  const Expected<Schedule> s = Schedule(kernel, gpu_target()).apply(parse_opts(opts));
   REQUIRE_MESSAGE(s, s.reason());
   return *s;
 }
@@ -45,7 +39,7 @@ bool among(const std::vector<Schedule>& found, const UOp& kernel, const char* op
   const std::string want = text(with(kernel, opts).opts());
   return std::any_of(found.begin(), found.end(), [&](const Schedule& n) { return text(n.opts()) == want; });
 }
-bool leads_to(const Schedule& s, const char* opts) { return among(moves(s, gpu()), s.kernel(), opts); }
+bool leads_to(const Schedule& s, const char* opts) { return among(moves(s, gpu_target()), s.kernel(), opts); }
 
 }  // namespace
 
@@ -53,9 +47,9 @@ TEST_CASE("moves of blocks: legal, different, and away from the start") {
   for (const UOp& k : {gemm(256, 192, 100), softmax(8, 1000), total(iconst(100000)), relu(iconst(1000)),
                        gemm(1, 512, 512, false, true), convolution(8, 16, 20, 20)}) {
     CAPTURE(pretty(k));
-    check_legal(Schedule(k, gpu()), moves(Schedule(k, gpu()), gpu()));
-    const Schedule s = *Schedule(k, gpu()).apply(heuristic(k, gpu()));
-    check_legal(s, moves(s, gpu()));
+    check_legal(Schedule(k, gpu_target()), moves(Schedule(k, gpu_target()), gpu_target()));
+    const Schedule s = *Schedule(k, gpu_target()).apply(heuristic(k, gpu_target()));
+    check_legal(s, moves(s, gpu_target()));
   }
 }
 TEST_CASE("moves of blocks: each kind of step is there") {
@@ -93,30 +87,8 @@ TEST_CASE("moves of blocks: what is staged stays staged where a part of the sum 
   CHECK(leads_to(s, (t + "tile(k,128) tile(k,8,unroll) grid(m n k) stage(A,k:128) stage(B,k:128)").c_str()));
   CHECK(leads_to(s, (t + "tile(k,8,unroll) grid(m n) stage(A,k) stage(B,k)").c_str()));
 }
-TEST_CASE("templates of blocks: bundles for products, rows, sums and elements, all legal") {
-  for (const UOp& k : {gemm(4096, 4096, 4096), gemm(1024, 1024, 1024, true, true), gemm(64, 64, 65536), softmax(1024, 4096),
-                       total(iconst(1 << 24)), relu(iconst(1 << 20)), gemm(1, 4096, 4096, false, true)}) {
-    CAPTURE(pretty(k));
-    const Schedule base = *Schedule(k, gpu()).apply(heuristic(k, gpu()));
-    const std::vector<Schedule> found = templates(k, gpu());
-    CHECK(found.size() > 8);
-    std::vector<Schedule> few;
-    for (size_t i = 0; i < found.size(); i += found.size() / 40 + 1) few.push_back(found[i]);
-    check_legal(base, few);
-  }
-  const UOp k = gemm(4096, 4096, 4096);
-  CHECK(among(templates(k, gpu()), k,
-              "tile(m,128,upcast) tile(m,64,local) tile(m,4,upcast) tile(n,128,upcast) tile(n,64,local) tile(n,4,upcast) "
-              "tile(k,16) tile(k,8,unroll) grid(m n) stage(A,k,layout=src+swizzle,stages=3,copy=cp.async) "
-              "stage(B,k,stages=3,copy=cp.async)"));
-  const UOp thin = gemm(64, 64, 65536);
-  const std::vector<Schedule> split = templates(thin, gpu());  // parts of the sum, staged
-  CHECK(std::any_of(split.begin(), split.end(), [](const Schedule& s) {
-    return s.grid().size() == 3 && s.stages().size() == 2 && s.stages()[0].copy == StageCopy::CpAsync;
-  }));
-}
 TEST_CASE("templates and moves of blocks compute what the unscheduled kernel computes") {
-  Target small = gpu(4);
+  Target small = gpu_target(4);
   small.shared_block_bytes = small.shared_sm_bytes = 64 << 10, small.max_threads = 256;
   for (const RandomKernel& k : {RandomKernel{gemm(40, 36, 50), {}}, RandomKernel{gemm(33, 40, 24, true, true), {}},
                                 RandomKernel{softmax(5, 130), {}}, RandomKernel{total(iconst(3000)), {}}}) {

@@ -9,6 +9,7 @@
 #include "search/build.h"
 #include "search/runner.h"
 #include "tests/renderers/linear_runs.h"
+#include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 #include "uops/evaluate.h"
 
@@ -19,11 +20,7 @@ namespace {
 
 struct Bench {
   explicit Bench(UOp k, Bindings64 b = {}) : kernel(std::move(k)), bindings(std::move(b)) {
-    if (config().runner.empty()) {
-      Config c = config();
-      c.runner = std::string(PICOGRAD_BINARY_DIR) + "/picograd-runner";
-      set_config(c);
-    }
+    use_built_runner();
     runner = std::make_unique<Runner>(RunnerOptions{.threads = 1});
     const std::vector<BufferSpec> specs = buffer_specs(kernel, bindings);
     runner->set_buffers(specs, 1);

@@ -7,6 +7,7 @@
 #include "runtime/config.h"
 #include "search/build.h"
 #include "search/runner.h"
+#include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 
 using namespace pg;
@@ -16,11 +17,7 @@ namespace {
 constexpr int64_t kM = 12, kN = 40, kK = 2000;
 
 RunProgram program(const char* opts) {
-  if (config().runner.empty()) {
-    Config c = config();
-    c.runner = std::string(PICOGRAD_BINARY_DIR) + "/picograd-runner";
-    set_config(c);
-  }
+  use_built_runner();
   const Source source = render_kernel(gemm(kM, kN, kK), parse_opts(opts), device("CPU"));
   return RunProgram::of(device("CPU").compile(source), source.launch, {});
 }

@@ -15,8 +15,10 @@
 
 #include "runtime/config.h"
 #include "search/measure.h"
+#include "tests/search/tune_fixture.h"
 
 using namespace pg;
+using namespace pg::test;
 
 namespace {
 
@@ -24,11 +26,7 @@ constexpr int64_t kN = 10000;
 
 /// out = 2 * in over items of 100 elements, then whatever `body` adds.
 RunProgram program(const std::string& name, const std::string& body) {
-  if (config().runner.empty()) {
-    Config c = config();
-    c.runner = std::string(PICOGRAD_BINARY_DIR) + "/picograd-runner";
-    set_config(c);
-  }
+  use_built_runner();
   Source source;
   source.name = name;
   source.text = "void " + name +
@@ -348,30 +346,4 @@ TEST_CASE_FIXTURE(Fixture, "finalists: twice as fast wins, the same program does
   CHECK(f.candidates[1].over_incumbent.ratio == doctest::Approx(2).epsilon(0.3));
   CHECK(f.candidates[2].result.status == RunStatus::Crash);
   CHECK(f.incumbent.timing.samples == 15);
-}
-
-TEST_CASE("the gate keeps compiling and measuring apart") {
-  MeasureGate gate;
-  std::atomic<int> compiling{0}, measuring{0};
-  std::atomic<bool> overlap{false}, stop{false};
-  std::vector<std::thread> workers;
-  for (int w = 0; w < 3; ++w)
-    workers.emplace_back([&] {
-      while (!stop) {
-        MeasureGate::Compile hold(gate);
-        ++compiling;
-        if (measuring > 0) overlap = true;
-        std::this_thread::sleep_for(std::chrono::microseconds(200));
-        --compiling;
-      }
-    });
-  for (int i = 0; i < 50; ++i) {  // would never come to an end if compiling could starve measuring
-    MeasureGate::Measure hold(gate);
-    ++measuring;
-    if (compiling > 0) overlap = true;
-    --measuring;
-  }
-  stop = true;
-  for (auto& w : workers) w.join();
-  CHECK(!overlap);
 }

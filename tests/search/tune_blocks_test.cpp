@@ -5,14 +5,11 @@
 #include <algorithm>
 #include <set>
 
-#include "runtime/config.h"
 #include "runtime/cuda_device.h"
-#include "search/keys.h"
 #include "search/model_device.h"
 #include "search/moves.h"
 #include "search/schedule.h"
-#include "search/tune.h"
-#include "tests/cache/temporary.h"
+#include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 #include "uops/kernel.h"
 #include "uops/lower.h"
@@ -22,35 +19,22 @@ using namespace pg::test;
 
 namespace {
 
-struct Fixture {
-  Fixture() {
-    Config c = pg::config();
-    if (c.runner.empty()) c.runner = std::string(PICOGRAD_BINARY_DIR) + "/picograd-runner";
-    set_config(c);
-    store = Store::open(folder / "tune.db");
-  }
-  TuneResult tuned(const UOp& kernel, ModelDevice& device, double seconds = 4) {
-    TuneOptions options;
-    options.beam = 1;
-    options.budget_seconds = seconds;
-    return tune(kernel, {}, device, *store, options);
-  }
-  std::vector<MeasurementRow> rows(const UOp& kernel, ModelDevice& device) {
-    return store->measurements(winner_key(kernel, {}, device).kernel);
-  }
-  TemporaryFolder folder;
-  std::unique_ptr<Store> store;
-};
+// More than it takes: searches of kernels as small as these end by themselves.
+constexpr double kSeconds = 6;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+const UOp& product() {
+  static const UOp kernel = gemm(20, 24, 16);
+  return kernel;
+}
+std::string standard(const UOp& kernel) { return text(heuristic(kernel, ModelDevice().target())); }
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a product, rows and a sum end with a winner that was verified") {
-  for (const UOp& kernel : {gemm(20, 24, 16), softmax(6, 100), total(iconst(3000))}) {
+TEST_CASE_FIXTURE(TuneFixture, "tune on a GPU: a product, rows and a sum end with a winner that was verified") {
+  for (const UOp& kernel : {product(), softmax(6, 100), total(iconst(3000))}) {
     CAPTURE(kernel.arg_as<std::string>());
     ModelDevice device;
-    const TuneResult r = tuned(kernel, device, 6);
+    const TuneResult r = tuned(kernel, device, kSeconds);
     CHECK(r.candidates > 10);
     CHECK(r.measured > 1);
     CHECK(r.best_ms > 0);
@@ -68,43 +52,70 @@ TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a product, rows and a sum end with a 
     CHECK(store->check().empty());
   }
 }
-TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a replay measures nothing") {
-  const UOp kernel = gemm(20, 24, 16);
+TEST_CASE_FIXTURE(TuneFixture, "tune on a GPU: of each family of seeds one is measured, where there are places for all") {
+  const UOp kernel = relu(iconst(20000));  // whose twelve best estimates are of few families
   ModelDevice device;
-  const TuneResult r = tuned(kernel, device, 6);
-  const auto winner = store->winner(winner_key(kernel, {}, device));
-  REQUIRE(winner);
-  const auto before = rows(kernel, device).size();
-  const Expected<Schedule> again = read_schedule(kernel, winner->schedule, device.target());
-  REQUIRE(again);
-  CHECK(text(again->opts()) == text(r.opts));
-  CHECK(rows(kernel, device).size() == before);
+  const Target& target = device.target();
+  tuned(kernel, device, kSeconds);
+  std::set<std::string> ran, measured, all;
+  for (const MeasurementRow& row : rows(kernel, device)) ran.insert(row.schedule);
+  for (const Schedule& s : templates(kernel, target)) {
+    all.insert(family(s, target));
+    if (ran.contains(text(s.opts()))) measured.insert(family(s, target));
+  }
+  CHECK(all.size() <= 12);
+  CHECK(measured == all);
 }
-TEST_CASE_FIXTURE(Fixture, "tune on a GPU: a budget ends the search") {
+TEST_CASE("tune on a GPU: the graph's way to a schedule searches once, and a replay measures nothing") {
+  use_built_runner();
+  process_store();
+  const auto beam = [](int width, double budget) {
+    Config c = config();
+    c.beam = width, c.budget = budget;
+    set_config(c);
+  };
   ModelDevice device;
-  const TuneResult r = tuned(gemm(20, 24, 16), device, 0.001);
-  CHECK(!r.finished);
-  CHECK(store->winner(winner_key(gemm(20, 24, 16), {}, device)));
+  search_counters() = {};
+  CHECK(best_schedule(product(), {}, device).source == ScheduleSource::Heuristic);
+  beam(1, kSeconds);
+  const Chosen found = best_schedule(product(), {}, device);
+  beam(0, 0);
+  CHECK(found.source == ScheduleSource::Beam);
+  const SearchCounters searched = search_counters();
+  CHECK(searched.measured > 1);
+  const size_t rows = default_store()->measurements(winner_key(product(), {}, device).kernel).size();
+
+  const Chosen again = best_schedule(product(), {}, device);
+  CHECK(again.source == ScheduleSource::Cache);
+  CHECK(text(again.opts) == text(found.opts));
+  CHECK(search_counters().cache_hits == searched.cache_hits + 1);
+  CHECK(search_counters().candidates == searched.candidates);
+  CHECK(search_counters().compiled == searched.compiled);
+  CHECK(search_counters().measured == searched.measured);
+  CHECK(default_store()->measurements(winner_key(product(), {}, device).kernel).size() == rows);
 }
-TEST_CASE_FIXTURE(Fixture, "tune on a GPU: wrong programs are found and never win") {
-  const UOp kernel = gemm(20, 24, 16);
-  const std::string standard = text(heuristic(kernel, ModelDevice().target()));
+TEST_CASE_FIXTURE(TuneFixture, "tune on a GPU: a budget ends the search") {
+  ModelDevice device;
+  CHECK(!tuned(product(), device, 0.001).finished);
+  CHECK(store->winner(winner_key(product(), {}, device)));
+}
+TEST_CASE_FIXTURE(TuneFixture, "tune on a GPU: wrong programs are found, counted, and never win") {
   int programs = 0;
   ModelDevice device({.linear = [&](const UOp& linear) -> UOp {
     if (programs++ == 0) return {};  // the default, against which others are compared
     return transform(linear, [](const UOp& u) -> UOp {
-      const bool product = u.is(Op::Fma) || u.is(Op::Mul);
-      return product && u.dtype().is_float() ? u.src(0) * constant(u.dtype(), 1.0) : UOp();
+      const bool multiplies = u.is(Op::Fma) || u.is(Op::Mul);
+      return multiplies && u.dtype().is_float() ? u.src(0) * constant(u.dtype(), 1.0) : UOp();
     });
   }});
-  const TuneResult r = tuned(kernel, device, 6);
-  CHECK(text(r.opts) == standard);
-  int wrong = 0;
-  for (const MeasurementRow& row : rows(kernel, device)) wrong += row.status == "wrong";
+  search_counters() = {};
+  CHECK(text(tuned(product(), device, kSeconds).opts) == standard(product()));
+  int64_t wrong = 0;
+  for (const MeasurementRow& row : rows(product(), device)) wrong += row.status == "wrong";
   CHECK(wrong > 0);
+  CHECK(search_counters().rejected["wrong"] == wrong);
 }
-TEST_CASE_FIXTURE(Fixture, "tune on a GPU: what spills or has a stack is refused before it runs, with the reason") {
-  const UOp kernel = gemm(20, 24, 16);
+TEST_CASE_FIXTURE(TuneFixture, "tune on a GPU: what spills or has a stack is refused before it runs, with the reason") {
   int programs = 0;
   ModelDevice device({.log = [&](const Source& s) -> std::string {
     const int n = programs++;
@@ -115,20 +126,24 @@ TEST_CASE_FIXTURE(Fixture, "tune on a GPU: what spills or has a stack is refused
                   : "ptxas         .     64 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n") +
            "ptxas info    : Used 255 registers\n";
   }});
-  const TuneResult r = tuned(kernel, device, 6);
-  CHECK(text(r.opts) == text(heuristic(kernel, device.target())));
+  search_counters() = {};
+  CHECK(text(tuned(product(), device, kSeconds).opts) == standard(product()));
   std::set<std::string> reasons;
-  for (const MeasurementRow& row : rows(kernel, device))
+  int64_t refused = 0;
+  for (const MeasurementRow& row : rows(product(), device))
     if (row.status == "compile_error") {
+      ++refused;
       reasons.insert(row.reason);
       CHECK(row.samples == 0);
     }
   CHECK(reasons == std::set<std::string>{"spills: 752 bytes of stores, 536 of loads, with 255 registers",
                                          "a stack of 64 bytes a thread"});
+  const auto& rejected = search_counters().rejected;
+  CHECK(rejected.at("spills") + rejected.at("stack") == refused);
 }
 TEST_CASE("the model of a GPU: no device of the registry, and its compiler is NVRTC where there is one") {
   CHECK_THROWS_AS(device("CUDA-MODEL"), UserError);
-  for (const DeviceReport& r : device_reports()) CHECK(!contains(r.name, "MODEL"));
+  for (const DeviceReport& r : device_reports()) CHECK(r.name.find("MODEL") == std::string::npos);
   ModelDevice model({.nvrtc = true});
   const UOp kernel = total(iconst(4096));
   const Expected<Schedule> s = Schedule(kernel, model.target()).apply(heuristic(kernel, model.target()));

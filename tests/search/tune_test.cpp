@@ -9,8 +9,8 @@
 #include "search/keys.h"
 #include "search/moves.h"
 #include "search/schedule.h"
-#include "tests/cache/temporary.h"
 #include "tests/renderers/linear_runs.h"
+#include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 
 using namespace pg;
@@ -18,21 +18,10 @@ using namespace pg::test;
 
 namespace {
 
-struct Fixture {
-  Fixture() {
-    Config c = pg::config();
-    if (c.runner.empty()) c.runner = std::string(PICOGRAD_BINARY_DIR) + "/picograd-runner";
-    set_config(c);
-    store = Store::open(folder / "tune.db");
-  }
-  TuneResult tuned(double seconds = 3, int beam = 1) {
-    TuneOptions options;
-    options.beam = beam;
-    options.budget_seconds = seconds;
-    return tune(kernel, {}, *cpu.device, *store, options);
-  }
+struct Fixture : TuneFixture {
+  TuneResult tuned(double seconds = 3) { return TuneFixture::tuned(kernel, *cpu.device, seconds); }
   WinnerKey key() { return winner_key(kernel, {}, *cpu.device); }
-  std::vector<MeasurementRow> rows() { return store->measurements(key().kernel); }
+  std::vector<MeasurementRow> rows() { return TuneFixture::rows(kernel, *cpu.device); }
   /// Schedules that ran, of all runs.
   std::set<std::string> measured() {
     std::set<std::string> all;
@@ -40,9 +29,7 @@ struct Fixture {
     return all;
   }
 
-  TemporaryFolder folder;
   TestCpu cpu;
-  std::unique_ptr<Store> store;
   UOp kernel = gemm(48, 64, 48);
 };
 
