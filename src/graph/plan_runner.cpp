@@ -90,10 +90,34 @@ void PlanRunner::prepare(const Bindings64& bindings) {
   }
 }
 
+/// Every step with its program, addresses and values.
+void PlanRunner::bind() {
+  launches_.resize(steps_.size());
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Kernel& kernel = kernels_[steps_[s].kernel];
+    Launch& launch = launches_[s];
+    launch.program = kernel.ready->built.program;
+    launch.buffers.clear();
+    for (const UOp& p : kernel.ready->built.source.launch.params)
+      launch.buffers.push_back(address(steps_[s].operands[p.arg_as<ParamArg>().slot]));
+    launch.variables = kernel.values;
+    launch.items = kernel.items;
+  }
+}
+
 void PlanRunner::run(const Bindings64& bindings) {
   prepare(bindings);
-  std::vector<void*> buffers;
-  for (size_t s = 0; s < steps_.size(); ++s) launch(s, kernels_[steps_[s].kernel], buffers);
+  bind();
+  if (config().debug >= 2) return run_timed();
+  LaunchSequence().replay(launches_);
+}
+
+void PlanRunner::replay(const Bindings64& bindings) {
+  prepare(bindings);
+  bind();
+  if (config().debug >= 2) return run_timed();
+  if (!sequence_) sequence_ = device_->sequence();
+  sequence_->replay(launches_);
 }
 
 void* PlanRunner::address(const Operand& operand) const {
@@ -114,18 +138,16 @@ void print_line(size_t step, size_t steps, const ReadyKernel& k, double ms, cons
 }
 }  // namespace
 
-void PlanRunner::launch(size_t step, const Kernel& kernel, std::vector<void*>& buffers) {
-  const LaunchInfo& info = kernel.ready->built.source.launch;
-  buffers.clear();
-  for (const UOp& p : info.params) buffers.push_back(address(steps_[step].operands[p.arg_as<ParamArg>().slot]));
-  if (config().debug < 2) {
-    kernel.ready->built.program->enqueue(buffers, kernel.values, kernel.items);
-    return;
+/// Each kernel by itself, waited for.
+void PlanRunner::run_timed() {
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Kernel& kernel = kernels_[steps_[s].kernel];
+    const Launch& l = launches_[s];
+    const auto begin = std::chrono::steady_clock::now();
+    l.program->launch(l.buffers, l.variables, l.items);
+    const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
+    print_line(s, steps_.size(), *kernel.ready, ms.count(), kernel.bindings);
   }
-  const auto begin = std::chrono::steady_clock::now();
-  kernel.ready->built.program->launch(buffers, kernel.values, kernel.items);
-  const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
-  print_line(step, steps_.size(), *kernel.ready, ms.count(), kernel.bindings);
 }
 
 }  // namespace pg

@@ -135,8 +135,8 @@ Result cuCtxSetCurrent(Context context) {
 Result cuMemAlloc_v2(DevicePointer* p, size_t bytes) {
   ENTER(true);
   if (bytes > d->fake.memory || d->fake.allocated > d->fake.memory - bytes) return Result::OutOfMemory;
-  void* memory = std::malloc(bytes);
-  *p = reinterpret_cast<uintptr_t>(memory);
+  void* memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  *p = reinterpret_cast<uintptr_t>(memory) | kFakeDeviceBit;
   d->blocks[*p] = bytes;
   d->fake.allocated += bytes;
   return Result::Success;

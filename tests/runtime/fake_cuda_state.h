@@ -64,6 +64,7 @@ inline void drop(const void* handle) {
 inline Result enter(const char* symbol, bool needs_context = true) {
   ++d->fake.calls[symbol];
   if (d->sticky != Result::Success && needs_context) return d->sticky;
+  if (d->fake.refuses == symbol) return Result::InvalidValue;
   if (needs_context && (current == 0 || current != d->context)) {
     misuse(std::string(symbol) + ": no live context is current");
     return Result::InvalidContext;
@@ -71,7 +72,7 @@ inline Result enter(const char* symbol, bool needs_context = true) {
   return Result::Success;
 }
 
-inline void* host(DevicePointer p) { return reinterpret_cast<void*>(p); }
+inline void* host(DevicePointer p) { return fake_host(p); }
 
 /// Enqueues, or records where the stream is captured.
 inline void push(Work w) {
