@@ -125,6 +125,7 @@ struct Apply {
   }
 
   Expected<Schedule> operator()(const PrefetchBuffer& p) {
+    if (s.target_.gpu) return Illegal{"prefetch: a GPU has other threads to run meanwhile"};
     PrefetchBuffer canonical = p;
     if (canonical.at.nest == s.root().name) canonical.at.nest.clear();
     if (std::any_of(s.prefetched_.begin(), s.prefetched_.end(), [&](const PrefetchBuffer& o) { return o == canonical; }))

@@ -113,7 +113,7 @@ class Barriers {
   }
 
   UOp placed_if(const UOp& s, Since& since) {
-    Memories reads, none;
+    Memories reads;
     reads_of(s.src(0), reads);
     const bool parts = depends_on(s.src(0), thread_);
     UOps out;

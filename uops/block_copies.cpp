@@ -114,9 +114,8 @@ UOp Opener::open_block_stage(const BufferStage& stage, Scope& scope, size_t numb
   return block(out);
 }
 
-/// Chunks are numbered in the buffer's order, so that neighbouring threads read neighbouring memory; thread t takes t, t +
-/// T,
-/// .. What lies outside of the buffer is 0. `at`: where the tile begins, if not where it was made.
+/// Chunks are numbered in the buffer's order, so that neighbouring threads read neighbouring memory; of T threads number t
+/// takes t, t + T, .. What lies outside of the buffer is 0. `at`: where the tile begins, if not where it was made.
 UOp Opener::block_copy(const Ring& ring, const Substitution& at, const UOp& slot, Move move, const UOp& registers) const {
   const StageGroup& group = ring.group;
   StagedTile to = slot ? ring.tile.in_slot(slot) : ring.tile;

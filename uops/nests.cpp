@@ -325,7 +325,7 @@ UOps Opener::positions(const Nest::Part& p, const Nest& n, const Scope& scope) c
 
 UOp Opener::store_result(Nest& n, Nest::Part& p, const UOp& value, const Scope& scope) {
   UOp gate = scope.gate(p.d->ranges);
-  if (const UOp own = thread_gate(n, scope)) gate = gate ? alu(Op::And, gate, own) : own;
+  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
   if (!p.d->store) {
     if (n.plan->carried && n.reduces()) return store_rescaled(n, p, scope, value);
     return store(p.result.at(positions(p, n, scope)), value, gate);
@@ -364,7 +364,7 @@ UOp Opener::bind(const Nest& n, const UOp& expression, const Scope& scope, Subst
 UOp Opener::gate_of_load(const Nest& n, const UOp& load, const Scope& scope) const {
   UOp gate = scope.gate(free_ranges(load));
   const UOp& output = definitions_.back().store.src(0).src(0);
-  if (const UOp own = thread_gate(n, scope); own && n.is_root && load.src(0).src(0) == output)
+  if (const UOp own = thread_gate(n); own && n.is_root && load.src(0).src(0) == output)
     gate = gate ? alu(Op::And, gate, own) : own;
   return gate;
 }

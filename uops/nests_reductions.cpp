@@ -7,11 +7,11 @@
 
 namespace pg {
 
-const Reducer& row(const Definition& d) { return reducer(d.reduce.arg_as<ReduceArg>().reducer); }
-UOp state(const Definition& d, size_t s) {
+const Reducer& Opener::row(const Definition& d) { return reducer(d.reduce.arg_as<ReduceArg>().reducer); }
+UOp Opener::state(const Definition& d, size_t s) {
   return s == 0 ? d.reduce : UOp(Op::Project, d.bodies[s].dtype(), static_cast<int64_t>(s), {d.reduce});
 }
-Substitution states(const Definition& d, const UOps& values) {
+Substitution Opener::states(const Definition& d, const UOps& values) {
   Substitution map;
   for (size_t s = 0; s < values.size(); ++s) map.emplace_back(state(d, s), values[s]);
   return map;
@@ -184,7 +184,7 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
   }
   const Substitution map = totals(n, p);
   UOp gate = scope.gate(d.ranges);
-  if (const UOp own = thread_gate(n, scope)) gate = gate ? alu(Op::And, gate, own) : own;
+  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
   UOps fresh, old, merged_stores, fresh_stores, targets;
   for (size_t s = 0; s < p.accumulators.size(); ++s) {
     fresh.push_back(bind(n, state(d, s), scope, map));
@@ -253,7 +253,7 @@ UOp Opener::store_split(Nest& n, Nest::Part& p, const Scope& scope, const UOps& 
     }
   }
   UOp gate = scope.gate(p.d->ranges);
-  if (const UOp own = thread_gate(n, scope)) gate = gate ? alu(Op::And, gate, own) : own;
+  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
   UOps stores, at{simplify(part)};
   for (const UOp& position : positions(p, n, scope)) at.push_back(position);
   for (size_t s = 0; s < values.size(); ++s) stores.push_back(store(index(split_->buffers[s], at), values[s], gate));

@@ -54,7 +54,7 @@ UOp Opener::open_threads(Nest& n, size_t i, Scope scope) {
 }
 
 /// Whether this thread is the one that stores its part of the nest's results; null: each is.
-UOp Opener::thread_gate(const Nest& n, const Scope&) const {
+UOp Opener::thread_gate(const Nest& n) const {
   if (!target_.gpu) return {};
   const int64_t storing = placement_.output_threads(n.number);
   return storing < placement_.threads() ? alu(Op::Lt, thread_, iconst(storing)) : UOp();

@@ -77,6 +77,10 @@ class Opener {
   bool reduces(const Nest& n, const UOp& range) const { return placement_.reduces(n.number, range); }
 
   // -- reductions (nests_reductions.cpp) --
+  /// The row of a definition's reducer, its states as nodes, and what stands for them.
+  static const Reducer& row(const Definition&);
+  static UOp state(const Definition&, size_t s);
+  static Substitution states(const Definition&, const UOps& values);
   UOps identity(const Nest::Part&) const;
   UOps accumulator_ranges(const Nest&) const;
   UOp accumulator(const Nest&, const Nest::Part&, size_t state) const;
@@ -92,7 +96,7 @@ class Opener {
   UOp merge_split();
 
   // -- threads of a block (nests_threads.cpp, block_copies.cpp) --
-  UOp thread_gate(const Nest&, const Scope&) const;
+  UOp thread_gate(const Nest&) const;
   bool adds_nothing_beyond(const Nest&, const Nest::Part&, const Scope&) const;
   Substitution merged_threads(Nest&, Nest::Part&, const Scope&, UOps& out);
   UOp open_block_stage(const BufferStage&, Scope&, size_t number);
@@ -138,11 +142,6 @@ class Opener {
   std::map<std::string, int64_t> numbers_;  // of Memories: the same one in every peeled copy of a loop
   std::vector<std::string> axis_names_;
 };
-
-// The row of a definition's reducer, its states as nodes, and what stands for them.
-const Reducer& row(const Definition&);
-UOp state(const Definition&, size_t s);
-Substitution states(const Definition&, const UOps& values);
 
 /// Statements as one: those of a single store stay a Store.
 UOp store_all(const UOps& stores);

@@ -32,7 +32,7 @@ void Placement::place_prefetch(const UOp& kernel, const PrefetchBuffer& p) {
     return false;
   };
   for (BufferStage& s : buffer_stages_)
-    if (s.param == param && s.attach == *at && !threads_) {
+    if (s.param == param && s.attach == *at) {
       s.hinted = true;
       return;
     }

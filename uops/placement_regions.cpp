@@ -44,9 +44,10 @@ int64_t Placement::closed_at(size_t d, const UOp& axis, const Attach& at) const 
 
 int64_t Placement::touched(size_t d, const UOp& axis, int64_t walked) const {
   const Chain& c = nests_[d].chains.of(axis);
+  const int64_t whole = bounds(c.extent).hi;
   // With threads only the outermost range runs over the end: within one of its turns tiles divide each other.
-  if (threads_ && d == root() && walked < c.register_tile && c.register_tile % walked == 0) return walked;
-  const int64_t whole = bounds(c.extent).hi, own = d == root() ? whole : closed_at(d, axis, nests_[d].attach);
+  if (threads_ && d == root() && walked < std::min(whole, c.register_tile) && c.register_tile % walked == 0) return walked;
+  const int64_t own = d == root() ? whole : closed_at(d, axis, nests_[d].attach);
   const bool aligned = own == whole || own % c.register_tile == 0;
   return aligned ? round_up(walked, c.register_tile) : walked + c.register_tile - 1;
 }

@@ -35,13 +35,10 @@ UOp polynomial(const UOp& x, std::initializer_list<double> c) {
   return p;
 }
 
-constexpr int64_t kSignBit = 0x80000000;
+constexpr int64_t kSignBit = 0x80000000, kMantissaBits = 23;
 UOp magnitude(const UOp& x) { return recast(bitwise(Op::And, recast(x, dt::u32), kSignBit - 1), dt::f32); }
 UOp sign_bit(const UOp& x) { return bitwise(Op::And, recast(x, dt::u32), kSignBit); }
 UOp flipped(const UOp& x, const UOp& sign) { return recast(alu(Op::Xor, recast(x, dt::u32), sign), dt::f32); }
-
-/// 2^n for i32 n in -126 .. 127.
-UOp power_of_two(const UOp& n) { return recast(bitwise(Op::Shl, plus(n, 127), 23), dt::f32); }
 
 // ---- exp -------------------------------------------------------------------------------------------------------------
 
@@ -51,34 +48,37 @@ constexpr double kLn2[] = {0x1.62e43p-1, -0x1.05c61p-29};
 
 struct Exponential {
   UOp mantissa;  // 0.7 .. 1.42
-  UOp exponent;  // f32, integral
+  UOp exponent;  // u32: n + `more`, where it is added to the bits of an f32
 };
-/// e^x = mantissa · 2^exponent for |x| ≤ 128.
-Exponential exponential(const UOp& x) {
-  const UOp n = alu(Op::Floor, fma(x, kLog2E, like(x, 0.5)));
+/// e^x = mantissa · 2^n for |x| ≤ 128.
+Exponential exponential(const UOp& x, int64_t more = 0) {
+  // Of so large a sum no fraction is left, and n + more stands in the lowest bits: neither is rounded or converted by itself.
+  // (That n is read back from the bits makes it whole where f32s are evaluated in double precision, too.)
+  const double large = 0x1.8p23 + static_cast<double>(more);
+  const UOp sum = recast(fma(x, kLog2E, like(x, large)), dt::u32), n = recast(sum, dt::f32) - like(x, large);
   const UOp r = fma(n, -kLn2[1], fma(n, -kLn2[0], x));
   // (e^r − 1 − r) / r² on |r| ≤ ln 2 / 2: 3.1e-9 = 2^-28.3 of e^r
   const UOp q = polynomial(r, {0x1.fffffcp-2, 0x1.555492p-3, 0x1.5558aep-5, 0x1.123988p-7, 0x1.6a4f88p-10});
-  return {fma(fma(q, r, like(r, 1.0)), r, like(r, 1.0)), n};
+  return {fma(fma(q, r, like(r, 1.0)), r, like(r, 1.0)), bitwise(Op::Shl, sum, kMantissaBits)};
 }
-/// Where e^x is neither subnormal nor infinite: |x| ≤ 87.
+/// Where e^x is neither subnormal nor infinite: |x| ≤ 87. A NaN's is some number.
 UOp moderate_exp(const UOp& x) {
   const auto [mantissa, exponent] = exponential(x);
-  return mantissa * power_of_two(converted(exponent, dt::i32));
+  return recast(recast(mantissa, dt::u32) + exponent, dt::f32);
 }
 
 }  // namespace
 
 UOp exp_f32(const UOp& x) {
-  // Beyond these the result is 0 and ∞; a NaN becomes the upper one, so that what is converted to an integer is small.
+  // Beyond these the result is 0 and ∞.
   constexpr double kLowest = -104, kHighest = 89;
   const UOp below = where(less(x, kHighest), x, like(x, kHighest));
-  const auto [mantissa, exponent] = exponential(where(less(kLowest, below), below, like(x, kLowest)));
+  const auto [mantissa, exponent] = exponential(where(less(kLowest, below), below, like(x, kLowest)), -1);
   // Most of the exponent is added to the mantissa's bits, the rest is a factor: only the product overflows, or rounds to a
   // subnormal.
-  constexpr double kFar = -90;
-  const UOp far = less(exponent, kFar), n = converted(exponent, dt::i32);
-  const UOp bits = recast(mantissa, dt::i32) + bitwise(Op::Shl, where(far, plus(n, 32), plus(n, -1)), 23);
+  constexpr double kFar = -62;
+  const UOp far = less(x, kFar);
+  const UOp bits = recast(mantissa, dt::u32) + where(far, plus(exponent, int64_t{33} << kMantissaBits), exponent);
   const UOp y = recast(bits, dt::f32) * where(far, like(x, 0x1p-32), like(x, 2.0));
   return where(alu(Op::Ne, x, x), x, y);
 }

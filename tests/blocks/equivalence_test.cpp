@@ -5,19 +5,12 @@
 #include "search/tune.h"
 #include "tests/properties/equivalence.h"
 #include "tests/properties/random_schedules.h"
+#include "tests/properties/small_gpu.h"
 
 using namespace pg;
 using namespace pg::test;
 
 namespace {
-
-Target small_gpu() {
-  Target t;
-  t.isa = "sm_90a", t.vector_bytes = 16;
-  t.gpu = true, t.sm = 90, t.sms = 4;
-  t.shared_block_bytes = 64 << 10, t.shared_sm_bytes = 100 << 10, t.max_threads = 128;
-  return t;
-}
 
 /// "" or what is wrong with one random kernel under a few random schedules.
 std::string check(uint64_t seed, int schedules) {

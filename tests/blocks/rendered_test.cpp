@@ -6,6 +6,7 @@
 #include "tests/properties/kernel_runs.h"
 #include "tests/properties/random_kernels.h"
 #include "tests/properties/random_schedules.h"
+#include "tests/properties/small_gpu.h"
 #include "tests/renderers/cuda_host.h"
 #include "uops/text.h"
 
@@ -13,14 +14,6 @@ using namespace pg;
 using namespace pg::test;
 
 namespace {
-
-Target small_gpu() {
-  Target t;
-  t.isa = "sm_90a", t.vector_bytes = 16;
-  t.gpu = true, t.sm = 90, t.sms = 4;
-  t.shared_block_bytes = 64 << 10, t.shared_sm_bytes = 100 << 10, t.max_threads = 128;
-  return t;
-}
 
 struct Sample {
   RandomKernel kernel;

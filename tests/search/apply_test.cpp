@@ -226,6 +226,7 @@ TEST_CASE("blocks of threads: limits and what their opts refuse") {
   CHECK(why("tile(m,16,local) tile(n,16,local) bounds(2)") == "");
   CHECK(why("tile(m,16,local) tile(n,16,local) bounds(9)") == "bounds: 2304 threads > 2048");
   CHECK(why("stage(B,top) bounds(2)") == "bounds: 128 KB > shared 100 KB");
+  CHECK(why("prefetch(B,m)") == "prefetch: a GPU has other threads to run meanwhile");
   CHECK(reason(kernel, "bounds(2)") == "bounds: needs a GPU");
   // In shared memory whether said or not: one canonical state.
   const Expected<Schedule> s = Schedule(kernel, small_gpu()).apply(parse_opts("tile(k,8) stage(B,k)"));
