@@ -36,8 +36,7 @@ bool CudaGraph::accepted(CudaContext& context, cu::Result result, const std::str
   if (result == cu::Result::Success) return true;
   if (is_sticky(result)) context.check(result, doing);
   refused_ = doing + ": " + context.driver().words(result);
-  if (config().debug >= 1)
-    std::fprintf(stderr, "%s: launches go one by one: %s\n", gpu_->name().c_str(), refused_.c_str());
+  if (config().debug >= 1) std::fprintf(stderr, "%s: launches go one by one: %s\n", gpu_->name().c_str(), refused_.c_str());
   return false;
 }
 
@@ -63,9 +62,9 @@ void CudaGraph::update(const std::shared_ptr<CudaLife>& life, std::span<const La
 /// False where the step has other kernels now, or the driver does not patch.
 bool CudaGraph::patch(CudaLife& life, Step& step, const Launch& launch) {
   std::vector<CudaCall> now = calls(life, launch);
-  const bool same_kernels = std::equal(
-      step.nodes.begin(), step.nodes.end(), now.begin(), now.end(),
-      [](const Node& n, const CudaCall& c) { return n.call.function->get() == c.function->get(); });
+  const bool same_kernels =
+      std::equal(step.nodes.begin(), step.nodes.end(), now.begin(), now.end(),
+                 [](const Node& n, const CudaCall& c) { return n.call.function->get() == c.function->get(); });
   if (!same_kernels) return false;
   for (size_t i = 0; i < now.size(); ++i) {
     Node& n = step.nodes[i];

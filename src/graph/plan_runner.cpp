@@ -106,18 +106,20 @@ void PlanRunner::bind() {
 }
 
 void PlanRunner::run(const Bindings64& bindings) {
-  prepare(bindings);
-  bind();
-  if (config().debug >= 2) return run_timed();
-  LaunchSequence().replay(launches_);
+  LaunchSequence once;
+  run(bindings, once);
 }
 
 void PlanRunner::replay(const Bindings64& bindings) {
+  if (!sequence_) sequence_ = device_->sequence();
+  run(bindings, *sequence_);
+}
+
+void PlanRunner::run(const Bindings64& bindings, LaunchSequence& sequence) {
   prepare(bindings);
   bind();
   if (config().debug >= 2) return run_timed();
-  if (!sequence_) sequence_ = device_->sequence();
-  sequence_->replay(launches_);
+  sequence.replay(launches_);
 }
 
 void* PlanRunner::address(const Operand& operand) const {

@@ -47,6 +47,7 @@ class PlanRunner {
   };
   void place_intermediates();
   void* address(const Operand&) const;
+  void run(const Bindings64&, LaunchSequence&);
   void bind();
   void run_timed();
 

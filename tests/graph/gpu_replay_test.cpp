@@ -55,8 +55,7 @@ TEST_CASE("replay on a GPU: one graph, whose nodes follow the Variables") {
     CAPTURE(pos);
     std::vector<float> row;
     for (int i = 0; i < 4; ++i) row.push_back(static_cast<float>((pos * 5 + i * 3) % 7) / 4);
-    for (Steps* s : {&here, &there})
-      memory_of(s->x.uop())->device().copy_in(memory_of(s->x.uop())->data(), row.data(), 16);
+    for (Steps* s : {&here, &there}) memory_of(s->x.uop())->device().copy_in(memory_of(s->x.uop())->data(), row.data(), 16);
     const std::vector<float> got = here.step(pos), wanted = there.step(pos);
     REQUIRE(got.size() == wanted.size());
     for (size_t i = 0; i < got.size(); ++i) CHECK(got[i] == doctest::Approx(wanted[i]).epsilon(1e-5));

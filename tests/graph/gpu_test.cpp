@@ -91,7 +91,7 @@ TEST_CASE("on a GPU: attention, with a mask") {
 TEST_CASE("on a GPU: rows of an embedding by ids, integers, bools") {
   check_same([](Device& d) -> Results {
     const Tensor table = random({11, 24}, 17, d), at = ids({3, 0, 10, 3, 7}, d);
-    return {table.gather(at),          at * at + Tensor::arange(5),  at.sum(),         (at < 4.0).logical_not(),
+    return {table.gather(at),          at * at + Tensor::arange(5),    at.sum(),       (at < 4.0).logical_not(),
             table.argmax(0) * 2 - 1.0, at.cast(dt::i64) * (1LL << 33), at.cast(dt::u8)};
   });
 }

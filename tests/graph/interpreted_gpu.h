@@ -1,6 +1,7 @@
 #pragma once
 // A CUDA device whose kernels compute, without a GPU: the real CudaDevice on the fake driver, where a launch runs in the
-// interpreter of thread blocks, as late as the driver likes, with what the driver was given. The host cannot touch its memory.
+// interpreter of thread blocks, as late as the driver likes, with what the driver was given. The host cannot touch its
+// memory.
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 

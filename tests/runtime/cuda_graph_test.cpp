@@ -84,8 +84,7 @@ TEST_CASE("cuda: programs of other devices are not taken") {
   CudaDevice second(gpu.config(), 1, {.driver = PICOGRAD_FAKE_CUDA});
   const auto theirs = second.load(fake_artifact("k", "k 0\n"), fake_launch(0));
   CHECK_THROWS_WITH_AS(CudaGraph(device).replay(std::vector<Launch>{{theirs, {}, {}, 1}}),
-                       "CUDA:0: a graph was given a program of another device",
-                       InternalError);
+                       "CUDA:0: a graph was given a program of another device", InternalError);
 }
 
 TEST_CASE("cuda: the GPU's clock tells what launches and graphs take") {
@@ -149,7 +148,9 @@ TEST_CASE("cuda: what one kernel may not do is told, and the next replay is whol
   CudaDevice& device = gpu.open();
   const auto program = device.load(fake_artifact("k", "k 0\n"), fake_launch(0));
   const auto sequence = device.sequence();
-  const auto replay = [&](int64_t items) { sequence->replay(std::vector<Launch>{{program, {}, {}, 1}, {program, {}, {}, items}}); };
+  const auto replay = [&](int64_t items) {
+    sequence->replay(std::vector<Launch>{{program, {}, {}, 1}, {program, {}, {}, items}});
+  };
   CHECK_THROWS_WITH_AS(replay(int64_t{1} << 40), doctest::Contains("kernel k would have 1099511627776 blocks"), UserError);
   replay(5);
   CHECK_THROWS_AS(replay(int64_t{1} << 40), UserError);

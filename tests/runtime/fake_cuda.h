@@ -1,7 +1,7 @@
 #pragma once
 // A driver of CUDA without a GPU: a library with the Driver API's names, over the host's memory, which it hands out at
-// addresses that the host cannot use. A test says what should go
-// wrong and reads what was asked for. Work is done as late as is legal: when somebody waits for it.
+// addresses that the host cannot use. A test says what should go wrong and reads what was asked for. Work is done as late as
+// is legal: when somebody waits for it.
 #include <map>
 #include <string>
 #include <vector>
@@ -35,7 +35,7 @@ struct FakeCuda {
   pg::cu::Result load = pg::cu::Result::Success;          // of modules
   pg::cu::Result launch = pg::cu::Result::Success;        // what cuLaunchKernel says at once
   pg::cu::Result kernel_error = pg::cu::Result::Success;  // sticky, when a kernel runs
-  std::string refuses;  // a symbol that says InvalidValue and does nothing
+  std::string refuses;                                    // a symbol that says InvalidValue and does nothing
   bool reset_works = true;                                // whether a sticky error ends with a reset
 
   // What happened
