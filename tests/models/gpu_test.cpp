@@ -32,7 +32,10 @@ TEST_CASE("llama on a GPU: a prompt in chunks and tokens behind it have the naiv
   NaiveLlama::Vec wanted;
   for (size_t i = 0; i < 10; i++) wanted = naive.next(ids[i]);
   check(llama.prefill(std::span(ids).first(10)), wanted);
+  for (const char* symbol : {"cuGraphLaunch", "cuLaunchKernel"}) gpu.calls(symbol);
   for (size_t i = 10; i < ids.size(); i++) check(llama.decode(ids[i]), naive.next(ids[i]));
+  CHECK(gpu.calls("cuGraphLaunch") == 2);
+  CHECK(gpu.calls("cuLaunchKernel") == 0);
 }
 
 TEST_CASE("llama on a GPU: picollama's weights are copied over, and its first logits are those of transformers") {
