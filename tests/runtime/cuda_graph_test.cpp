@@ -42,6 +42,13 @@ TEST_CASE("cuda: a graph is a chain of kernels, replayed with arguments that cha
   CHECK(graph.built() == 1);
   CHECK(gpu.fake->calls["cuGraphInstantiateWithFlags"] == 1);
 
+  graph.replay(sequence(a, 3));  // as at first
+  device.synchronize();
+  CHECK(graph.patched() == 2);
+  REQUIRE(gpu.fake->launches.size() == 12);
+  CHECK(gpu.fake->launches[6].grid == 7);
+  CHECK(gpu.fake->launches[9].grid == 3);
+
   graph.replay(std::vector<Launch>{{two, {a}, {}, 1}});  // another sequence
   device.synchronize();
   CHECK(graph.built() == 2);
