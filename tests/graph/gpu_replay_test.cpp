@@ -1,6 +1,4 @@
 // Captured graphs on a CUDA device: what the driver is asked for, and that the results follow.
-#include <unistd.h>
-
 #include "src/graph/realize.h"
 #include "src/tensor/buffers.h"
 #include "tests/graph/interpreted_gpu.h"
@@ -134,7 +132,7 @@ TEST_CASE("replay on a GPU: a Variable outside its limits changes nothing") {
   CHECK_THROWS_AS(s.graph.replay(), UserError);
   CHECK(calls() == Calls{0, 0, 0, 0});
 }
-TEST_CASE("replay on a GPU: a kernel that faults is named, what is lost with it too; new tensors go on") {
+TEST_CASE("replay on a GPU: after a kernel that faults its buffers are refused, and new tensors go on") {
   const auto x = [] { return Tensor::from(std::vector<float>{1, 2, 3, 4}, {4}, gpu()); };
   const Tensor lost = x();
   Graph graph({(lost + 1.0).sum()});

@@ -10,7 +10,6 @@
 
 #include "runtime/cuda_device.h"
 #include "runtime/cuda_module.h"
-#include "runtime/process.h"
 #include "tests/models/private_store.h"
 #include "tests/runtime/fake_cuda.h"
 #include "uops/interpret.h"
@@ -75,7 +74,7 @@ class InterpretedGpu final : public Device {
       }
     };
     Config c;
-    c.cache_dir = directory_.path();
+    c.cache_dir = tests::private_store.folder;
     cuda_ = std::make_unique<CudaDevice>(c, 0, CudaLibraries{.driver = PICOGRAD_FAKE_CUDA});
   }
 
@@ -99,7 +98,6 @@ class InterpretedGpu final : public Device {
     if (p.number + 1 == info.phases.size()) interpret(p.linear, buffers, variables, {}, 0, count(info.items));
   }
 
-  TemporaryDirectory directory_;
   FakeCuda* fake_ = nullptr;
   std::unique_ptr<CudaDevice> cuda_;
   std::map<std::string, Phase> programs_;
