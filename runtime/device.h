@@ -57,7 +57,7 @@ class LaunchSequence {
   virtual ~LaunchSequence() = default;
   /// Enqueues them in their order, as Program::enqueue does. A GPU keeps what it made of the programs and their order, and
   /// is told only which arguments are others than the last time.
-  virtual void replay(std::span<const Launch>);
+  virtual void replay(std::span<const Launch>) = 0;
 };
 
 class Device {
@@ -85,8 +85,9 @@ class Device {
   /// threads, as compile may. Throws what compile throws for the first that does not compile.
   virtual std::vector<Artifact> compile_all(std::span<const Source>);
   virtual std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) = 0;
-  /// For launches of this device's programs. It must not outlive the device.
-  virtual std::unique_ptr<LaunchSequence> sequence();
+  /// For launches of this device's programs; it must not outlive the device. Null where nothing is gained over enqueueing
+  /// one after the other.
+  virtual std::unique_ptr<LaunchSequence> sequence() { return nullptr; }
   /// Returns when all that was enqueued is done.
   virtual void synchronize() {}
 };

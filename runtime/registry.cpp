@@ -56,11 +56,6 @@ std::vector<Artifact> Device::compile_all(std::span<const Source> sources) {
   return all;
 }
 
-void LaunchSequence::replay(std::span<const Launch> launches) {
-  for (const Launch& l : launches) l.program->enqueue(l.buffers, l.variables, l.items);
-}
-std::unique_ptr<LaunchSequence> Device::sequence() { return std::make_unique<LaunchSequence>(); }
-
 Device& device(std::string_view name) {
   Registry& r = Registry::get();
   std::lock_guard lock(r.mutex);

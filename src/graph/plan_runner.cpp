@@ -90,41 +90,37 @@ void PlanRunner::prepare(const Bindings64& bindings) {
   }
 }
 
-/// Every step with its program, addresses and values.
-void PlanRunner::bind() {
-  launches_.resize(steps_.size());
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    const Kernel& kernel = kernels_[steps_[s].kernel];
-    Launch& launch = launches_[s];
-    launch.program = kernel.ready->built.program;
-    launch.buffers.clear();
-    for (const UOp& p : kernel.ready->built.source.launch.params)
-      launch.buffers.push_back(address(steps_[s].operands[p.arg_as<ParamArg>().slot]));
-    launch.variables = kernel.values;
-    launch.items = kernel.items;
-  }
-}
-
 void PlanRunner::run(const Bindings64& bindings) {
-  LaunchSequence once;
-  run(bindings, once);
+  prepare(bindings);
+  std::vector<void*> buffers;
+  for (size_t s = 0; s < steps_.size(); ++s) launch(s, kernels_[steps_[s].kernel], buffers);
 }
 
 void PlanRunner::replay(const Bindings64& bindings) {
   if (!sequence_) sequence_ = device_->sequence();
-  run(bindings, *sequence_);
-}
-
-void PlanRunner::run(const Bindings64& bindings, LaunchSequence& sequence) {
+  if (!sequence_ || config().debug >= 2) return run(bindings);
   prepare(bindings);
-  bind();
-  if (config().debug >= 2) return run_timed();
-  sequence.replay(launches_);
+  launches_.resize(steps_.size());
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Kernel& kernel = kernels_[steps_[s].kernel];
+    Launch& l = launches_[s];
+    l.program = kernel.ready->built.program;
+    addresses(s, kernel, l.buffers);
+    l.variables = kernel.values;
+    l.items = kernel.items;
+  }
+  sequence_->replay(launches_);
 }
 
 void* PlanRunner::address(const Operand& operand) const {
   if (operand.offset >= 0) return static_cast<char*>(arena_->data()) + operand.offset;
   return memory_of(operand.buffer)->data();
+}
+
+void PlanRunner::addresses(size_t step, const Kernel& kernel, std::vector<void*>& buffers) const {
+  buffers.clear();
+  for (const UOp& p : kernel.ready->built.source.launch.params)
+    buffers.push_back(address(steps_[step].operands[p.arg_as<ParamArg>().slot]));
 }
 
 namespace {
@@ -140,16 +136,16 @@ void print_line(size_t step, size_t steps, const ReadyKernel& k, double ms, cons
 }
 }  // namespace
 
-/// Each kernel by itself, waited for.
-void PlanRunner::run_timed() {
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    const Kernel& kernel = kernels_[steps_[s].kernel];
-    const Launch& l = launches_[s];
-    const auto begin = std::chrono::steady_clock::now();
-    l.program->launch(l.buffers, l.variables, l.items);
-    const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
-    print_line(s, steps_.size(), *kernel.ready, ms.count(), kernel.bindings);
+void PlanRunner::launch(size_t step, const Kernel& kernel, std::vector<void*>& buffers) {
+  addresses(step, kernel, buffers);
+  if (config().debug < 2) {
+    kernel.ready->built.program->enqueue(buffers, kernel.values, kernel.items);
+    return;
   }
+  const auto begin = std::chrono::steady_clock::now();
+  kernel.ready->built.program->launch(buffers, kernel.values, kernel.items);
+  const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
+  print_line(step, steps_.size(), *kernel.ready, ms.count(), kernel.bindings);
 }
 
 }  // namespace pg

@@ -47,9 +47,8 @@ class PlanRunner {
   };
   void place_intermediates();
   void* address(const Operand&) const;
-  void run(const Bindings64&, LaunchSequence&);
-  void bind();
-  void run_timed();
+  void addresses(size_t step, const Kernel&, std::vector<void*>& buffers) const;
+  void launch(size_t step, const Kernel&, std::vector<void*>& buffers);
 
   Plan plan_;
   Device* device_;
@@ -57,8 +56,8 @@ class PlanRunner {
   MemoryRef arena_;
   std::vector<Kernel> kernels_;
   std::vector<Step> steps_;
-  std::vector<Launch> launches_;  // by step, as `bind` left them
-  std::unique_ptr<LaunchSequence> sequence_;
+  std::unique_ptr<LaunchSequence> sequence_;  // null: launches are enqueued one by one
+  std::vector<Launch> launches_;              // by step, what the sequence was given last
 };
 
 }  // namespace pg

@@ -21,11 +21,16 @@ struct Work {
   const void* event = nullptr;  // that it records
 };
 
+struct Block {
+  size_t bytes;
+  void* memory;  // the host's address too: who looks for leaks knows no other
+};
+
 struct Driver {
   std::recursive_mutex mutex;
   FakeCuda fake;
   std::map<const void*, std::string> live;  // handle → kind
-  std::map<DevicePointer, size_t> blocks;
+  std::map<DevicePointer, Block> blocks;
   std::map<char*, size_t> pinned;
   std::deque<Work> queue;
   std::vector<Work>* recorded = nullptr;  // while a stream is captured, its work goes here instead
