@@ -48,6 +48,16 @@ LlamaWeights gathered(const LlamaConfig& c, const Source& weight, bool tied) {
   return w;
 }
 
+MemoryRef on_device(std::span<const std::byte> data, const std::shared_ptr<void>& keep, Device& device) {
+  if (device.shares_host_memory()) {
+    // Kernels read the file's own pages; none writes to a weight.
+    return Memory::borrow(device, const_cast<std::byte*>(data.data()), data.size(), keep);
+  }
+  auto memory = std::make_shared<Memory>(device, data.size());
+  device.copy_in(memory->data(), data.data(), data.size());
+  return memory;
+}
+
 Shape as_shape(const Extents& extents) { return Shape(extents.begin(), extents.end()); }
 
 }  // namespace
@@ -64,9 +74,7 @@ LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Dev
     }
     used.insert(name);
     bytes += static_cast<int64_t>(found.data.size());
-    // The CPU reads the file's own pages; kernels never write to a weight.
-    void* data = const_cast<std::byte*>(found.data.data());
-    return Tensor::wrap(Memory::borrow(device, data, found.data.size(), file.keep()), file.dtype(found), as_shape(shape));
+    return Tensor::wrap(on_device(found.data, file.keep(), device), file.dtype(found), as_shape(shape));
   };
   LlamaWeights out = gathered(config, weight, config.tied);
   for (const GgufTensor& t : file.tensors()) {

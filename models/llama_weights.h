@@ -28,8 +28,9 @@ struct LlamaWeights {
   Tensor output;      // [vocab, dim]; a tied model's is its embedding
   int64_t bytes = 0;  // of all of them, a tied one counted once
 
-  /// Refers to the mapped file; nothing is copied. UserError naming the tensor when one is missing, of another shape or
-  /// type, or when the file holds one that this architecture does not use (so that no model runs silently wrong).
+  /// Refers to the mapped file where the device shares the host's memory; else the weights are copied over. UserError naming
+  /// the tensor when one is missing, of another shape or type, or when the file holds one that this architecture does not
+  /// use (so that no model runs silently wrong).
   static LlamaWeights from(const Gguf&, const LlamaConfig&, Device& = default_device());
   /// Seeded uniform numbers of variance 1 / inputs, norms of 1: real shapes and sane values where there is no file. The lm
   /// head is always a matrix of its own, because a random embedding that is its own head only ever repeats its input.

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "runtime/cpu_info.h"
+#include "runtime/cuda_graph.h"
 #include "runtime/cuda_program.h"
 
 namespace pg {
@@ -168,6 +169,8 @@ std::vector<Artifact> CudaDevice::compile_all(std::span<const Source> sources) {
 std::shared_ptr<Program> CudaDevice::load(const Artifact& artifact, const LaunchInfo& launch) {
   return with_context("loading " + artifact.name, [&] { return std::make_shared<CudaProgram>(gpu_, artifact, launch); });
 }
+
+std::unique_ptr<LaunchSequence> CudaDevice::sequence() { return std::make_unique<CudaGraph>(*this); }
 
 std::vector<KernelResources> cuda_resources(const Artifact& artifact) {
   return parse_resources(unpack_cuda_binary(artifact.bytes).log);

@@ -36,6 +36,7 @@ class CudaDevice final : public Device {
   Artifact compile(const Source&) override;
   std::vector<Artifact> compile_all(std::span<const Source>) override;
   std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) override;
+  std::unique_ptr<LaunchSequence> sequence() override;  // a CudaGraph
   void synchronize() override;
 
   const CudaFacts& facts() const { return gpu_->facts(); }

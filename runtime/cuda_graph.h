@@ -5,44 +5,46 @@
 
 namespace pg {
 
-/// One launch of a program of a CudaDevice.
-struct CudaLaunch {
-  std::shared_ptr<Program> program;
-  std::vector<void*> buffers;
-  std::vector<int64_t> variables = {};
-  int64_t items = 1;
-};
-
-class CudaGraph {
+class CudaGraph final : public LaunchSequence {
  public:
-  /// Instantiates; nothing runs yet. Throws InternalError when a program is another device's.
-  CudaGraph(CudaDevice&, std::vector<CudaLaunch>);
-  /// Enqueues the sequence with the arguments that it had last.
+  explicit CudaGraph(CudaDevice&);
+  /// Nodes whose arguments changed are patched. The graph is built again where the programs or their order are others, and
+  /// where a phase comes or goes with its items. Where the driver refuses, the launches are enqueued one by one. Throws what
+  /// Program::enqueue throws, InternalError when a program is another device's.
+  void replay(std::span<const Launch>) override;
+  /// The launches of the last time, which are not even looked at: for who takes the time.
   void replay();
-  /// The same programs in the same order with other buffers, variables and items: nodes whose arguments changed are
-  /// patched; where a phase comes or goes with its items the graph is built again.
-  void replay(std::vector<CudaLaunch>);
 
-  size_t kernels() const { return nodes_.size(); }
+  size_t kernels() const;
   /// Nodes that were patched, graphs that were built so far.
   int64_t patched() const { return patched_; }
   int64_t built() const { return built_; }
+  /// Why launches are enqueued one by one; empty: they are not.
+  const std::string& refused() const { return refused_; }
 
  private:
   struct Node {
     cu::GraphNode node = nullptr;
     CudaCall call;
   };
-  void update(const std::shared_ptr<CudaLife>&);
-  void build(const std::shared_ptr<CudaLife>&, std::vector<CudaCall>);
+  struct Step {
+    Launch launch;
+    std::vector<Node> nodes;  // by phase
+  };
+  std::vector<CudaCall> calls(CudaLife&, const Launch&) const;
+  void update(const std::shared_ptr<CudaLife>&, std::span<const Launch>);
+  bool patch(CudaLife&, Step&, const Launch&);
+  void build(const std::shared_ptr<CudaLife>&, std::span<const Launch>);
+  void launch(CudaLife&);
+  bool accepted(CudaContext&, cu::Result, const std::string& doing);
 
   std::shared_ptr<CudaGpu> gpu_;
-  std::vector<CudaLaunch> launches_;
-  std::shared_ptr<CudaContext> context_;  // that the nodes are of
+  std::shared_ptr<CudaContext> context_;  // that the nodes, or the refusal, are of
   CudaHandle<cu::Graph, &CudaDriver::Functions::graph_destroy> graph_;
   CudaHandle<cu::GraphExec, &CudaDriver::Functions::graph_exec_destroy> exec_;
-  std::vector<Node> nodes_;
+  std::vector<Step> steps_;
   int64_t patched_ = 0, built_ = 0;
+  std::string refused_;
 };
 
 }  // namespace pg

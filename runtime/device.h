@@ -42,6 +42,24 @@ class Program {
   }
 };
 
+/// A launch of a program, with what it is given.
+struct Launch {
+  std::shared_ptr<Program> program;
+  std::vector<void*> buffers;
+  std::vector<int64_t> variables = {};
+  int64_t items = 1;
+  friend bool operator==(const Launch&, const Launch&) = default;
+};
+
+/// Launches that are made again and again, with arguments that may change from one time to the next.
+class LaunchSequence {
+ public:
+  virtual ~LaunchSequence() = default;
+  /// Enqueues them in their order, as Program::enqueue does. A GPU keeps what it made of the programs and their order, and
+  /// is told only which arguments are others than the last time.
+  virtual void replay(std::span<const Launch>) = 0;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -49,7 +67,9 @@ class Device {
   virtual const Target& target() const = 0;
   virtual DeviceInfo info() const = 0;
   virtual ToolchainInfo toolchain() const = 0;
-  /// Device memory, 64-byte aligned, uninitialised. Throws UserError with the size when there is not enough.
+  /// Whether its kernels read the host's memory where it lies. If not, an address of device memory is nothing to the host.
+  virtual bool shares_host_memory() const { return false; }
+  /// Device memory, 64-byte aligned (on a GPU 256), uninitialised. Throws UserError with the size when there is not enough.
   virtual void* allocate(size_t bytes) = 0;
   virtual void free(void*, size_t bytes) noexcept = 0;
   /// Whether the device itself keeps freed memory for the next who asks: then nobody else does.
@@ -65,6 +85,9 @@ class Device {
   /// threads, as compile may. Throws what compile throws for the first that does not compile.
   virtual std::vector<Artifact> compile_all(std::span<const Source>);
   virtual std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) = 0;
+  /// For launches of this device's programs; it must not outlive the device. Null where nothing is gained over enqueueing
+  /// one after the other.
+  virtual std::unique_ptr<LaunchSequence> sequence() { return nullptr; }
   /// Returns when all that was enqueued is done.
   virtual void synchronize() {}
 };

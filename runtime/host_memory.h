@@ -6,6 +6,7 @@ namespace pg {
 
 class HostMemoryDevice : public Device {
  public:
+  bool shares_host_memory() const override { return true; }
   void* allocate(size_t bytes) override;
   void free(void*, size_t bytes) noexcept override;
   void copy_in(void* device, const void* host, size_t bytes) override;

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "runtime/host_memory.h"
-
 namespace pg {
 namespace {
 
@@ -28,10 +26,7 @@ size_t round_up(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 }  // namespace
 
 GuardedBuffers::GuardedBuffers(Device& device, RunSetup setup, const SharedMemory& memory)
-    : device_(device),
-      setup_(std::move(setup)),
-      memory_(memory),
-      on_host_(dynamic_cast<HostMemoryDevice*>(&device) != nullptr) {
+    : device_(device), setup_(std::move(setup)), memory_(memory), on_host_(device.shares_host_memory()) {
   for (size_t i = 0; i < setup_.buffers.size(); ++i) {
     const BufferSpec& spec = setup_.buffers[i];
     Block b;

@@ -55,13 +55,13 @@ class CudaClock final : public RunClock {
       return sets.empty() ? c.buffers : std::span<void* const>(sets[static_cast<size_t>(k) % sets.size()]);
     };
     if (repeats >= kShort) {
-      std::vector<CudaLaunch> launches;
+      std::vector<Launch> launches;
       repeats = std::min(repeats, kMostInGraph);
       for (int64_t k = 0; k < repeats; ++k)
         launches.push_back(
             {c.program, {buffers(k).begin(), buffers(k).end()}, {c.variables.begin(), c.variables.end()}, c.items});
-      CudaGraph graph(device_, std::move(launches));
-      graph.replay();  // uploads it
+      CudaGraph graph(device_);
+      graph.replay(launches);  // uploads it
       return timer_.ms([&] { graph.replay(); }) / static_cast<double>(repeats);
     }
     const double ms = timer_.ms([&] {

@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "runtime/config.h"
-#include "runtime/host_memory.h"
+#include "runtime/device.h"
 #include "search/guarded_buffers.h"
 #include "search/model_device.h"
 #include "search/protocol.h"
@@ -200,7 +200,7 @@ class Job {
   GuardedBuffers& buffers_;
   RunControl& control_;
   std::vector<Entry> entries_;
-  const bool on_host_ = dynamic_cast<HostMemoryDevice*>(&device_) != nullptr;
+  const bool on_host_ = device_.shares_host_memory();
   std::optional<size_t> lost_by_;
 };
 
@@ -208,7 +208,7 @@ int serve(Device& device, size_t extra_bytes) {
   Receiver receiver(kRunnerSocket);
   const std::unique_ptr<RunClock> clock = run_clock(device);
   // A driver maps address space at will.
-  const bool limited = dynamic_cast<HostMemoryDevice*>(&device) != nullptr;
+  const bool limited = device.shares_host_memory();
   SharedMemory memory;
   std::unique_ptr<GuardedBuffers> buffers;
   for (Frame frame; receiver.next(frame, -1) == Receive::Frame;) {

@@ -15,8 +15,8 @@ struct MemoryLayout {
   int64_t bytes = 0;             // of the arena
   int64_t without_reuse = 0;     // if each intermediate had memory of its own
 };
-/// A cache line, and the widest vector.
-inline constexpr int64_t kArenaAlignment = 64;
+/// Where buffers begin on a GPU, by which its kernels know what they may move at once; several cache lines of a CPU.
+inline constexpr int64_t kArenaAlignment = 256;
 
 /// Places intermediates in one arena; two that live at the same step never overlap. Greedy, the largest first, each at the
 /// lowest place that is free for its whole life.

@@ -96,9 +96,31 @@ void PlanRunner::run(const Bindings64& bindings) {
   for (size_t s = 0; s < steps_.size(); ++s) launch(s, kernels_[steps_[s].kernel], buffers);
 }
 
+void PlanRunner::replay(const Bindings64& bindings) {
+  if (!sequence_) sequence_ = device_->sequence();
+  if (!sequence_ || config().debug >= 2) return run(bindings);
+  prepare(bindings);
+  launches_.resize(steps_.size());
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Kernel& kernel = kernels_[steps_[s].kernel];
+    Launch& l = launches_[s];
+    l.program = kernel.ready->built.program;
+    addresses(s, kernel, l.buffers);
+    l.variables = kernel.values;
+    l.items = kernel.items;
+  }
+  sequence_->replay(launches_);
+}
+
 void* PlanRunner::address(const Operand& operand) const {
   if (operand.offset >= 0) return static_cast<char*>(arena_->data()) + operand.offset;
   return memory_of(operand.buffer)->data();
+}
+
+void PlanRunner::addresses(size_t step, const Kernel& kernel, std::vector<void*>& buffers) const {
+  buffers.clear();
+  for (const UOp& p : kernel.ready->built.source.launch.params)
+    buffers.push_back(address(steps_[step].operands[p.arg_as<ParamArg>().slot]));
 }
 
 namespace {
@@ -115,9 +137,7 @@ void print_line(size_t step, size_t steps, const ReadyKernel& k, double ms, cons
 }  // namespace
 
 void PlanRunner::launch(size_t step, const Kernel& kernel, std::vector<void*>& buffers) {
-  const LaunchInfo& info = kernel.ready->built.source.launch;
-  buffers.clear();
-  for (const UOp& p : info.params) buffers.push_back(address(steps_[step].operands[p.arg_as<ParamArg>().slot]));
+  addresses(step, kernel, buffers);
   if (config().debug < 2) {
     kernel.ready->built.program->enqueue(buffers, kernel.values, kernel.items);
     return;

@@ -20,6 +20,8 @@ class PlanRunner {
   /// Chooses and compiles for these values; run does so too where it meets a new bucket.
   void prepare(const Bindings64&);
   void run(const Bindings64&);
+  /// The same as one of many: a GPU is handed all of it as one, which pays from the second time on.
+  void replay(const Bindings64&);
 
   const Plan& plan() const { return plan_; }
   const MemoryLayout& layout() const { return layout_; }
@@ -45,6 +47,7 @@ class PlanRunner {
   };
   void place_intermediates();
   void* address(const Operand&) const;
+  void addresses(size_t step, const Kernel&, std::vector<void*>& buffers) const;
   void launch(size_t step, const Kernel&, std::vector<void*>& buffers);
 
   Plan plan_;
@@ -53,6 +56,8 @@ class PlanRunner {
   MemoryRef arena_;
   std::vector<Kernel> kernels_;
   std::vector<Step> steps_;
+  std::unique_ptr<LaunchSequence> sequence_;  // null: launches are enqueued one by one
+  std::vector<Launch> launches_;              // by step, what the sequence was given last
 };
 
 }  // namespace pg

@@ -55,7 +55,7 @@ Graph::Graph(std::vector<Tensor> outputs, const Bindings64& tuning_bindings) {
 Graph::~Graph() = default;
 Graph::Graph(Graph&&) noexcept = default;
 
-void Graph::replay(const Bindings64& bindings) { impl_->runner.run(bindings); }
+void Graph::replay(const Bindings64& bindings) { impl_->runner.replay(bindings); }
 const std::vector<Tensor>& Graph::outputs() const { return impl_->outputs; }
 
 std::vector<Graph::KernelUse> Graph::kernels() const {

@@ -110,9 +110,9 @@ TEST_CASE("gpu: graphs compute with patched arguments, and cost less than launch
   const Memory a(*gpu, 1024), b(*gpu, 1024), c(*gpu, 1024);
   gpu->copy_in(b.data(), ones.data(), 1024);
   const auto sequence = [&](const Memory& to, int64_t n) {
-    return std::vector<CudaLaunch>(100, CudaLaunch{program, {to.data(), b.data()}, {n}, (n + 127) / 128});
+    return std::vector<Launch>(100, Launch{program, {to.data(), b.data()}, {n}, (n + 127) / 128});
   };
-  CudaGraph graph(*gpu, sequence(a, 100));
+  CudaGraph graph(*gpu);
   std::vector<float> out(256);
   for (const auto& [to, n] : std::initializer_list<std::pair<const Memory*, int64_t>>{{&a, 100}, {&c, 200}}) {
     gpu->copy_in(to->data(), zeros.data(), 1024);
@@ -122,10 +122,11 @@ TEST_CASE("gpu: graphs compute with patched arguments, and cost less than launch
   }
   CHECK(graph.built() == 1);
   CHECK(graph.patched() == 100);
+  CHECK(graph.refused() == "");
   CudaTimer timer(*gpu);
   const double by_graph = timer.ms([&] { graph.replay(); });
   const double by_launches = timer.ms([&] {
-    for (const CudaLaunch& l : sequence(c, 200)) l.program->enqueue(l.buffers, l.variables, l.items);
+    for (const Launch& l : sequence(c, 200)) l.program->enqueue(l.buffers, l.variables, l.items);
   });
   MESSAGE("100 kernels: " << by_graph * 10 << " us each by graph, " << by_launches * 10 << " us each by launches");
   CHECK(by_graph > 0);

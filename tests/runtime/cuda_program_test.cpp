@@ -46,7 +46,8 @@ TEST_CASE("cuda: launch waits, enqueue does not; no items, no kernel") {
 TEST_CASE("cuda: a kernel works on the device's memory, in order with copies") {
   FakeGpu gpu;
   gpu.fake->kernel = [](const FakeLaunch& l) {
-    for (unsigned i = 0; i < l.grid; ++i) reinterpret_cast<float*>(l.arguments[0])[i] += static_cast<float>(l.arguments[1]);
+    auto* to = static_cast<float*>(fake_host(l.arguments[0]));
+    for (unsigned i = 0; i < l.grid; ++i) to[i] += static_cast<float>(l.arguments[1]);
   };
   CudaDevice& device = gpu.open();
   const auto program = device.load(fake_artifact("k", "k 2\n"), fake_launch(1, {"n"}));

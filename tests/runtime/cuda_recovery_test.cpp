@@ -8,7 +8,7 @@ using namespace pg::test;
 
 TEST_CASE("cuda: a kernel's error names the kernel, resets the GPU, and work goes on") {
   FakeGpu gpu;
-  gpu.fake->kernel = [](const FakeLaunch& l) { *reinterpret_cast<int*>(l.arguments[0]) = 42; };
+  gpu.fake->kernel = [](const FakeLaunch& l) { *static_cast<int*>(fake_host(l.arguments[0])) = 42; };
   CudaDevice& device = gpu.open();
   const auto good = device.load(fake_artifact("good", "good 1\n"), fake_launch(1));
   const auto bad = device.load(fake_artifact("bad", "bad 1\n"), fake_launch(1));
@@ -96,9 +96,9 @@ TEST_CASE("cuda: a graph is built again in the next life") {
   FakeGpu gpu;
   CudaDevice& device = gpu.open();
   const auto program = device.load(fake_artifact("k", "k 0\n"), fake_launch(0));
-  CudaGraph graph(device, {{program, {}, {}, 1}});
+  CudaGraph graph(device);
   gpu.fake->kernel_error = cu::Result::Assert;
-  graph.replay();
+  graph.replay(std::vector<Launch>{{program, {}, {}, 1}});
   CHECK_THROWS_WITH_AS(device.synchronize(), doctest::Contains("kernel k: "), InternalError);
   gpu.fake->kernel_error = cu::Result::Success;
   graph.replay();

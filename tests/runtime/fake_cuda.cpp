@@ -15,7 +15,7 @@ bool is_pinned(const void* p) {
 }
 bool is_device(DevicePointer p, size_t bytes) {
   auto it = d->blocks.upper_bound(p);
-  return it != d->blocks.begin() && p + bytes <= std::prev(it)->first + std::prev(it)->second;
+  return it != d->blocks.begin() && p + bytes <= std::prev(it)->first + std::prev(it)->second.bytes;
 }
 }  // namespace
 
@@ -23,7 +23,7 @@ extern "C" {
 
 FakeCuda* fake_cuda() { return &d->fake; }
 void fake_cuda_reset() {
-  for (const auto& [p, size] : d->blocks) std::free(host(p));
+  for (const auto& [p, block] : d->blocks) std::free(block.memory);
   for (const auto& [p, size] : d->pinned) std::free(p);
   delete d;
   d = new Driver;
@@ -112,7 +112,7 @@ Result cuDevicePrimaryCtxRelease_v2(DeviceId) {
 Result cuDevicePrimaryCtxReset_v2(DeviceId) {
   ENTER(false);
   ++d->fake.resets;
-  for (const auto& [p, size] : d->blocks) std::free(host(p));
+  for (const auto& [p, block] : d->blocks) std::free(block.memory);
   for (const auto& [p, size] : d->pinned) std::free(p);
   d->blocks.clear();
   d->pinned.clear();
@@ -135,9 +135,9 @@ Result cuCtxSetCurrent(Context context) {
 Result cuMemAlloc_v2(DevicePointer* p, size_t bytes) {
   ENTER(true);
   if (bytes > d->fake.memory || d->fake.allocated > d->fake.memory - bytes) return Result::OutOfMemory;
-  void* memory = std::malloc(bytes);
-  *p = reinterpret_cast<uintptr_t>(memory);
-  d->blocks[*p] = bytes;
+  void* memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  *p = reinterpret_cast<uintptr_t>(memory) | kFakeDeviceBit;
+  d->blocks[*p] = {bytes, memory};
   d->fake.allocated += bytes;
   return Result::Success;
 }
@@ -146,9 +146,9 @@ Result cuMemFree_v2(DevicePointer p) {
   run_all();  // as the driver: it waits
   const auto it = d->blocks.find(p);
   if (it == d->blocks.end()) return misuse("cuMemFree_v2: not a live block"), Result::InvalidValue;
-  d->fake.allocated -= it->second;
+  d->fake.allocated -= it->second.bytes;
+  std::free(it->second.memory);
   d->blocks.erase(it);
-  std::free(host(p));
   return Result::Success;
 }
 Result cuMemGetInfo_v2(size_t* free, size_t* total) {

@@ -1,6 +1,7 @@
 #pragma once
-// A driver of CUDA without a GPU: a library with the Driver API's names, over the host's memory. A test says what should go
-// wrong and reads what was asked for. Work is done as late as is legal: when somebody waits for it.
+// A driver of CUDA without a GPU: a library with the Driver API's names, over the host's memory, which it hands out at
+// addresses that the host cannot use. A test says what should go wrong and reads what was asked for. Work is done as late as
+// is legal: when somebody waits for it.
 //
 // In a process that no test is in, kernels go by their names, each thread with one element of two buffers of floats:
 // "doubles" writes twice the second one's to the first one, "doubles_fast" in a tenth of the time, "overruns" one element
@@ -18,6 +19,10 @@ struct FakeLaunch {
   bool in_graph = false;
 };
 
+/// Where in the host's memory an address of the device's is. No pointer of x86-64 or of ARM has this bit.
+inline constexpr uint64_t kFakeDeviceBit = uint64_t{1} << 62;
+inline void* fake_host(uint64_t device) { return reinterpret_cast<void*>(device & ~kFakeDeviceBit); }
+
 struct FakeCuda {
   // The machine
   int devices = 1, driver_version = 13000, major = 9, minor = 0;
@@ -34,6 +39,7 @@ struct FakeCuda {
   pg::cu::Result load = pg::cu::Result::Success;          // of modules
   pg::cu::Result launch = pg::cu::Result::Success;        // what cuLaunchKernel says at once
   pg::cu::Result kernel_error = pg::cu::Result::Success;  // sticky, when a kernel runs
+  std::string refuses;                                    // a symbol that says InvalidValue and does nothing
   bool reset_works = true;                                // whether a sticky error ends with a reset
 
   // What happened

@@ -21,11 +21,16 @@ struct Work {
   const void* event = nullptr;  // that it records
 };
 
+struct Block {
+  size_t bytes;
+  void* memory;  // the host's address too: who looks for leaks knows no other
+};
+
 struct Driver {
   std::recursive_mutex mutex;
   FakeCuda fake;
   std::map<const void*, std::string> live;  // handle → kind
-  std::map<DevicePointer, size_t> blocks;
+  std::map<DevicePointer, Block> blocks;
   std::map<char*, size_t> pinned;
   std::deque<Work> queue;
   std::vector<Work>* recorded = nullptr;  // while a stream is captured, its work goes here instead
@@ -64,6 +69,7 @@ inline void drop(const void* handle) {
 inline Result enter(const char* symbol, bool needs_context = true) {
   ++d->fake.calls[symbol];
   if (d->sticky != Result::Success && needs_context) return d->sticky;
+  if (d->fake.refuses == symbol) return Result::InvalidValue;
   if (needs_context && (current == 0 || current != d->context)) {
     misuse(std::string(symbol) + ": no live context is current");
     return Result::InvalidContext;
@@ -71,7 +77,7 @@ inline Result enter(const char* symbol, bool needs_context = true) {
   return Result::Success;
 }
 
-inline void* host(DevicePointer p) { return reinterpret_cast<void*>(p); }
+inline void* host(DevicePointer p) { return fake_host(p); }
 
 /// Enqueues, or records where the stream is captured.
 inline void push(Work w) {
