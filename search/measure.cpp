@@ -1,6 +1,7 @@
 #include "search/measure.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -9,8 +10,8 @@ namespace {
 
 constexpr double kGiveUpFactor = 2;  // screening ends past this multiple of the best
 constexpr int kScreenRuns = 3;
+constexpr int kMostRounds = 4;  // times those of a final, at once, while somebody seems to win and noise does not let it
 constexpr double kScreenMs = 300, kFinalMs = 4000;  // samples of slow kernels are fewer, never under the runner's least
-constexpr int kFinalTurns = 3;  // of all rounds: more while somebody seems to win and noise does not let it
 constexpr double kTimeoutFactor = 20, kLeastTimeoutMs = 2000, kFirstTimeoutMs = 60000;
 
 double quantile(std::span<const double> sorted, double q) {
@@ -113,16 +114,20 @@ Final finalists(Runner& runner, const RunProgram& incumbent, const std::vector<R
   std::vector<RunProgram> all = {incumbent};
   all.insert(all.end(), candidates.begin(), candidates.end());
   std::vector<RunResult> results(all.size());
-  for (int turn = 1;; ++turn) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int runs = rounds;; runs = static_cast<int>(results[0].ms.size())) {
     std::vector<RunResult> more =
-        runner.time(all, {.limits = {.timeout_ms = kFirstTimeoutMs}, .runs = rounds, .enough_ms = kFinalMs});
+        runner.time(all, {.limits = {.timeout_ms = kFirstTimeoutMs}, .runs = runs, .enough_ms = kFinalMs});
     for (size_t i = 0; i < more.size(); ++i) {
-      if (results[i].status != RunStatus::Ok) continue;  // it failed in an earlier turn
+      if (results[i].status != RunStatus::Ok) continue;  // it failed before
       more[i].ms.insert(more[i].ms.begin(), results[i].ms.begin(), results[i].ms.end());
       results[i] = std::move(more[i]);
     }
     const Final f = decided(results);
-    if (f.winner >= 0 || turn == kFinalTurns || std::none_of(f.candidates.begin(), f.candidates.end(), is_open)) return f;
+    const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - start;
+    if (f.winner >= 0 || f.incumbent.result.status != RunStatus::Ok || runs >= kMostRounds * rounds || passed.count() > kFinalMs ||
+        std::none_of(f.candidates.begin(), f.candidates.end(), is_open))
+      return f;
   }
 }
 

@@ -47,8 +47,8 @@ struct Final {
   std::vector<Finalist> candidates;
   int winner = -1;  // index into candidates; -1: the incumbent stays
 };
-/// All interleaved, `rounds` of each, and up to twice as many again while a median clears kWinMargin but no interval does;
-/// the winner is the fastest of those whose interval clears it.
+/// All interleaved, `rounds` of each; while a median clears kWinMargin but no interval does as many again, up to eight times
+/// as many in all or four seconds. The winner is the fastest of those whose interval clears it.
 Final finalists(Runner&, const RunProgram& incumbent, const std::vector<RunProgram>& candidates, int rounds = 15);
 
 }  // namespace pg
