@@ -68,7 +68,7 @@ if [ -z "$dry" ]; then
   mkdir -p "$out" || exit 2
   work=$(mktemp -d) || exit 2
   trap 'rm -rf "$work"' EXIT
-  export PICOGRAD_DB=${PICOGRAD_DB:-$work/bench.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels}
+  export PICOGRAD_DB=${PICOGRAD_DB:-$work/bench.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels} PICOGRAD_PRETUNED=none
   run=1
   [ ! -f "$out/parts.jsonl" ] || run=$(($(sed -n 's/^{"run":\([0-9]*\),.*/\1/p' "$out/parts.jsonl" | sort -n | tail -n 1) + 1))
   number=${device#CUDA}
