@@ -7,6 +7,7 @@
 
 #include "cache/exchange.h"
 #include "runtime/config.h"
+#include "runtime/device.h"
 #include "runtime/shipped.h"
 #include "search/opt.h"
 
@@ -21,7 +22,7 @@ std::string pretuned_file(const DeviceInfo& device) {
   if (set == "none") return "";
   const std::string folder = set.empty() ? shipped("cache/pretuned", "pretuned") : set;
   if (folder.empty()) return "";
-  const std::filesystem::path file = std::filesystem::path(folder) / pretuned_name(device);
+  const std::filesystem::path file = std::filesystem::path(folder) / pretuned_name(device.id, device.json);
   std::error_code ignored;
   return std::filesystem::is_regular_file(file, ignored) ? file.string() : "";
 }
@@ -32,8 +33,8 @@ Contents read_export(const std::string& file) {
   return read_exchange(file, [](const std::string& opts) { parse_opts(opts); });
 }
 
-std::string pretuned_name(const DeviceInfo& device) {
-  const nlohmann::json facts = nlohmann::json::parse(device.json);
+std::string pretuned_name(const std::string& id, const std::string& json) {
+  const nlohmann::json facts = nlohmann::json::parse(json);
   std::string name;
   for (const unsigned char c : facts.value("cpu", facts.value("gpu", "device"))) {
     if (std::isalnum(c))
@@ -42,7 +43,7 @@ std::string pretuned_name(const DeviceInfo& device) {
       name += '-';
   }
   if (!name.ends_with('-')) name += '-';
-  return name + device.id.substr(0, kIdDigits) + ".json";
+  return name + id.substr(0, kIdDigits) + ".json";
 }
 
 void take_pretuned(Store& store, const Device& device) {

@@ -7,6 +7,7 @@
 
 #include "cache/exchange.h"
 #include "runtime/config.h"
+#include "runtime/device.h"
 #include "tests/cache/random_rows.h"
 #include "tests/cache/rows.h"
 #include "tests/cache/temporary.h"
@@ -20,18 +21,18 @@ struct Fixture {
   TemporaryFolder folder;
   Device& device = default_device();
   std::unique_ptr<Store> store = Store::open(folder / "a.db");
-  Config before = config();
-  std::string file = folder / pretuned_name(device.info());
+  Config usual = config();
+  std::string file = folder / pretuned_name(device.info().id, device.info().json);
 
   Fixture() {
-    Config c = before;
+    Config c = usual;
     c.pretuned = folder.path();
     set_config(c);
     auto source = Store::open(":memory:");
     put(*source);
     std::ofstream(file) << exchange_text(source->contents());
   }
-  ~Fixture() { set_config(before); }
+  ~Fixture() { set_config(usual); }
 
   void put(Store& s) {
     const KernelRow k = hashed_kernel(1);
@@ -52,10 +53,10 @@ struct Fixture {
 
 TEST_CASE("pretuned: a file is named after the device's name and id") {
   const std::string id = "0123456789abcdef0123456789abcdef";
-  CHECK(pretuned_name({id, R"j({"cpu": "AMD EPYC 9B45 (rev. 2)"})j"}) == "amd-epyc-9b45-rev-2-0123456789ab.json");
-  CHECK(pretuned_name({id, R"({"gpu": "NVIDIA H100 80GB HBM3"})"}) == "nvidia-h100-80gb-hbm3-0123456789ab.json");
-  CHECK(pretuned_name({id, R"({"cpu": "../evil"})"}) == "evil-0123456789ab.json");
-  CHECK(pretuned_name({id, "{}"}) == "device-0123456789ab.json");
+  CHECK(pretuned_name(id, R"j({"cpu": "AMD EPYC 9B45 (rev. 2)"})j") == "amd-epyc-9b45-rev-2-0123456789ab.json");
+  CHECK(pretuned_name(id, R"({"gpu": "NVIDIA H100 80GB HBM3"})") == "nvidia-h100-80gb-hbm3-0123456789ab.json");
+  CHECK(pretuned_name(id, R"({"cpu": "../evil"})") == "evil-0123456789ab.json");
+  CHECK(pretuned_name(id, "{}") == "device-0123456789ab.json");
 }
 
 TEST_CASE_FIXTURE(Fixture, "pretuned: winners are taken once, a user's deletion stays") {
