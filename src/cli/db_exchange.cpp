@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <ostream>
 
@@ -29,16 +30,18 @@ std::string find_device(const Contents& contents, const DbOptions& o) {
   return found[0];
 }
 
-/// Whole or not at all.
+/// A file: whole or not at all. Pipes and devices are written to, never replaced.
 void write_file(const std::string& path, const std::string& text) {
-  const std::string part = path + ".part";
+  std::error_code ignored;
+  const bool replace = !std::filesystem::exists(path, ignored) || std::filesystem::is_regular_file(path, ignored);
+  const std::string part = replace ? path + ".part" : path;
   errno = 0;
   std::ofstream file(part, std::ios::binary | std::ios::trunc);
   file << text;
   file.close();
-  if (file && std::rename(part.c_str(), path.c_str()) == 0) return;
+  if (file && (!replace || std::rename(part.c_str(), path.c_str()) == 0)) return;
   const std::string why = std::strerror(errno);
-  std::remove(part.c_str());
+  if (replace) std::remove(part.c_str());
   throw UserError("cannot write " + path + ": " + why + "; give another place with -o");
 }
 

@@ -27,7 +27,7 @@ class RandomRows {
     Contents c;
     c.devices = {{"d1", R"({"cpu":"one"})"}, {"d2", R"({"cpu":"two"})"}};
     c.toolchains = {{"t1", R"({"compiler":"one"})"}, {"t2", R"({"compiler":"two"})"}};
-    if (below(2)) c.devices["d3"] = "{}";
+    if (below(2)) c.devices["d3"] = R"({"cores":)" + std::to_string(below(3)) + "}";
     // With Variables, the work is that of the bindings seen first: it may differ from store to store.
     for (int i = 0; i < kKernels; ++i) c.kernels.push_back(hashed_kernel(i, 100 + below(3)));
     for (int i = below(12); i > 0; --i) {

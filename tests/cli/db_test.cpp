@@ -1,6 +1,9 @@
 #include "src/cli/db.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -177,6 +180,20 @@ TEST_CASE("db export: one device's rows, winners only, a place that cannot be wr
   std::filesystem::create_directory(from.folder / "a.json.part");
   CHECK_THROWS_AS(exported({.output = from.folder / "a.json"}), UserError);
   CHECK(std::filesystem::file_size(from.folder / "a.json") == 6);
+}
+
+TEST_CASE("db export: a pipe is written to, and not replaced by a file") {
+  Shared from("a.db");
+  from.fill(1);
+  const std::string pipe = from.folder / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  from.run({.action = Action::Export, .output = pipe});
+  CHECK(std::filesystem::is_fifo(pipe));
+  char first = 0;
+  CHECK(read(reader, &first, 1) == 1);
+  CHECK(first == '{');
+  close(reader);
 }
 
 TEST_CASE("db import: one bad file, and nothing of any is taken") {
