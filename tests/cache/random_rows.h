@@ -30,7 +30,7 @@ class RandomRows {
     if (below(2)) c.devices["d3"] = R"({"cores":)" + std::to_string(below(3)) + "}";
     // With Variables, the work is that of the bindings seen first: it may differ from store to store.
     for (int i = 0; i < kKernels; ++i) c.kernels.push_back(hashed_kernel(i, 100 + below(3)));
-    for (int i = below(12); i > 0; --i) {
+    for (int i = below(50); i > 0; --i) {
       const double ms = 1 + 0.5 * below(3);
       c.winners.push_back({key(), schedule(), ms, 0.1 + ms, 10 + below(2), 0.25, below(3) > 0, 1000 + below(2)});
     }
