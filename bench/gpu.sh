@@ -68,10 +68,11 @@ if [ -z "$dry" ]; then
   mkdir -p "$out" || exit 2
   work=$(mktemp -d) || exit 2
   trap 'rm -rf "$work"' EXIT
-  export PICOGRAD_DB=${PICOGRAD_DB:-$work/bench.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels} PICOGRAD_PRETUNED=none
+  export PICOGRAD_DB=${PICOGRAD_DB:-$work/bench.db} PICOGRAD_CACHE=${PICOGRAD_CACHE:-$work/kernels}
   run=1
   [ ! -f "$out/parts.jsonl" ] || run=$(($(sed -n 's/^{"run":\([0-9]*\),.*/\1/p' "$out/parts.jsonl" | sort -n | tail -n 1) + 1))
   number=${device#CUDA}
+  export PICOGRAD_PRETUNED=none  # what is measured here is the search
   smi() { nvidia-smi -i "${number#:}" --query-gpu="$1" --format=csv,noheader 2>/dev/null | head -n 1; }
   [ -n "$number" ] || number=:0
   gpu=$(smi name) driver=$(smi driver_version)
