@@ -73,6 +73,7 @@ if [ -z "$dry" ]; then
   run=1
   [ ! -f "$out/parts.jsonl" ] || run=$(($(sed -n 's/^{"run":\([0-9]*\),.*/\1/p' "$out/parts.jsonl" | sort -n | tail -n 1) + 1))
   number=${device#CUDA}
+  export PICOGRAD_PRETUNED=none  # what is measured here is the search
   smi() { nvidia-smi -i "${number#:}" --query-gpu="$1" --format=csv,noheader 2>/dev/null | head -n 1; }
   [ -n "$number" ] || number=:0
   gpu=$(smi name) driver=$(smi driver_version)

@@ -68,12 +68,17 @@ void use_wal(Connection& db) {
   }
 }
 
+/// By us and not by SQLite, so that it is private from the first moment. False, with `flags` O_EXCL: it is there already.
+bool create_file(const std::string& path, int flags = 0) {
+  const int fd = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | flags, 0600);
+  if (fd < 0 && flags == O_EXCL && errno == EEXIST) return false;
+  if (fd < 0) throw UserError("cannot create the database " + path + ": " + std::strerror(errno) + kRemedy);
+  close(fd);
+  return true;
+}
+
 std::unique_ptr<Connection> open_writable(const std::string& path) {
-  if (size_of(path) < 0) {  // created here and not by SQLite, so that it is private from the first moment
-    const int fd = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0) throw UserError("cannot create the database " + path + ": " + std::strerror(errno) + kRemedy);
-    close(fd);
-  }
+  if (size_of(path) < 0) create_file(path);
   const int64_t bytes = size_of(path);
   if (bytes > 0 && bytes < kLeastBytes) throw damaged(path, "the file is shorter than any database");
   auto db = std::make_unique<Connection>(path, Connection::Access::Create);
@@ -91,22 +96,27 @@ std::unique_ptr<Connection> open_empty() {
   return db;
 }
 
-std::unique_ptr<Connection> open_read_only(const std::string& path) {
+UserError missing(const std::string& path) {
+  return UserError("there is no database at " + path + "; tune first, or set PICOGRAD_DB or --db to another path");
+}
+
+DatabaseFile open_read_only(const std::string& path) {
   const int64_t bytes = size_of(path);
-  if (bytes < 0)
-    throw UserError("there is no database at " + path + "; tune first, or set PICOGRAD_DB or --db to another path");
+  if (bytes < 0) throw missing(path);
   if (!may(path, R_OK)) throw UserError("cannot read the database " + path + ": " + std::strerror(errno) + kRemedy);
-  if (bytes == 0) return open_empty();
+  if (bytes == 0) return {open_empty()};
   if (bytes < kLeastBytes) throw damaged(path, "the file is shorter than any database");
   const auto opened = [&](Connection::Access access) {
     auto db = std::make_unique<Connection>(path, access);
     const int version = schema_version(*db, kSchemaVersion);
     check_pages(*db, bytes);
-    if (version == 0) return open_empty();
-    if (version < kSchemaVersion)
-      throw UserError("database " + path + " has the older schema version " + std::to_string(version) +
-                      " and cannot be migrated, for it is read-only; open it once with write permission");
-    return db;
+    if (version < kSchemaVersion) {
+      auto copy = std::make_unique<Connection>(":memory:", Connection::Access::Create);
+      db->copy_to(*copy);
+      migrate(*copy, migrations());
+      db = std::move(copy);
+    }
+    return DatabaseFile{.connection = std::move(db), .schema = version};
   };
   try {
     return opened(Connection::Access::ReadOnly);
@@ -162,7 +172,7 @@ DatabaseFile open_database_file(const std::string& path, OpenMode mode, bool str
   bool writable = mode == OpenMode::ReadWrite && may(folder_of(path), W_OK | X_OK) && (!exists || may(path, W_OK));
   if (mode == OpenMode::ReadWrite && !exists && !writable)
     throw UserError("cannot create the database " + path + ": " + std::strerror(errno) + kRemedy);
-  if (!writable) return {open_read_only(path), false};
+  if (!writable) return open_read_only(path);
 
   for (;;) {
     struct stat examined {};
@@ -174,6 +184,32 @@ DatabaseFile open_database_file(const std::string& path, OpenMode mode, bool str
       set_aside(path, examined.st_ino, e.what());
     }
   }
+}
+
+Migrated migrate_database_file(const std::string& path) {
+  if (size_of(path) < 0) throw missing(path);
+  Migrated out{.to = kSchemaVersion};
+  {
+    const DatabaseFile old = open_database_file(path, OpenMode::ReadOnly, true);
+    out.from = old.schema;
+  }
+  if (out.from == out.to) return out;
+  for (const std::string& file : {path, folder_of(path)})
+    if (!may(file, W_OK)) throw UserError("cannot write " + file + ": " + std::strerror(errno) + kRemedy);
+
+  const std::string first = path + ".v" + std::to_string(out.from);
+  out.backup = first;
+  for (int i = 2; !create_file(out.backup, O_EXCL); ++i) out.backup = first + "-" + std::to_string(i);
+  try {
+    const Connection old(path, Connection::Access::Create);
+    Connection copy(out.backup, Connection::Access::Create);
+    old.copy_to(copy);
+  } catch (...) {
+    unlink(out.backup.c_str());  // half a backup is none
+    throw;
+  }
+  open_database_file(path, OpenMode::ReadWrite, true);
+  return out;
 }
 
 }  // namespace pg

@@ -43,6 +43,10 @@ create table artifact (
   id text primary key, toolchain text not null references toolchain(id), name text not null, binary blob not null,
   created integer not null);
 )sql"},
+    {2, R"sql(
+-- Devices that were given the winners that come with picograd: once, whatever becomes of them.
+create table pretuned (device text primary key, created integer not null) without rowid;
+)sql"},
 };
 
 }  // namespace

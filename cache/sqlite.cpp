@@ -7,6 +7,7 @@
 namespace pg {
 namespace {
 
+constexpr int kWaitMs = 5;  // between two tries to lock what SQLite does not wait for
 constexpr const char* kDamaged = " (damaged: move it away and run again to start a new one)";
 
 [[noreturn]] void raise(sqlite3* db, int rc, const std::string& path, const char* action) {
@@ -114,12 +115,25 @@ int64_t Connection::integer(std::string_view sql) const {
   Statement s = prepare(sql);
   return s.step() ? s.integer(0) : 0;
 }
+int64_t Connection::changes() const { return sqlite3_changes64(db_); }
+bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+void Connection::copy_to(Connection& to) const {
+  sqlite3_backup* backup = sqlite3_backup_init(to.db_, "main", db_, "main");
+  if (!backup) raise(to.db_, sqlite3_errcode(to.db_), to.path_, "copy");
+  int rc = SQLITE_OK;
+  for (int waited = 0; (rc = sqlite3_backup_step(backup, -1)) != SQLITE_DONE && waited < kBusyMs; waited += kWaitMs) {
+    if (rc != SQLITE_BUSY && rc != SQLITE_LOCKED) break;
+    sqlite3_sleep(kWaitMs);
+  }
+  sqlite3_backup_finish(backup);
+  if (rc != SQLITE_DONE) raise(nullptr, rc, to.path_, "copy");
+}
 
 Transaction::~Transaction() {
-  if (!open_) return;
+  if (!open_ || !connection_.in_transaction()) return;  // SQLite rolls back by itself where the disk is full
   try {
     connection_.execute("rollback");
-  } catch (const std::exception& e) {  // SQLite may have rolled back by itself (disk full)
+  } catch (const std::exception& e) {
     std::fprintf(stderr, "picograd: %s\n", e.what());
   }
 }

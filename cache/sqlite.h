@@ -79,6 +79,10 @@ class Connection {
   void execute(const char* sql);
   Statement prepare(std::string_view sql) const { return Statement(db_, path_, sql); }
   int64_t integer(std::string_view sql) const;  // the first column of the first row
+  int64_t changes() const;                      // rows that the last insert, update or delete changed
+  bool in_transaction() const;
+  /// Makes `to` a copy of this database as it is now, its log included.
+  void copy_to(Connection& to) const;
 
   static constexpr int kBusyMs = 20000;  // a migration or a checkpoint of another process takes less
 

@@ -1,137 +1,79 @@
 #include "cache/store.h"
 
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <mutex>
 
 #include "cache/content_hash.h"
 #include "cache/database_file.h"
+#include "cache/merge.h"
+#include "cache/prune.h"
+#include "cache/rows.h"
 
 namespace pg {
 namespace {
 
-constexpr const char* kKernelColumns = "k.id, k.template_hash, k.name, k.ir, k.shape, k.flops, k.bytes";
-constexpr const char* kWinnerColumns =
-    "w.kernel, w.device, w.toolchain, w.threads, w.precision, w.bucket, s.opts, w.median_ms, w.default_ms, w.candidates, "
-    "w.search_seconds, w.finished";
-constexpr const char* kWinners = " from winner w join schedule s on s.id = w.schedule ";
-constexpr int kWinnerEnd = 12;  // number of kWinnerColumns: what a join selects beside them starts here
-
-int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-KernelRow kernel_row(const Statement& s, int at = 0) {
-  return {.id = s.text(at),
-          .template_hash = s.text(at + 1),
-          .name = s.text(at + 2),
-          .ir = s.text(at + 3),
-          .shape = s.text(at + 4),
-          .flops = s.real(at + 5),
-          .bytes = s.real(at + 6)};
-}
-WinnerKey key_row(const Statement& s) {
-  return {.kernel = s.text(0),
-          .device = s.text(1),
-          .toolchain = s.text(2),
-          .threads = static_cast<int>(s.integer(3)),
-          .precision = s.text(4),
-          .bucket = s.text(5)};
-}
-WinnerRow winner_row(const Statement& s) {
-  return {.key = key_row(s),
-          .schedule = s.text(6),
-          .median_ms = s.real(7),
-          .default_ms = s.real(8),
-          .candidates = s.integer(9),
-          .search_seconds = s.real(10),
-          .finished = s.integer(11) != 0};
-}
-
 class SqliteStore final : public Store {
  public:
   SqliteStore(std::string path, DatabaseFile file)
-      : path_(std::move(path)), writable_(file.writable), db_(std::move(file.connection)) {}
+      : path_(std::move(path)), writable_(file.writable), schema_(file.schema), db_(std::move(file.connection)) {}
 
   bool writable() const override { return writable_; }
   const std::string& path() const override { return path_; }
 
-  void put_device(const std::string& id, const std::string& json) override { put_json("device", id, json); }
-  void put_toolchain(const std::string& id, const std::string& json) override { put_json("toolchain", id, json); }
-
-  void put_kernel(const KernelRow& k) override {
-    write([&] {
-      db_->prepare(
-             "insert into kernel(id, template_hash, name, ir, shape, flops, bytes) values (?1,?2,?3,?4,?5,?6,?7) "
-             "on conflict(id) do nothing")
-          .bind(k.id, k.template_hash, k.name, k.ir, k.shape, k.flops, k.bytes)
-          .run();
-    });
+  void put_device(const std::string& id, const std::string& json) override {
+    write([&] { insert_json(*db_, "device", id, json); });
   }
-
+  void put_toolchain(const std::string& id, const std::string& json) override {
+    write([&] { insert_json(*db_, "toolchain", id, json); });
+  }
+  void put_kernel(const KernelRow& k) override {
+    write([&] { insert_kernel(*db_, k); });
+  }
   void put_measurements(const std::vector<MeasurementRow>& rows) override {
     if (rows.empty()) return;
-    write([&] {
-      Statement insert = db_->prepare(
-          "insert into measurement(id, kernel, schedule, device, toolchain, threads, precision, bucket, bindings, "
-          "median_ms, "
-          "spread, samples, status, reason, verified, run, created) values "
-          "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17) "
-          "on conflict(id) do nothing");
-      const int64_t created = now_ms();
-      for (const MeasurementRow& m : rows) {
-        const WinnerKey& k = m.key;
-        require_references(k);
-        // The same schedule timed twice in one run is two measurements: time and sample count are part of the identity.
-        std::string identity;
-        for (const std::string& part :
-             {k.kernel, k.device, k.toolchain, std::to_string(k.threads), k.precision, k.bucket, m.schedule, m.bindings,
-              m.status, m.run, std::to_string(m.median_ms), std::to_string(m.samples), std::to_string(created)})
-          identity += std::to_string(part.size()) + ":" + part;
-        insert.bind(content_hash(identity), k.kernel, schedule_id(m.schedule), k.device, k.toolchain, k.threads, k.precision,
-                    k.bucket, m.bindings, m.median_ms, m.spread, m.samples, m.status, m.reason, m.verified, m.run, created);
-        insert.run();
-      }
-    });
+    write([&] { insert_measurements(*db_, rows); });
+  }
+  // A winner is worth a whole search: it must outlive even a power cut, the rest only the end of the process.
+  void put_winner(const WinnerRow& w) override {
+    write_durably([&] { write_winner(*db_, w); });
   }
 
-  void put_winner(const WinnerRow& w) override {
-    const WinnerKey& k = w.key;
-    // A winner is worth a whole search: it must outlive even a power cut, the rest only the end of the process.
+  Contents contents() override {
+    std::lock_guard lock(mutex_);
+    return read_contents(*db_);
+  }
+  std::vector<MergeReport> merge(const std::vector<Contents>& others) override {
+    std::vector<MergeReport> reports;
+    write_durably([&] {
+      for (const Contents& theirs : others) reports.push_back(merge_contents(*db_, theirs));
+    });
+    return reports;
+  }
+  bool wants_pretuned(const std::string& device) override {
+    std::lock_guard lock(mutex_);
+    return writable_ && wants(device);
+  }
+  void put_pretuned(const std::string& device, const Contents& theirs) override {
+    write_durably([&] {
+      if (!wants(device)) return;  // another process was faster
+      merge_contents(*db_, theirs);
+      db_->prepare("insert into pretuned(device, created) values (?1, ?2)").bind(device, now_ms()).run();
+    });
+  }
+  PruneReport prune(const PruneOptions& options) override {
     std::lock_guard lock(mutex_);
     require_writable();
-    db_->execute("pragma synchronous = full");
-    {
-      Transaction transaction(*db_);
-      require_references(k);
-      db_->prepare(
-             "insert or replace into winner(kernel, device, toolchain, threads, precision, bucket, schedule, median_ms, "
-             "default_ms, "
-             "candidates, search_seconds, finished, created) values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")
-          .bind(k.kernel, k.device, k.toolchain, k.threads, k.precision, k.bucket, schedule_id(w.schedule), w.median_ms,
-                w.default_ms, w.candidates, w.search_seconds, w.finished, now_ms())
-          .run();
-      transaction.commit();
-    }
-    db_->execute("pragma synchronous = normal");
+    return prune_database(*db_, options);
   }
 
   std::optional<KernelRow> kernel(const std::string& id) override {
     std::lock_guard lock(mutex_);
-    Statement s = db_->prepare(std::string("select ") + kKernelColumns + " from kernel k where k.id = ?1");
-    if (!s.bind(id).step()) return std::nullopt;
-    return kernel_row(s);
+    return find_kernel(*db_, id);
   }
-
   std::optional<WinnerRow> winner(const WinnerKey& k) override {
     std::lock_guard lock(mutex_);
-    Statement s = db_->prepare(
-        std::string("select ") + kWinnerColumns + kWinners +
-        "where w.kernel=?1 and w.device=?2 and w.toolchain=?3 and w.threads=?4 and w.precision=?5 and w.bucket=?6");
-    if (!s.bind(k.kernel, k.device, k.toolchain, k.threads, k.precision, k.bucket).step()) return std::nullopt;
-    return winner_row(s);
+    return find_winner(*db_, k);
   }
 
   std::vector<WinnerRow> winners_other_toolchain(const WinnerKey& k) override {
@@ -142,7 +84,7 @@ class SqliteStore final : public Store {
         "order by w.created desc, w.toolchain");
     s.bind(k.kernel, k.device, k.toolchain, k.threads, k.precision, k.bucket);
     std::vector<WinnerRow> out;
-    while (s.step()) out.push_back(winner_row(s));
+    while (s.step()) out.push_back(read_winner(s));
     return out;
   }
 
@@ -156,7 +98,7 @@ class SqliteStore final : public Store {
                      "order by w.threads=?6 desc, w.toolchain=?5 desc, w.created desc, w.kernel, w.bucket");
     s.bind(template_hash, k.device, k.precision, k.kernel, k.toolchain, k.threads, k.bucket);
     std::vector<std::pair<WinnerRow, KernelRow>> out;
-    while (s.step()) out.emplace_back(winner_row(s), kernel_row(s, kWinnerEnd));
+    while (s.step()) out.emplace_back(read_winner(s), read_kernel(s, kWinnerEnd));
     return out;
   }
 
@@ -176,24 +118,11 @@ class SqliteStore final : public Store {
 
   std::vector<MeasurementRow> measurements(const std::string& kernel) override {
     std::lock_guard lock(mutex_);
-    Statement s = db_->prepare(
-        "select m.kernel, m.device, m.toolchain, m.threads, m.precision, m.bucket, s.opts, m.bindings, m.median_ms, "
-        "m.spread, m.samples, "
-        "m.status, m.reason, m.verified, m.run from measurement m join schedule s on s.id = m.schedule where m.kernel=?1 "
-        "order by m.created, m.id");
+    Statement s = db_->prepare(std::string("select ") + kMeasurementColumns + kMeasurements +
+                               "where m.kernel=?1 order by m.created, m.id");
     s.bind(kernel);
     std::vector<MeasurementRow> out;
-    while (s.step())
-      out.push_back({.key = key_row(s),
-                     .schedule = s.text(6),
-                     .bindings = s.text(7),
-                     .median_ms = s.real(8),
-                     .spread = s.real(9),
-                     .samples = s.integer(10),
-                     .status = s.text(11),
-                     .reason = s.text(12),
-                     .verified = s.integer(13) != 0,
-                     .run = s.text(14)});
+    while (s.step()) out.push_back(read_measurement(s));
     return out;
   }
 
@@ -201,7 +130,7 @@ class SqliteStore final : public Store {
     std::lock_guard lock(mutex_);
     Statement s = db_->prepare(std::string("select ") + kKernelColumns + " from kernel k order by k.name, k.id");
     std::vector<KernelRow> out;
-    while (s.step()) out.push_back(kernel_row(s));
+    while (s.step()) out.push_back(read_kernel(s));
     return out;
   }
 
@@ -212,7 +141,7 @@ class SqliteStore final : public Store {
                      "join kernel k on k.id = w.kernel order by k.name, w.kernel, w.device, w.toolchain, w.threads, "
                      "w.precision, w.bucket");
     std::vector<WinnerRow> out;
-    while (s.step()) out.push_back(winner_row(s));
+    while (s.step()) out.push_back(read_winner(s));
     return out;
   }
 
@@ -226,7 +155,7 @@ class SqliteStore final : public Store {
                    .quarantined = count("(select distinct kernel, schedule, device, toolchain, precision from measurement "
                                         "where status not in ('ok', 'slow'))"),
                    .artifacts = count("artifact"),
-                   .schema = static_cast<int>(db_->integer("pragma user_version")),
+                   .schema = schema_,
                    .path = path_};
     for (const char* part : {"", "-wal"}) {
       std::error_code missing;
@@ -284,28 +213,25 @@ class SqliteStore final : public Store {
     body();
     transaction.commit();
   }
-  void put_json(const std::string& table, const std::string& id, const std::string& json) {
-    write([&] {
-      db_->prepare("insert into " + table + "(id, json) values (?1, ?2) on conflict(id) do nothing").bind(id, json).run();
-    });
+  template <class F>
+  void write_durably(F&& body) {
+    std::lock_guard lock(mutex_);
+    require_writable();
+    db_->execute("pragma synchronous = full");
+    Transaction transaction(*db_);
+    body();
+    transaction.commit();
+    db_->execute("pragma synchronous = normal");
   }
-  void require_references(const WinnerKey& k) {
+  bool wants(const std::string& device) {
     Statement s = db_->prepare(
-        "select exists(select 1 from kernel where id=?1), exists(select 1 from device where id=?2), "
-        "exists(select 1 from toolchain where id=?3)");
-    s.bind(k.kernel, k.device, k.toolchain).step();
-    if (!s.integer(0)) throw InternalError("store: put_kernel must come first for kernel " + k.kernel);
-    if (!s.integer(1)) throw InternalError("store: put_device must come first for device " + k.device);
-    if (!s.integer(2)) throw InternalError("store: put_toolchain must come first for toolchain " + k.toolchain);
-  }
-  std::string schedule_id(const std::string& opts) {
-    const std::string id = content_hash(opts);
-    db_->prepare("insert into schedule(id, opts) values (?1, ?2) on conflict(id) do nothing").bind(id, opts).run();
-    return id;
+        "select not exists(select 1 from winner where device=?1) and not exists(select 1 from pretuned where device=?1)");
+    return s.bind(device).step() && s.integer(0) != 0;
   }
 
   std::string path_;
   bool writable_;
+  int schema_;
   std::mutex mutex_;
   std::unique_ptr<Connection> db_;
 };

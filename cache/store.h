@@ -1,7 +1,9 @@
 #pragma once
 // The SQLite store: kernels, schedules, measurements, winners. It knows nothing of how a winner is found. All ids are
 // content hashes, so merging two databases is idempotent; rows are JSON or plain columns, never raw structs.
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,11 +20,13 @@ struct WinnerKey {
   int threads = 1;
   std::string precision = "fp32";
   std::string bucket;  // power-of-two bucket of the Variables, "pos=512,T=64"; empty without Variables
+  auto operator<=>(const WinnerKey&) const = default;
 };
 struct KernelRow {
   std::string id, template_hash, name, ir;  // ir: text form; template_hash: the kernel with its extents blanked
   std::string shape;                        // "m=1024 n=1024 k=1024"
   double flops = 0, bytes = 0;
+  auto operator<=>(const KernelRow&) const = default;
 };
 struct MeasurementRow {
   WinnerKey key;
@@ -33,7 +37,8 @@ struct MeasurementRow {
   std::string status;  // ok, slow, wrong, crash, timeout, compile_error
   std::string reason;
   bool verified = false;
-  std::string run;  // id of the tuning run
+  std::string run;      // id of the tuning run
+  int64_t created = 0;  // milliseconds since 1970; 0 in a put: now
 };
 struct WinnerRow {
   WinnerKey key;
@@ -42,6 +47,33 @@ struct WinnerRow {
   int64_t candidates = 0;                // scored to find it
   double search_seconds = 0;
   bool finished = true;  // false: the budget ended the search; a later run may go on
+  int64_t created = 0;   // milliseconds since 1970; 0 in a put: now
+};
+/// What databases share with each other, in an order that depends on nothing but the rows.
+struct Contents {
+  std::map<std::string, std::string> devices, toolchains;  // id → JSON
+  std::vector<KernelRow> kernels;                          // by name
+  std::vector<WinnerRow> winners;                          // by key
+  std::vector<MeasurementRow> measurements;                // by key, schedule, time
+};
+/// What became of the other's rows.
+struct MergeReport {
+  struct Rows {
+    int64_t added = 0, present = 0;
+  };
+  Rows devices, toolchains, kernels, measurements, winners;
+  int64_t replaced = 0, kept = 0;  // winners of one key that differed: the other's was better, or ours
+};
+struct PruneOptions {
+  std::optional<int64_t> keep_measurements;  // the fastest of each key, beside its winner's and the quarantined ones
+  std::string device;                        // whose rows the next two mean
+  std::string toolchain;                     // what other toolchains than this one left is dropped; empty: nothing
+  std::string forgotten;                     // id of a kernel whose winners are dropped; empty: none
+  bool dry_run = false;                      // count only
+};
+struct PruneReport {
+  int64_t winners = 0, measurements = 0, schedules = 0, kernels = 0, devices = 0, toolchains = 0;
+  int64_t bytes = 0;  // of the file; of a dry run: what would be free at least
 };
 struct StoreStats {
   int64_t kernels = 0, schedules = 0, measurements = 0, winners = 0, quarantined = 0, artifacts = 0, bytes = 0;
@@ -56,7 +88,8 @@ enum class OpenMode {
 
 class Store {
  public:
-  /// Opens (WAL), creates or migrates. A newer schema: UserError naming both versions. A corrupt file: set aside as
+  /// Opens (WAL), creates or migrates. Read-only: an older schema is migrated in a copy in memory. A newer schema: UserError
+  /// naming both versions. A corrupt file: set aside as
   /// `<path>.corrupt-<time>` with a warning on stderr and a new one made — or UserError when `strict` (the `db` commands).
   /// Read-only file or directory: opens read-only. An empty file is a new database. Missing folders are made, private to the
   /// user. Nothing at a path that cannot be written, or that is read-only and missing: UserError. ":memory:" is a private
@@ -90,10 +123,21 @@ class Store {
   virtual std::vector<KernelRow> kernels() = 0;  // by name
   virtual std::vector<WinnerRow> winners() = 0;  // by kernel name
   virtual StoreStats stats() = 0;
+  virtual Contents contents() = 0;
+  /// The union with other databases: whatever the order of merges, the result is the same. Of two winners of a key the
+  /// finished one stays, then the faster one. A report for each.
+  virtual std::vector<MergeReport> merge(const std::vector<Contents>& others) = 0;
+  /// Whether winners that came with picograd are welcome: there are none of this device, and none were ever given.
+  virtual bool wants_pretuned(const std::string& device) = 0;
+  /// Merges them if they are still welcome, and remembers that it was done.
+  virtual void put_pretuned(const std::string& device, const Contents&) = 0;
+  /// Drops what is asked for and what nothing refers to any more, then gives the space back. Rows of a search that has only
+  /// begun stay.
+  virtual PruneReport prune(const PruneOptions&) = 0;
   /// `pragma integrity_check` and the store's own invariants; the problems found.
   virtual std::vector<std::string> check() = 0;
 };
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 }  // namespace pg

@@ -67,6 +67,9 @@ constexpr Row kRows[] = {
       "Clang as a library or as a child process; auto: the library where it is"},
      compiler},
     {{"PICOGRAD_DB", "FILE ($XDG_CACHE_HOME/picograd/picograd.db)", "the schedule database"}, word<&Config::db>},
+    {{"PICOGRAD_PRETUNED", "DIR|none (beside the program)",
+      "schedules that came with picograd, taken where a database has none of the device"},
+     word<&Config::pretuned>},
     {{"PICOGRAD_RUNNER", "PATH (beside the program)", "picograd-runner, which times candidates"}, word<&Config::runner>},
 };
 

@@ -6,6 +6,7 @@
 
 #include "runtime/config.h"
 #include "search/keys.h"
+#include "search/pretuned.h"
 #include "search/schedule.h"
 #include "search/tune.h"
 
@@ -36,6 +37,7 @@ Store* default_store() {
     std::cerr << "picograd: " << e.what() << "\n  going on without a schedule database: default schedules only\n";
   }
   tried = true;
+  if (store) take_pretuned(*store, default_device());
   return store.get();
 }
 

@@ -5,6 +5,7 @@
 #include "search/build.h"
 #include "search/reference.h"
 #include "search/runner.h"
+#include "search/schedule.h"
 #include "uops/evaluate.h"
 #include "uops/kernel.h"
 #include "uops/text.h"
@@ -26,27 +27,82 @@ Bindings64 bindings_in(const std::string& bucket, const UOp& kernel) {
   }
   return bindings;
 }
-}  // namespace
 
-std::string recheck(const WinnerRow& winner, const KernelRow& row, Device& device) {
-  if (winner.key.device != device.info().id || winner.key.toolchain != device.toolchain().id) return "";
-  try {
-    const UOp kernel = parse(row.ir);
-    const Bindings64 bindings = bindings_in(winner.key.bucket, kernel);
-    const Built built = build(kernel, parse_opts(winner.schedule), device);
-    const RunProgram program = RunProgram::of(built.artifact, built.source.launch, bindings);
+std::string default_text(const UOp& kernel, const Target& target) {
+  const Expected<Schedule> s = Schedule(kernel, target).apply(heuristic(kernel, target));
+  if (!s) throw InternalError("the heuristic's schedule is illegal: " + s.reason());
+  return text(s->opts());
+}
 
-    Runner runner({.threads = winner.key.threads, .isa = device.target().isa, .device = device.name()});
-    const std::vector<BufferSpec> specs = buffer_specs(kernel, bindings);
-    runner.set_buffers(specs, 1);
+/// One winner, run on the device that it is of.
+class Recheck {
+ public:
+  Recheck(const WinnerRow& winner, const KernelRow& row, Device& device)
+      : winner_(winner),
+        kernel_(parse(row.ir)),
+        bindings_(bindings_in(winner.key.bucket, kernel_)),
+        device_(device),
+        runner_({.threads = winner.key.threads, .isa = device.target().isa, .device = device.name()}) {}
+
+  Rechecked run() {
+    Rechecked out{.here = true};
+    const RunProgram program = built(winner_.schedule);
+    out.problem = outputs(program);
+    if (const std::string usual = default_text(kernel_, device_.target()); out.problem.empty() && usual != winner_.schedule)
+      time(program, built(usual), out);
+    return out;
+  }
+
+ private:
+  static constexpr int kRuns = 2;  // of the timing: a neighbour's burst does not come twice
+
+  RunProgram built(const std::string& opts) {
+    const Built b = build(kernel_, parse_opts(opts), device_);
+    return RunProgram::of(b.artifact, b.source.launch, bindings_);
+  }
+
+  /// Why its outputs are wrong.
+  std::string outputs(const RunProgram& program) {
+    const std::vector<BufferSpec> specs = buffer_specs(kernel_, bindings_);
+    runner_.set_buffers(specs, 1);
     std::vector<std::span<const std::byte>> inputs;
     for (size_t slot = 0; slot < specs.size(); ++slot)
-      inputs.push_back(specs[slot].use == BufferUse::Output ? std::span<const std::byte>() : runner.input(slot));
-    const RunResult r = runner.check(program);
+      inputs.push_back(specs[slot].use == BufferUse::Output ? std::span<const std::byte>() : runner_.input(slot));
+    const RunResult r = runner_.check(program);
     if (r.status != RunStatus::Ok) return std::string(text(r.status)) + ": " + r.reason;
-    return Reference(kernel, bindings, specs, inputs, 1).check_samples(runner.output());
+    return Reference(kernel_, bindings_, specs, inputs, 1).check_samples(runner_.output());
+  }
+
+  void time(const RunProgram& program, const RunProgram& usual, Rechecked& out) {
+    for (int run = 0; run < kRuns; ++run) {
+      const Final f = finalists(runner_, usual, {program});
+      const Finalist& ours = f.candidates[0];
+      if (f.incumbent.result.status != RunStatus::Ok) return;  // nothing to compare with
+      if (ours.result.status != RunStatus::Ok) {
+        out.problem = std::string(text(ours.result.status)) + ": " + ours.result.reason;
+        return;
+      }
+      out.ms = ours.timing.median_ms;
+      out.default_ms = f.incumbent.timing.median_ms;
+      out.over_default = ours.over_incumbent;
+      out.slower = ours.over_incumbent.high * kWinMargin < 1;
+      if (!out.slower) return;
+    }
+  }
+  const WinnerRow& winner_;
+  UOp kernel_;
+  Bindings64 bindings_;
+  Device& device_;
+  Runner runner_;
+};
+}  // namespace
+
+Rechecked recheck(const WinnerRow& winner, const KernelRow& row, Device& device) {
+  if (winner.key.device != device.info().id || winner.key.toolchain != device.toolchain().id) return {};
+  try {
+    return Recheck(winner, row, device).run();
   } catch (const UserError& e) {
-    return e.what();
+    return {.here = true, .problem = e.what()};
   }
 }
 

@@ -1,12 +1,20 @@
 #pragma once
 #include <string>
 
+#include "search/measure.h"
 #include "search/tune.h"
 
 namespace pg {
 
-/// Builds a stored winner again, runs it in the runner and compares sampled outputs with the reference. "" when it holds,
-/// else why not. Winners of other devices or toolchains cannot be run here and are passed over.
-std::string recheck(const WinnerRow&, const KernelRow&, Device&);
+struct Rechecked {
+  bool here = false;              // it was run; winners of other devices or toolchains cannot be
+  std::string problem;            // why it does not hold any more; empty: its outputs are right
+  double ms = 0, default_ms = 0;  // of winner and default, timed in turns; 0: not timed, as where the winner is the default
+  Speedup over_default;           // ratio > 1: the winner is faster
+  bool slower = false;            // than the default, beyond noise, twice in a row
+};
+/// Builds a stored winner again, runs it in the runner, compares sampled outputs with the reference, and times it in turns
+/// with the default schedule.
+Rechecked recheck(const WinnerRow&, const KernelRow&, Device&);
 
 }  // namespace pg

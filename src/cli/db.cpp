@@ -1,22 +1,52 @@
 #include "src/cli/db.h"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "src/cli/db_actions.h"
 #include "uops/error.h"
 
-namespace pg {
-namespace {
+namespace pg::db {
 
 using nlohmann::json;
-constexpr size_t kShortId = 12;  // digits of an id that `list` shows and `show` takes
 
 std::string fixed(double x, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, x);
   return text;
 }
+
+std::string key_text(const WinnerKey& k) {
+  std::string out = "threads=" + std::to_string(k.threads) + " " + k.precision;
+  if (!k.bucket.empty()) out += " " + k.bucket;
+  return out;
+}
+
+json key_json(const WinnerKey& k) {
+  return {{"kernel", k.kernel},   {"device", k.device},       {"toolchain", k.toolchain},
+          {"threads", k.threads}, {"precision", k.precision}, {"bucket", k.bucket}};
+}
+
+void print(std::ostream& out, const json& j) { out << j.dump(2, ' ', false, json::error_handler_t::replace) << "\n"; }
+
+KernelRow kernel_of(Store& store, const WinnerRow& w) {
+  auto k = store.kernel(w.key.kernel);
+  return k ? *k : KernelRow{.id = w.key.kernel, .name = "(missing kernel)"};
+}
+
+KernelRow find_kernel(Store& store, const std::string& id) {
+  std::vector<KernelRow> found;
+  for (KernelRow& k : store.kernels())
+    if (!id.empty() && k.id.starts_with(id)) found.push_back(std::move(k));
+  if (found.empty()) throw UserError("no kernel " + id + " in " + store.path() + "; `picograd db list` shows the ids");
+  if (found.size() > 1)
+    throw UserError(std::to_string(found.size()) + " kernels begin with " + id + ": give more digits (" + found[0].id +
+                    ", " + found[1].id + (found.size() > 2 ? ", ..)" : ")"));
+  return found[0];
+}
+
+namespace {
+
 double gflops(const KernelRow& k, double ms) { return ms > 0 ? k.flops / ms / 1e6 : 0; }
 double gbytes(const KernelRow& k, double ms) { return ms > 0 ? k.bytes / ms / 1e6 : 0; }
 /// "1.62 ms (default 3.10, 1.91x) 1325.5 GFLOP/s 7.8 GB/s"
@@ -26,23 +56,14 @@ std::string speed(const KernelRow& k, const WinnerRow& w) {
     out += " (default " + fixed(w.default_ms, 4) + ", " + fixed(w.default_ms / w.median_ms, 2) + "x)";
   return out + " " + fixed(gflops(k, w.median_ms), 1) + " GFLOP/s " + fixed(gbytes(k, w.median_ms), 1) + " GB/s";
 }
-std::string key_text(const WinnerKey& k) {
-  std::string out = "threads=" + std::to_string(k.threads) + " " + k.precision;
-  if (!k.bucket.empty()) out += " " + k.bucket;
-  return out;
-}
 std::string shown(const std::string& schedule) { return schedule.empty() ? "(unscheduled)" : schedule; }
 
-json to_json(const WinnerKey& k) {
-  return {{"kernel", k.kernel},   {"device", k.device},       {"toolchain", k.toolchain},
-          {"threads", k.threads}, {"precision", k.precision}, {"bucket", k.bucket}};
-}
 json to_json(const KernelRow& k) {
   return {{"id", k.id},       {"name", k.name},  {"shape", k.shape}, {"template", k.template_hash},
           {"flops", k.flops}, {"bytes", k.bytes}};
 }
 json to_json(const WinnerRow& w, const KernelRow& k) {
-  json j = to_json(w.key);
+  json j = key_json(w.key);
   j.update({{"name", k.name},
             {"shape", k.shape},
             {"schedule", w.schedule},
@@ -56,7 +77,7 @@ json to_json(const WinnerRow& w, const KernelRow& k) {
   return j;
 }
 json to_json(const MeasurementRow& m) {
-  json j = to_json(m.key);
+  json j = key_json(m.key);
   j.update({{"schedule", m.schedule},
             {"bindings", m.bindings},
             {"median_ms", m.median_ms},
@@ -68,11 +89,9 @@ json to_json(const MeasurementRow& m) {
             {"run", m.run}});
   return j;
 }
-/// Reasons quote compilers and candidates: any bytes.
-void print(std::ostream& out, const json& j) { out << j.dump(2, ' ', false, json::error_handler_t::replace) << "\n"; }
-
-int stats(Store& store, const DbOptions& o, std::ostream& out) {
-  const StoreStats s = store.stats();
+int stats(const DbOptions& o, std::ostream& out) {
+  const auto store = Store::open(o.path, OpenMode::ReadOnly, /*strict=*/true);
+  const StoreStats s = store->stats();
   if (o.json) {
     print(out, {{"path", s.path},
                 {"schema", s.schema},
@@ -91,15 +110,11 @@ int stats(Store& store, const DbOptions& o, std::ostream& out) {
   return 0;
 }
 
-KernelRow kernel_of(Store& store, const WinnerRow& w) {
-  auto k = store.kernel(w.key.kernel);
-  return k ? *k : KernelRow{.id = w.key.kernel, .name = "(missing kernel)"};
-}
-
-int list(Store& store, const DbOptions& o, std::ostream& out) {
+int list(const DbOptions& o, std::ostream& out) {
+  const auto store = Store::open(o.path, OpenMode::ReadOnly, /*strict=*/true);
   json all = json::array();
-  for (const WinnerRow& w : store.winners()) {
-    const KernelRow k = kernel_of(store, w);
+  for (const WinnerRow& w : store->winners()) {
+    const KernelRow k = kernel_of(*store, w);
     if (o.json) {
       all.push_back(to_json(w, k));
       continue;
@@ -111,22 +126,12 @@ int list(Store& store, const DbOptions& o, std::ostream& out) {
   return 0;
 }
 
-KernelRow find(Store& store, const std::string& id) {
-  std::vector<KernelRow> found;
-  for (KernelRow& k : store.kernels())
-    if (!id.empty() && k.id.starts_with(id)) found.push_back(std::move(k));
-  if (found.empty()) throw UserError("no kernel " + id + " in " + store.path() + "; `picograd db list` shows the ids");
-  if (found.size() > 1)
-    throw UserError(std::to_string(found.size()) + " kernels begin with " + id + ": give more digits (" + found[0].id +
-                    ", " + found[1].id + (found.size() > 2 ? ", ..)" : ")"));
-  return found[0];
-}
-
-int show(Store& store, const DbOptions& o, std::ostream& out) {
-  const KernelRow k = find(store, o.id);
-  const auto measurements = store.measurements(k.id);
+int show(const DbOptions& o, std::ostream& out) {
+  const auto store = Store::open(o.path, OpenMode::ReadOnly, /*strict=*/true);
+  const KernelRow k = find_kernel(*store, o.id);
+  const auto measurements = store->measurements(k.id);
   std::vector<WinnerRow> winners;
-  for (WinnerRow& w : store.winners())
+  for (WinnerRow& w : store->winners())
     if (w.key.kernel == k.id) winners.push_back(std::move(w));
   if (o.json) {
     json j{{"kernel", to_json(k)}, {"winners", json::array()}, {"measurements", json::array()}};
@@ -149,38 +154,23 @@ int show(Store& store, const DbOptions& o, std::ostream& out) {
   return 0;
 }
 
-int verify(Store& store, const DbOptions& o, std::ostream& out, const Reverify& reverify) {
-  std::vector<std::string> problems = store.check();
-  const auto winners = store.winners();
-  if (reverify)
-    for (const WinnerRow& w : winners) {
-      const KernelRow k = kernel_of(store, w);
-      if (std::string why = reverify(w, k); !why.empty())
-        problems.push_back("winner of " + k.name + " (" + k.id.substr(0, kShortId) + ", " + key_text(w.key) + "): " + why);
-    }
-  if (o.json) {
-    print(out, {{"path", store.path()},
-                {"ok", problems.empty()},
-                {"problems", problems},
-                {"winners", winners.size()},
-                {"run_again", reverify ? winners.size() : 0}});
-  } else {
-    for (const std::string& p : problems) out << "problem: " << p << "\n";
-    out << store.path() << ": " << (problems.empty() ? "sound" : std::to_string(problems.size()) + " problems") << ", "
-        << winners.size() << " winners" << (reverify ? ", each run again where it is of this machine" : "") << "\n";
-  }
-  return problems.empty() ? 0 : 1;
-}
-
 }  // namespace
+}  // namespace pg::db
+
+namespace pg {
 
 int db_command(const DbOptions& o, std::ostream& out, const Reverify& reverify) {
-  const auto store = Store::open(o.path, OpenMode::ReadOnly, /*strict=*/true);
+  using Action = DbOptions::Action;
   switch (o.action) {
-    case DbOptions::Action::Stats: return stats(*store, o, out);
-    case DbOptions::Action::List: return list(*store, o, out);
-    case DbOptions::Action::Show: return show(*store, o, out);
-    case DbOptions::Action::Verify: return verify(*store, o, out, reverify);
+    case Action::Stats: return db::stats(o, out);
+    case Action::List: return db::list(o, out);
+    case Action::Show: return db::show(o, out);
+    case Action::Export: return db::export_contents(o, out);
+    case Action::Import: return db::import_files(o, out);
+    case Action::Merge: return db::merge_databases(o, out);
+    case Action::Verify: return db::verify(o, out, reverify);
+    case Action::Prune: return db::prune(o, out);
+    case Action::Migrate: return db::migrate(o, out);
   }
   return 1;
 }

@@ -43,10 +43,11 @@ void set_search(int beam, double budget) {
   set_config(c);
 }
 
-/// A database in which nothing was searched before.
+/// A database in which nothing was searched before, by picograd's makers neither.
 void use_fresh_database() {
   Config c = config();
   c.db = (fs::path(c.db).parent_path() / "demo.db").string();
+  c.pretuned = "none";
   for (const char* part : {"", "-wal", "-shm"}) fs::remove(c.db + part);
   set_config(c);
 }

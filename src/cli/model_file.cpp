@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "runtime/shipped.h"
+
 namespace pg {
 namespace {
 
@@ -19,20 +21,14 @@ std::string scaled(double n) {
 }  // namespace
 
 std::string shipped_model() {
+  if (std::string found = shipped("models/data/picollama.gguf", "picollama.gguf"); !found.empty()) return found;
   std::error_code ignored;
-  fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  for (fs::path folder = program.parent_path(); !folder.empty(); folder = folder.parent_path()) {
-    for (const char* place : {"models/data/picollama.gguf", "share/picograd/picollama.gguf"}) {
-      if (fs::is_regular_file(folder / place, ignored)) return folder / place;
-    }
-    if (folder == folder.root_path()) break;
-  }
 #ifdef PICOGRAD_SOURCE
   if (fs::path built = fs::path(PICOGRAD_SOURCE) / "models/data/picollama.gguf"; fs::is_regular_file(built, ignored))
     return built;
 #endif
-  throw UserError("the shipped model, models/data/picollama.gguf, is neither beside " + program.string() +
-                  " nor in a folder above it; give a GGUF file with -m");
+  throw UserError("the shipped model, models/data/picollama.gguf, is neither beside " +
+                  fs::read_symlink("/proc/self/exe", ignored).string() + " nor in a folder above it; give a GGUF file with -m");
 }
 
 ModelSource open_model(const ModelOptions& options) {

@@ -218,7 +218,28 @@ struct DbCommands {
     add("show", "a kernel, its winners, its measurements", DbOptions::Action::Show)
         .add_option("id", options.id, "a kernel's id or its first digits")
         ->required();
-    add("verify", "whether the database is sound", DbOptions::Action::Verify);
+    CLI::App& e = add("export", "one readable JSON file of it", DbOptions::Action::Export);
+    e.add_option("-o,--output", options.output, "the file; without it: stdout");
+    e.add_option("--device", options.device, "only this one's: its id or the first digits")
+        ->excludes(e.add_flag("--this-device", options.this_device, "only this machine's"));
+    e.add_flag("--winners-only", options.winners_only, "without measurements");
+    add("import", "take the rows of exports in", DbOptions::Action::Import)
+        .add_option("files", options.files, "exports")
+        ->required();
+    add("merge", "take the rows of other databases in", DbOptions::Action::Merge)
+        .add_option("files", options.files, "databases")
+        ->required();
+    add("verify", "whether the database is sound, and its winners right and faster than the default",
+        DbOptions::Action::Verify)
+        .add_flag("--no-run", options.no_run, "look at the file only");
+    CLI::App& p = add("prune", "drop what nothing needs", DbOptions::Action::Prune);
+    p.add_option("--keep-measurements", options.keep_measurements, "of each kernel, device, .. the N fastest")
+        ->check(CLI::Range(0, 1000000000));
+    p.add_flag("--older-toolchains", options.older_toolchains, "what this machine found under other toolchains");
+    p.add_option("--winners-of", options.winners_of,
+                 "this machine's winners of the kernel with this id, so that it is searched for again");
+    p.add_flag("--dry-run", options.dry_run, "say what would go");
+    add("migrate", "bring an older schema up, behind a copy of the file", DbOptions::Action::Migrate);
   }
 };
 

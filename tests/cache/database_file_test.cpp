@@ -9,6 +9,8 @@
 #include <functional>
 #include <sstream>
 
+#include "cache/content_hash.h"
+#include "cache/schema.h"
 #include "tests/cache/rows.h"
 #include "tests/cache/temporary.h"
 
@@ -34,6 +36,28 @@ void make_tuned(const std::string& path, int rows = 1) {
   put_context(*s);
   for (int i = 0; i < rows; ++i) s->put_measurements({test_measurement("tile(n," + std::to_string(i) + ")")});
   s->put_winner(test_winner("grid(m)"));
+}
+
+/// A database as version 1 of the schema had it, by hand. `killed`: the process ends at once, so that its log stays.
+void make_version_one(const std::string& path, bool killed = false) {
+  Connection db(path, Connection::Access::Create);
+  db.execute("pragma journal_mode = wal");
+  migrate(db, migrations().first(1));
+  const std::string opts = content_hash("grid(m)");
+  db.execute(("insert into device values ('d1', '{}'); insert into toolchain values ('t1', '{}');"
+              "insert into kernel values ('k1', 'template', 'matmul', 'm=4', '%0 = Const i64 [4]', 128, 192);"
+              "insert into schedule values ('" +
+              opts +
+              "', 'grid(m)');"
+              "insert into winner values ('k1', 'd1', 't1', 2, 'fp32', '', '" +
+              opts +
+              "', 1.5, 3, 40, 0.5, 1, 1000);"
+              "insert into measurement values ('m1', 'k1', '" +
+              opts +
+              "', 'd1', 't1', 2, 'fp32', '', '{}', 1.5, 0.02, 9, "
+              "'ok', '', 1, 'run1', 1000)")
+                 .c_str());
+  if (killed) _exit(0);
 }
 
 /// Runs `body` in a child without root's power to ignore permissions; what it throws or returns comes back as text.
@@ -93,6 +117,92 @@ TEST_CASE("database file: parents are made, private to the user") {
   }
   REQUIRE(stat(path.c_str(), &s) == 0);
   CHECK((s.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("database file: an older schema is read as it is, from a copy") {
+  TemporaryFolder folder;
+  const std::string path = folder / "a.db";
+  make_version_one(path);
+  const std::string before = read(path);
+  auto s = Store::open(path, OpenMode::ReadOnly, true);
+  CHECK(s->winner(test_key())->schedule == "grid(m)");
+  CHECK(s->stats().schema == 1);
+  CHECK(s->stats().measurements == 1);
+  CHECK_FALSE(s->writable());
+  CHECK(read(path) == before);
+}
+
+TEST_CASE("database file: migrate brings an older schema up, behind a copy of the file") {
+  TemporaryFolder folder;
+  const std::string path = folder / "a.db", backup = path + ".v1";
+  SUBCASE("closed") { make_version_one(path); }
+  SUBCASE("with a log that a killed process left") {
+    const pid_t child = fork();
+    if (child == 0) {
+      make_version_one(path, /*killed=*/true);
+      _exit(1);
+    }
+    waitpid(child, nullptr, 0);
+    REQUIRE(fs::exists(path + "-wal"));
+  }
+  const Migrated m = migrate_database_file(path);
+  CHECK(m.from == 1);
+  CHECK(m.to == kSchemaVersion);
+  CHECK(m.backup == backup);
+  for (const std::string& file : {path, backup}) {
+    auto s = Store::open(file, OpenMode::ReadOnly, true);
+    CHECK(s->winner(test_key())->schedule == "grid(m)");
+    CHECK(s->measurements("k1").size() == 1);
+    CHECK(s->stats().schema == (file == path ? kSchemaVersion : 1));
+    CHECK(s->check().empty());
+  }
+  CHECK(migrate_database_file(path).backup.empty());  // nothing left to do
+  struct stat mode;
+  REQUIRE(stat(backup.c_str(), &mode) == 0);
+  CHECK((mode.st_mode & 0777) == 0600);
+
+  fs::remove(path);
+  fs::remove(path + "-wal");
+  fs::remove(path + "-shm");
+  make_version_one(path);  // an earlier copy is not touched
+  CHECK(migrate_database_file(path).backup == backup + "-2");
+}
+
+TEST_CASE("database file: migrate takes picograd's version 0 too") {
+  TemporaryFolder folder;
+  const std::string path = folder / "a.db";
+  Connection(path, Connection::Access::Create)
+      .execute(("pragma application_id = " + std::to_string(kApplicationId)).c_str());
+  CHECK(migrate_database_file(path).from == 0);
+  CHECK(fs::exists(path + ".v0"));
+}
+
+TEST_CASE("database file: what migrate cannot bring up stays as it is") {
+  TemporaryFolder folder;
+  const std::string path = folder / "a.db";
+  const auto refused = [&](const char* says) {
+    const std::string before = read(path);
+    CHECK_THROWS_WITH_AS(migrate_database_file(path), doctest::Contains(says), UserError);
+    CHECK(read(path) == before);
+    CHECK_FALSE(fs::exists(path + ".v1"));
+  };
+  refused("there is no database at");
+  write(path, std::string(5000, 'x'));
+  refused("damaged");
+  fs::remove(path);
+  make_version_one(path);
+  SUBCASE("newer") {
+    Connection(path, Connection::Access::Create).execute("pragma user_version = 99");
+    refused("schema version 99");
+  }
+  SUBCASE("read-only") {
+    chmod(folder.path().c_str(), 0755);
+    chmod(path.c_str(), 0444);
+    const std::string said = unprivileged([&] { return migrate_database_file(path).backup; });
+    INFO(said);
+    CHECK(said.starts_with("UserError: cannot write " + path));
+    CHECK_FALSE(fs::exists(path + ".v1"));
+  }
 }
 
 TEST_CASE("database file: an empty file is a new database") {

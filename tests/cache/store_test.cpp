@@ -189,6 +189,20 @@ TEST_CASE("store: check names broken invariants") {
   CHECK(all.find("refers to a missing row of device") != std::string::npos);
 }
 
+TEST_CASE("store: of two processes that bring winners for a device, one does") {
+  auto s = Store::open(":memory:"), other = Store::open(":memory:");
+  put_context(*other);
+  other->put_winner(test_winner("grid(m)", 2));
+  const Contents first = other->contents();
+  other->put_winner(test_winner("grid(n)", 1));
+  CHECK(s->wants_pretuned("d1"));
+  s->put_pretuned("d1", first);
+  s->put_pretuned("d1", other->contents());
+  CHECK(s->winner(test_key())->schedule == "grid(m)");
+  CHECK_FALSE(s->wants_pretuned("d1"));
+  CHECK(s->wants_pretuned("d2"));
+}
+
 TEST_CASE("store: stats count") {
   TemporaryFolder folder;
   auto s = Store::open(folder / "a.db");

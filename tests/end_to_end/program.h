@@ -45,6 +45,7 @@ class Program {
     environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
     environment["HOME"] = folder / "home";
     environment["PICOGRAD_DB"] = database();
+    environment["PICOGRAD_PRETUNED"] = "none";
     static const TemporaryFolder artifacts;  // compiled once for all tests
     environment["PICOGRAD_CACHE"] = artifacts / "kernels";
   }

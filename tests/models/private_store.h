@@ -15,6 +15,7 @@ struct PrivateStore {
     std::filesystem::create_directories(folder);
     Config c = config();
     c.db = folder / "picograd.db";  // compiled artifacts stay where they are: they are keyed by what they are made of
+    c.pretuned = "none";
     c.runner = PICOGRAD_BINARY_DIR "/picograd-runner";
     set_config(c);
   }
