@@ -33,7 +33,8 @@ struct MeasurementRow {
   std::string status;  // ok, slow, wrong, crash, timeout, compile_error
   std::string reason;
   bool verified = false;
-  std::string run;  // id of the tuning run
+  std::string run;      // id of the tuning run
+  int64_t created = 0;  // milliseconds since 1970; given by the store: rows put together share it
 };
 struct WinnerRow {
   WinnerKey key;
