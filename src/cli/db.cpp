@@ -111,19 +111,8 @@ int list(Store& store, const DbOptions& o, std::ostream& out) {
   return 0;
 }
 
-KernelRow find(Store& store, const std::string& id) {
-  std::vector<KernelRow> found;
-  for (KernelRow& k : store.kernels())
-    if (!id.empty() && k.id.starts_with(id)) found.push_back(std::move(k));
-  if (found.empty()) throw UserError("no kernel " + id + " in " + store.path() + "; `picograd db list` shows the ids");
-  if (found.size() > 1)
-    throw UserError(std::to_string(found.size()) + " kernels begin with " + id + ": give more digits (" + found[0].id +
-                    ", " + found[1].id + (found.size() > 2 ? ", ..)" : ")"));
-  return found[0];
-}
-
 int show(Store& store, const DbOptions& o, std::ostream& out) {
-  const KernelRow k = find(store, o.id);
+  const KernelRow k = find_kernel(store, o.id);
   const auto measurements = store.measurements(k.id);
   std::vector<WinnerRow> winners;
   for (WinnerRow& w : store.winners())
@@ -173,6 +162,17 @@ int verify(Store& store, const DbOptions& o, std::ostream& out, const Reverify& 
 }
 
 }  // namespace
+
+KernelRow find_kernel(Store& store, const std::string& id) {
+  std::vector<KernelRow> found;
+  for (KernelRow& k : store.kernels())
+    if (!id.empty() && k.id.starts_with(id)) found.push_back(std::move(k));
+  if (found.empty()) throw UserError("no kernel " + id + " in " + store.path() + "; `picograd db list` shows the ids");
+  if (found.size() > 1)
+    throw UserError(std::to_string(found.size()) + " kernels begin with " + id + ": give more digits (" + found[0].id +
+                    ", " + found[1].id + (found.size() > 2 ? ", ..)" : ")"));
+  return found[0];
+}
 
 int db_command(const DbOptions& o, std::ostream& out, const Reverify& reverify) {
   const auto store = Store::open(o.path, OpenMode::ReadOnly, /*strict=*/true);
