@@ -113,26 +113,23 @@ class Page {
   /// `links`: the first column leads to the search of its number.
   void table(const Table& t, bool links = false) {
     constexpr size_t kLong = 30;  // rows that are not shown at once
+    constexpr std::string_view kClasses[] = {"", " class=\"number\"", " class=\"wide code\""};  // by Table::Kind
     if (t.rows.empty()) return;
     std::string text = fmt::format("<table>\n<caption>{}</caption>\n<thead><tr>", escape_html(t.caption));
     for (const Table::Column& c : t.columns)
-      text += fmt::format("<th scope=\"col\"{}>{}</th>", c.number ? " class=\"number\"" : "", escape_html(c.name));
+      text += fmt::format("<th scope=\"col\"{}>{}</th>", c.kind == Table::Number ? " class=\"number\"" : "",
+                          escape_html(c.name));
     text += "</tr></thead>\n<tbody>\n";
     for (const auto& row : t.rows) {
       text += "<tr>";
       for (size_t i = 0; i < row.size(); ++i) {
         const std::string cell = escape_html(row[i]);
-        text += fmt::format("<td{}>", t.columns[i].number     ? " class=\"number\""
-                                      : is_wide(t.columns[i]) ? " class=\"wide code\""
-                                                              : "");
+        text += fmt::format("<td{}>", kClasses[t.columns[i].kind]);
         text += (links && i == 0 ? fmt::format("<a href=\"#k{0}\">{0}</a>", cell) : cell) + "</td>";
       }
       text += "</tr>\n";
     }
     scrolled(text + "</tbody>\n</table>\n", t.caption, t.rows.size() > kLong ? "scroll long" : "scroll");
-  }
-  static bool is_wide(const Table::Column& c) {
-    return c.name.ends_with("schedule") || c.name == "outcome" || c.name == "reason" || c.name == "what changed";
   }
 
   void roofline() {
@@ -147,8 +144,7 @@ class Page {
     heading("bars-heading", "Before and after");
     paragraph(
         "The whole bar: the default's time. Its blue part: the winner's, on the same scale, which is each kernel's own. "
-        "Most time saved "
-        "first.",
+        "Most time saved first.",
         "note");
     scrolled(chart, "Before and after", "scroll bars");
   }
@@ -166,7 +162,7 @@ class Page {
     out_ += fmt::format("<p class=\"note\">Kernel <code>{}</code></p>\n", escape_html(s.kernel.id));
     if (!s.measured.empty()) {
       out_ += fmt::format("<details{}>\n<summary>The search</summary>\n", i < kOpen ? " open=\"open\"" : "");
-      scrolled(curve_chart(s, fmt::format("curve{}", i + 1), name), "Search curve");
+      scrolled(curve_chart(s, fmt::format("curve{}", i + 1), name), "Search curve of " + name);
       table(line_table(s));
       table(reasons_table(s));
       for (size_t b = 0; b < s.batches.size(); ++b) {

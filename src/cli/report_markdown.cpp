@@ -13,7 +13,7 @@ void add(std::string& out, const Table& t) {
   out += "\n" + escape_markdown(t.caption) + ":\n\n|";
   for (const Table::Column& c : t.columns) out += " " + escape_markdown(c.name) + " |";
   out += "\n|";
-  for (const Table::Column& c : t.columns) out += c.number ? "---:|" : "---|";
+  for (const Table::Column& c : t.columns) out += c.kind == Table::Number ? "---:|" : "---|";
   out += "\n";
   for (const auto& row : t.rows) {
     out += "|";

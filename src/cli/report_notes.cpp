@@ -41,8 +41,8 @@ std::vector<std::string> roofline_notes(const Report& r) {
   else
     notes.push_back(
         "Flat: multiply-adds from registers. Sloping: reads of more memory than the caches hold. A kernel whose "
-        "buffers lie in the caches may stand above the slope. Both are the best of several runs, a moment ago; "
-        "kernels were timed when they were searched.");
+        "buffers lie in the caches may stand above the slope. Both are the best of several runs a moment ago, "
+        "too low where other programs kept the machine busy; kernels were timed when they were searched.");
   const auto left_out =
       std::count_if(r.searches.begin(), r.searches.end(), [](const Search& s) { return s.winner && !s.on_roofline(); });
   if (left_out)

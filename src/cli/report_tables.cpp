@@ -14,7 +14,6 @@ namespace pg {
 
 namespace {
 
-using Column = Table::Column;
 const std::string kUnknown = "–";
 
 std::string count(size_t n, const char* what, const char* plural = "s") {
@@ -120,20 +119,20 @@ Table facts_table(const Report& r) {
 
 Table kernels_table(const Report& r) {
   Table t{"Every kernel, most time saved first",
-          {{"no.", true},
+          {{"no.", Table::Number},
            {"kernel"},
            {"shape"},
-           {"default ms", true},
-           {"winner ms", true},
-           {"speed-up", true},
-           {"saved ms", true},
-           {"GFLOP/s", true},
-           {"GB/s", true},
-           {"FLOP/byte", true},
-           {"of the peak", true},
-           {"of the bandwidth", true},
+           {"default ms", Table::Number},
+           {"winner ms", Table::Number},
+           {"speed-up", Table::Number},
+           {"saved ms", Table::Number},
+           {"GFLOP/s", Table::Number},
+           {"GB/s", Table::Number},
+           {"FLOP/byte", Table::Number},
+           {"of the peak", Table::Number},
+           {"of the bandwidth", Table::Number},
            {"search"},
-           {"winning schedule"}},
+           {"winning schedule", Table::Code}},
           {}};
   for (size_t i = 0; i < r.searches.size(); ++i) {
     const Search& s = r.searches[i];
@@ -153,7 +152,10 @@ Table kernels_table(const Report& r) {
 
 Table roofs_table(const Report& r) {
   Table t{"What the machine can do at most, measured for this report",
-          {{"threads", true}, {"GFLOP/s", true}, {"GB/s read from memory", true}, {"FLOP/byte where both meet", true}},
+          {{"threads", Table::Number},
+           {"GFLOP/s", Table::Number},
+           {"GB/s read from memory", Table::Number},
+           {"FLOP/byte where both meet", Table::Number}},
           {}};
   for (const Roof& roof : r.roofs)
     t.rows.push_back({std::to_string(roof.threads), figure_text(roof.flops / 1e9), figure_text(roof.bytes / 1e9),
@@ -163,7 +165,11 @@ Table roofs_table(const Report& r) {
 
 Table others_table(const Report& r) {
   Table t{"Kernels of which nothing is known on this device",
-          {{"kernel"}, {"shape"}, {"id"}, {"winners of other devices", true}, {"measurements of other devices", true}},
+          {{"kernel"},
+           {"shape"},
+           {"id"},
+           {"winners of other devices", Table::Number},
+           {"measurements of other devices", Table::Number}},
           {}};
   for (const Elsewhere& e : r.others)
     t.rows.push_back(
@@ -188,13 +194,15 @@ Table reasons_table(const Search& s) {
     rows.push_back({kind.count,
                     {std::to_string(kind.count), why.first, kind.reasons.size() == 1 ? *kind.reasons.begin() : why.second}});
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  Table t{"Why candidates were refused", {{"candidates", true}, {"status"}, {"reason"}}, {}};
+  Table t{"Why candidates were refused", {{"candidates", Table::Number}, {"status"}, {"reason", Table::Code}}, {}};
   for (auto& [n, row] : rows) t.rows.push_back(std::move(row));
   return t;
 }
 
 Table line_table(const Search& s) {
-  Table t{"How the winner came about", {{"measurement", true}, {"ms", true}, {"what changed"}}, {}};
+  Table t{"How the winner came about",
+          {{"measurement", Table::Number}, {"ms", Table::Number}, {"what changed", Table::Code}},
+          {}};
   for (const size_t i : s.line) {
     const Measured& m = s.measured[i];
     t.rows.push_back(
@@ -222,7 +230,13 @@ std::string batch_title(const Search& s, size_t batch) {
 Table batch_table(const Search& s, size_t batch) {
   const Batch& b = s.batches[batch];
   Table t{batch_title(s, batch),
-          {{"no.", true}, {"ms", true}, {"spread", true}, {"samples", true}, {"outcome"}, {"from", true}, {"schedule"}},
+          {{"no.", Table::Number},
+           {"ms", Table::Number},
+           {"spread", Table::Number},
+           {"samples", Table::Number},
+           {"outcome", Table::Code},
+           {"from", Table::Number},
+           {"schedule", Table::Code}},
           {}};
   for (size_t i = b.first; i < b.first + b.count; ++i) {
     const Measured& m = s.measured[i];

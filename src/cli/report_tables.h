@@ -9,9 +9,10 @@ namespace pg {
 
 /// Text as it is; who prints it escapes it.
 struct Table {
+  enum Kind { Text, Number, Code };  // Code: opts, and what programs said
   struct Column {
     std::string name;
-    bool number = false;
+    Kind kind = Text;
   };
   std::string caption;
   std::vector<Column> columns;

@@ -64,7 +64,14 @@ void measure_roofs(Report& report, Device& device) {
     const auto bytes = std::clamp(static_cast<size_t>(cpu->cpu().l3_bytes) * 3 / 2, kLeastSwept, kMostSwept);
     const Memory memory(device, bytes);
     std::memset(memory.data(), 0, bytes);
-    for (const int n : threads) report.roofs.push_back(measured(n, {static_cast<const std::byte*>(memory.data()), bytes}));
+    for (const int n : threads) {
+      Roof roof = measured(n, {static_cast<const std::byte*>(memory.data()), bytes});
+      if (!report.roofs.empty()) {  // what fewer threads reached, more of them can
+        roof.flops = std::max(roof.flops, report.roofs.back().flops);
+        roof.bytes = std::max(roof.bytes, report.roofs.back().bytes);
+      }
+      report.roofs.push_back(roof);
+    }
   } catch (const UserError& e) {  // without a compiler or so much memory the rest of the page is still worth having
     report.roofs.clear();
     report.no_roofs = e.what();
