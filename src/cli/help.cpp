@@ -26,7 +26,7 @@ const std::vector<Line> kCommands = {
     {"bench lower", "how long lowering takes"},
     {"bench compile", "how long compiling takes, and how fast what it makes is, by each route to Clang"},
     {"db stats | list | show ID | verify", "what the schedule database holds"},
-    {"report [-o FILE] [--md FILE] [--kernel ID] [--no-measure]", "what the search found: a page with a roofline and curves"},
+    {"report [-o FILE] [--md FILE] [--kernel ID] [--no-measure]", "what the search found, as a page: roofline, curves"},
     {"devices", "what can run kernels here; where not, why and what to do"},
     {"help", "this page; `picograd COMMAND --help` lists a command's options"},
 };

@@ -13,6 +13,7 @@ using KeyOrder = std::tuple<std::string, std::string, int, std::string, std::str
 KeyOrder order(const WinnerKey& k) { return {k.kernel, k.toolchain, k.threads, k.precision, k.bucket}; }
 
 bool is_time(double ms) { return std::isfinite(ms) && ms > 0; }
+double finite(double x) { return std::isfinite(x) ? x : 0; }
 
 /// Run after run, as they began, each in the order of the store. Runs of two processes may have been stored in turns.
 void in_order(std::vector<Measured>& all) {
@@ -62,10 +63,10 @@ void find_line(Search& s) {
 bool Measured::timed() const { return row.status == "ok" && is_time(row.median_ms); }
 
 double Search::saved_ms() const { return is_time(default_ms()) && is_time(winner_ms()) ? default_ms() - winner_ms() : 0; }
-bool Search::on_roofline() const { return is_time(winner_ms()) && is_time(kernel.flops) && is_time(kernel.bytes); }
-double Search::intensity() const { return is_time(kernel.bytes) ? kernel.flops / kernel.bytes : 0; }
-double Search::gflops(double ms) const { return is_time(ms) ? kernel.flops / ms / 1e6 : 0; }
-double Search::gbytes(double ms) const { return is_time(ms) ? kernel.bytes / ms / 1e6 : 0; }
+bool Search::on_roofline() const { return gflops(winner_ms()) > 0 && intensity() > 0; }
+double Search::intensity() const { return finite(kernel.flops / kernel.bytes); }
+double Search::gflops(double ms) const { return is_time(ms) ? finite(kernel.flops / ms / 1e6) : 0; }
+double Search::gbytes(double ms) const { return is_time(ms) ? finite(kernel.bytes / ms / 1e6) : 0; }
 
 double Roof::reached(double intensity) const { return std::min(flops, bytes * intensity); }
 

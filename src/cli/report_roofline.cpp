@@ -20,6 +20,9 @@ constexpr double kRoom = 2;   // factor around the data on either side
 class Labels {
  public:
   void take(const Box& b) { taken_.push_back(b); }
+  bool is_free(const Box& box) const {
+    return std::none_of(taken_.begin(), taken_.end(), [&](const Box& b) { return b.meets(box); });
+  }
   bool place(Svg& svg, double x, double y, std::string_view text, std::string_view css_class) {
     const struct {
       double x, y;
@@ -29,7 +32,7 @@ class Labels {
       const Box box = text_box(p.x, p.y, text, kType, p.anchor);
       const bool inside =
           box.left > kLeft && box.right < kWidth - kRight && box.top > kTop && box.bottom < kHeight - kBottom;
-      if (!inside || std::any_of(taken_.begin(), taken_.end(), [&](const Box& b) { return b.meets(box); })) continue;
+      if (!inside || !is_free(box)) continue;
       take(box);
       svg.text(p.x, p.y, text, css_class, p.anchor);
       return true;
@@ -66,6 +69,15 @@ Frame frame_of(const Report& r) {
           {y_low / kRoom, y_high * kRoom, kHeight - kBottom, kTop, true}};
 }
 
+/// Where a kernel stands: the height of its default, as far as that is known, and of its winner.
+struct Place {
+  double x, before, winner;
+};
+Place place_of(const Frame& f, const Search& s) {
+  const double winner = f.y(s.gflops(s.winner_ms())), before = s.gflops(s.default_ms());
+  return {f.x(s.intensity()), before > 0 ? f.y(before) : winner, winner};
+}
+
 void draw_axes(Svg& svg, const Frame& f) {
   for (const double tick : log_ticks(f.x.low, f.x.high)) {
     svg.line(f.x(tick), kTop, f.x(tick), kHeight - kBottom, "grid");
@@ -92,28 +104,40 @@ void draw_roof(Svg& svg, const Frame& f, const Report& r, const Roof& roof, Labe
   svg.polyline(points, "roof");
   const std::string threads = fmt::format("{} thread{}", roof.threads, roof.threads == 1 ? "" : "s");
   const std::string peak = fmt::format("peak of {}: {} GFLOP/s", threads, figure_text(roof.flops / 1e9));
-  const double right = kWidth - kRight - 4, top = f.y(roof.flops / 1e9) - 5;
-  labels.take(text_box(right, top, peak, kType, "end"));
-  svg.text(right, top, peak, "rooftext", "end");
+  const double top = f.y(roof.flops / 1e9) - 5;
+  for (double right = kWidth - kRight - 4; right > kWidth / 2; right -= 16) {  // where peaks lie close together
+    const Box box = text_box(right, top, peak, kType, "end");
+    if (!labels.is_free(box)) continue;
+    labels.take(box);
+    svg.text(right, top, peak, "rooftext", "end");
+    break;
+  }
   if (ridge <= start) return;
 
-  // Slopes lie close together: only the highest has its name above it.
-  const bool above = std::all_of(r.roofs.begin(), r.roofs.end(), [&](const Roof& o) { return o.bytes <= roof.bytes; });
+  // Slopes lie close together: only the highest has its name above it, the others further and further along.
+  const bool above = std::none_of(r.roofs.begin(), r.roofs.end(), [&](const Roof& o) {
+    return o.bytes > roof.bytes || (o.bytes == roof.bytes && o.threads < roof.threads);
+  });
   const double aside = above ? 5 : -5 - kType;
   const std::string read = fmt::format("memory, {}: {} GB/s", threads, figure_text(roof.bytes / 1e9));
   const double x1 = f.x(start), y1 = f.y(speed(start)), x2 = f.x(ridge), y2 = f.y(speed(ridge));
   const double length = std::hypot(x2 - x1, y2 - y1), along_x = (x2 - x1) / length, along_y = (y2 - y1) / length;
-  const double width = text_box(0, 0, read, kType).right, offset = std::min(24.0, length - width - 8);
-  if (offset < 0) return;
-  const auto place = [&](double at) {
-    return std::pair(x1 + (offset + at) * along_x + aside * along_y, y1 + (offset + at) * along_y - aside * along_x);
-  };
-  for (double at = 0; at < width; at += kType) {
-    const auto [x, y] = place(at);
-    labels.take({x - kType, y - kType, x + kType, y + kType});
+  const double width = text_box(0, 0, read, kType).right;
+  for (double offset = 24; offset + width + 8 < length; offset += 16) {
+    const auto place = [&](double at) {
+      return std::pair(x1 + (offset + at) * along_x + aside * along_y, y1 + (offset + at) * along_y - aside * along_x);
+    };
+    std::vector<Box> boxes;
+    for (double at = 0; at < width; at += kType) {
+      const auto [x, y] = place(at);
+      boxes.push_back({x - kType / 2, y - kType / 2, x + kType / 2, y + kType / 2});
+    }
+    if (!std::all_of(boxes.begin(), boxes.end(), [&](const Box& b) { return labels.is_free(b); })) continue;
+    for (const Box& b : boxes) labels.take(b);
+    const auto [x, y] = place(0);
+    svg.text(x, y, read, "rooftext", "start", std::atan2(along_y, along_x) * 180 / M_PI);
+    break;
   }
-  const auto [x, y] = place(0);
-  svg.text(x, y, read, "rooftext", "start", std::atan2(along_y, along_x) * 180 / M_PI);
 }
 
 }  // namespace
@@ -134,11 +158,14 @@ std::string roofline_chart(const Report& r) {
       "orient=\"auto\"><path class=\"arrowhead\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n");
   draw_axes(svg, f);
   Labels labels;
+  for (const size_t i : shown) {
+    const Place p = place_of(f, r.searches[i]);
+    labels.take({p.x - 4, std::min(p.before, p.winner) - 4, p.x + 4, std::max(p.before, p.winner) + 4});
+  }
   for (const Roof& roof : r.roofs) draw_roof(svg, f, r, roof, labels);
   for (const size_t i : shown) {
     const Search& s = r.searches[i];
-    const double x = f.x(s.intensity()), winner = f.y(s.gflops(s.winner_ms()));
-    const double before = s.gflops(s.default_ms()) > 0 ? f.y(s.gflops(s.default_ms())) : winner;
+    const auto [x, before, winner] = place_of(f, s);
     const std::string name = fmt::format("{} {}: ", i + 1, search_name(r, s));
     if (s.gflops(s.default_ms()) > 0 && std::abs(before - winner) > 0.5) {
       if (std::abs(before - winner) > 8)
@@ -150,7 +177,6 @@ std::string roofline_chart(const Report& r) {
     }
     svg.mark(x, winner, "dot", "winner",
              name + "winner " + figure_text(s.gflops(s.winner_ms())) + " GFLOP/s, " + figure_text(s.winner_ms()) + " ms");
-    labels.take({x - 4, std::min(before, winner) - 4, x + 4, std::max(before, winner) + 4});
   }
   for (const size_t i : shown) {
     const Search& s = r.searches[i];

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "search/keys.h"
 #include "src/cli/markup.h"
 #include "src/cli/report_charts.h"
 #include "src/cli/report_command.h"
@@ -14,6 +15,7 @@
 #include "src/cli/roofs.h"
 #include "tests/cli/report_store.h"
 #include "tests/cli/well_formed.h"
+#include "tests/uops/sample_kernels.h"
 #include "uops/error.h"
 
 using namespace pg;
@@ -189,6 +191,40 @@ TEST_CASE_FIXTURE(Filled, "report: roofs are drawn where they are known; what co
   CHECK(contains(html_page(r), "their time is not known: 1."));
   const Table t = kernels_table(r);
   CHECK(t.rows[1][10] == "0.6 %");  // 2e6 operations in 2.2 ms
+}
+
+TEST_CASE_FIXTURE(Filled, "report: the names of roofs that lie together do not lie upon one another") {
+  Report r = report();
+  r.roofs = {{.threads = 1, .flops = 1e11, .bytes = 1e10}, {.threads = 2, .flops = 1e11, .bytes = 1e10}};
+  const std::string chart = roofline_chart(r);
+  const auto place = [&](const std::string& name) {  // x and y
+    const size_t at = chart.find(name);
+    REQUIRE(at != chart.npos);
+    return chart.substr(chart.rfind(" x=", at), chart.rfind(" text-anchor", at) - chart.rfind(" x=", at));
+  };
+  CHECK(place("peak of 1 thread:") != place("peak of 2 threads:"));
+  CHECK(place("memory, 1 thread:") != place("memory, 2 threads:"));
+}
+
+TEST_CASE_FIXTURE(ReportStore, "report: a kernel with Variables has the sizes of its search") {
+  put_context(*store);
+  const UOp kernel = test::gemm(iconst(64), variable("T", 1, 512), iconst(32));
+  const KernelRow row = kernel_row(kernel, {{"T", 512}});
+  store->put_kernel(row);
+  MeasurementRow m = timed("", 1, row.id);
+  m.bindings = R"({"T": 100})";
+  m.key.bucket = "T=128";
+  WinnerRow w = test_winner("", 1, row.id);
+  w.key.bucket = "T=64";  // brought in: nothing tells T but its bucket
+  put_batch({m});
+  store->put_winner(w);
+  const Report r = report();
+  REQUIRE(r.searches.size() == 2);
+  CHECK(r.searches[0].kernel.shape == "m=64 n=64 k=32");
+  CHECK(r.searches[1].kernel.shape == "m=64 n=100 k=32");
+  CHECK(r.searches[1].kernel.flops == 2.0 * 64 * 100 * 32);
+  Connection(path, Connection::Access::Create).execute("update kernel set ir = 'no kernel' where flops > 1000");
+  CHECK(report().searches[1].kernel.shape == "m=64 n=512 k=32");
 }
 
 TEST_CASE_FIXTURE(ReportStore, "report: an empty database, and one of another device only, say so") {
