@@ -179,7 +179,8 @@ class SqliteStore final : public Store {
     Statement s = db_->prepare(
         "select m.kernel, m.device, m.toolchain, m.threads, m.precision, m.bucket, s.opts, m.bindings, m.median_ms, "
         "m.spread, m.samples, "
-        "m.status, m.reason, m.verified, m.run, m.created from measurement m join schedule s on s.id = m.schedule where m.kernel=?1 "
+        "m.status, m.reason, m.verified, m.run, m.created "
+        "from measurement m join schedule s on s.id = m.schedule where m.kernel=?1 "
         "order by m.created, m.id");
     s.bind(kernel);
     std::vector<MeasurementRow> out;

@@ -104,14 +104,18 @@ void draw_roof(Svg& svg, const Frame& f, const Report& r, const Roof& roof, Labe
   svg.polyline(points, "roof");
   const std::string threads = fmt::format("{} thread{}", roof.threads, roof.threads == 1 ? "" : "s");
   const std::string peak = fmt::format("peak of {}: {} GFLOP/s", threads, figure_text(roof.flops / 1e9));
-  const double top = f.y(roof.flops / 1e9) - 5;
-  for (double right = kWidth - kRight - 4; right > kWidth / 2; right -= 16) {  // where peaks lie close together
-    const Box box = text_box(right, top, peak, kType, "end");
-    if (!labels.is_free(box)) continue;
-    labels.take(box);
-    svg.text(right, top, peak, "rooftext", "end");
-    break;
-  }
+  // Above the flat line or below it; where it is too short for that, at its height.
+  const double above_line = f.y(roof.flops / 1e9) - 5, below_line = above_line + 10 + kType;
+  bool placed = false;
+  for (const double least : {f.x(ridge), kLeft})
+    for (double right = kWidth - kRight - 4; right > least && !placed; right -= 16)
+      for (const double y : {above_line, below_line}) {
+        const Box box = text_box(right, y, peak, kType, "end");
+        if (placed || box.left < least || !labels.is_free(box)) continue;
+        placed = true;
+        labels.take(box);
+        svg.text(right, y, peak, "rooftext", "end");
+      }
   if (ridge <= start) return;
 
   // Slopes lie close together: only the highest has its name above it, the others further and further along.
