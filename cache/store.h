@@ -38,7 +38,7 @@ struct MeasurementRow {
   std::string reason;
   bool verified = false;
   std::string run;      // id of the tuning run
-  int64_t created = 0;  // milliseconds since 1970; 0 in a put: now
+  int64_t created = 0;  // milliseconds since 1970, shared by rows put together; 0 in a put: now
 };
 struct WinnerRow {
   WinnerKey key;

@@ -34,17 +34,6 @@ KernelRow kernel_of(Store& store, const WinnerRow& w) {
   return k ? *k : KernelRow{.id = w.key.kernel, .name = "(missing kernel)"};
 }
 
-KernelRow find_kernel(Store& store, const std::string& id) {
-  std::vector<KernelRow> found;
-  for (KernelRow& k : store.kernels())
-    if (!id.empty() && k.id.starts_with(id)) found.push_back(std::move(k));
-  if (found.empty()) throw UserError("no kernel " + id + " in " + store.path() + "; `picograd db list` shows the ids");
-  if (found.size() > 1)
-    throw UserError(std::to_string(found.size()) + " kernels begin with " + id + ": give more digits (" + found[0].id +
-                    ", " + found[1].id + (found.size() > 2 ? ", ..)" : ")"));
-  return found[0];
-}
-
 namespace {
 
 double gflops(const KernelRow& k, double ms) { return ms > 0 ? k.flops / ms / 1e6 : 0; }
@@ -158,6 +147,17 @@ int show(const DbOptions& o, std::ostream& out) {
 }  // namespace pg::db
 
 namespace pg {
+
+KernelRow find_kernel(Store& store, const std::string& id) {
+  std::vector<KernelRow> found;
+  for (KernelRow& k : store.kernels())
+    if (!id.empty() && k.id.starts_with(id)) found.push_back(std::move(k));
+  if (found.empty()) throw UserError("no kernel " + id + " in " + store.path() + "; `picograd db list` shows the ids");
+  if (found.size() > 1)
+    throw UserError(std::to_string(found.size()) + " kernels begin with " + id + ": give more digits (" + found[0].id +
+                    ", " + found[1].id + (found.size() > 2 ? ", ..)" : ")"));
+  return found[0];
+}
 
 int db_command(const DbOptions& o, std::ostream& out, const Reverify& reverify) {
   using Action = DbOptions::Action;

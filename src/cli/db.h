@@ -33,6 +33,9 @@ struct DbOptions {
 /// Runs a winner again on this machine.
 using Reverify = std::function<Rechecked(const WinnerRow&, const KernelRow&)>;
 
+/// The kernel whose id begins with these digits. UserError unless there is exactly one.
+KernelRow find_kernel(Store&, const std::string& id);
+
 /// The exit status: 0, or 1 when `verify` found a problem. UserError when the database or a file is missing, damaged or
 /// newer, cannot be written, or has no such id; nothing has changed then.
 int db_command(const DbOptions&, std::ostream& out, const Reverify& reverify = {});

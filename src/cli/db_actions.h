@@ -16,8 +16,6 @@ nlohmann::json key_json(const WinnerKey&);
 void print(std::ostream&, const nlohmann::json&);
 /// The kernel of a winner; one that says so where it is missing.
 KernelRow kernel_of(Store&, const WinnerRow&);
-/// The kernel whose id begins with these digits. UserError where there are none or several.
-KernelRow find_kernel(Store&, const std::string& digits);
 
 int export_contents(const DbOptions&, std::ostream&);
 int import_files(const DbOptions&, std::ostream&);

@@ -25,10 +25,12 @@ const std::vector<Line> kCommands = {
      "one kernel beside the machine's peak and bandwidth, and peers"},
     {"bench lower", "how long lowering takes"},
     {"bench compile", "how long compiling takes, and how fast what it makes is, by each route to Clang"},
+    {"bench noise", "how far verdicts between two schedules are to be trusted here"},
     {"db stats | list | show ID", "what the schedule database holds"},
     {"db export [-o FILE] | import FILE.. | merge DB..", "schedules go from one database to another"},
     {"db verify [--no-run]", "whether it is sound; its winners run again beside the default"},
     {"db prune [--dry-run ..] | migrate", "drop what nothing needs; bring an older schema up"},
+    {"report [-o FILE] [--md FILE] [--kernel ID] [--no-measure]", "what the search found, as a page: roofline, curves"},
     {"devices", "what can run kernels here; where not, why and what to do"},
     {"help", "this page; `picograd COMMAND --help` lists a command's options"},
 };

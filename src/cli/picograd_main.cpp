@@ -24,6 +24,7 @@
 #include "src/cli/help.h"
 #include "src/cli/interrupt.h"
 #include "src/cli/llama.h"
+#include "src/cli/report_command.h"
 #include "src/cli/selftest.h"
 #include "src/cli/tune_llama.h"
 
@@ -243,6 +244,22 @@ struct DbCommands {
   }
 };
 
+struct ReportCommands {
+  ReportOptions options;
+
+  void add_to(CLI::App& app, Command& chosen) {
+    CLI::App& r = command(app, chosen, "report", "what the search found, as a page", [this] {
+      options.database = config().db;
+      report_command(options, default_device(), std::cout);
+      return 0;
+    });
+    r.add_option("-o,--output", options.html, "the page; -: to stdout; without it and --md report.html");
+    r.add_option("--md", options.markdown, "the same numbers as Markdown; -: to stdout");
+    r.add_option("--kernel", options.kernel, "only this one: its id or its first digits");
+    r.add_flag("!--no-measure", options.measure, "leave out the machine's ceilings, which take a second or two");
+  }
+};
+
 int run(int argc, char** argv) {
   CLI::App app("picograd turns tensor programs into kernels whose schedules were searched.", "picograd");
   app.fallthrough()->require_subcommand(1)->set_version_flag("--version", version_text());
@@ -252,10 +269,12 @@ int run(int argc, char** argv) {
   LlamaCommands llama;
   BenchCommands bench;
   DbCommands db;
+  ReportCommands report;
   shared.add_to(app);
   llama.add_to(app, chosen);
   bench.add_to(app, chosen);
   db.add_to(app, chosen);
+  report.add_to(app, chosen);
   command(app, chosen, "demo", "the main job, in two minutes", [&] { return demo_command(!shared.db.empty(), std::cout); });
   command(app, chosen, "devices", "what can run kernels here", [] {
     print_devices(std::cout);

@@ -75,6 +75,7 @@ TEST_CASE("help lists every variable of the environment; every command has its o
                                                   {"bench", "lower"},
                                                   {"bench", "compile"},
                                                   {"db", "stats"},
+                                                  {"report"},
                                                   {"devices"}}) {
     CHECK(contains(help, command[0]));
     std::vector<std::string> asked = command;
