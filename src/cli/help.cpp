@@ -20,6 +20,7 @@ const std::vector<Line> kCommands = {
     {"demo", "a llama writes, beam search makes kernels faster, the winners are replayed"},
     {"llama -p TEXT [-n N] [-m FILE]", "continue a text; without -m the llama that lies in models/data"},
     {"tune llama [-m FILE | --config NAME]", "search schedules for every kernel of a llama"},
+    {"tune llama --shard I/N --out FILE | --mpi", ".. by several processes: a share each; merged by `db merge`, or by the first"},
     {"bench gemm [--shapes MxNxK,..] [--vs openblas,onednn]", "matrix products, beside vendor libraries"},
     {"bench kernel --kind KIND --shape SHAPE [--opts OPTS]",
      "one kernel beside the machine's peak and bandwidth, and peers"},

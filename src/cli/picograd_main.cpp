@@ -102,11 +102,20 @@ struct LlamaCommands {
       c.beam = tuning.beam;
       set_config(c);
       tuning.budget_seconds = config().budget;
+      if (!shard_.empty()) tuning.shard = parse_shard(shard_);
       return tune_llama_command(tuning, std::cout);
     });
     add_model(t, tuning.model);
     t.add_flag("-v,--verbose", tuning.verbose, "a line per round of each beam");
+    CLI::Option* shard = t.add_option("--shard", shard_, "i/n: the i-th of n processes that share the kernels out");
+    CLI::Option* apart = t.add_option("--out", tuning.out, "a database for what is found; --db stays as it is");
+    t.add_flag("--mpi", tuning.mpi, "started by mpirun or srun: share out by rank, merge into --db at the end")
+        ->excludes(shard)
+        ->excludes(apart);
   }
+
+ private:
+  std::string shard_;
 };
 
 struct BenchCommands {

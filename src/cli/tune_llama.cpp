@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <ostream>
 #include <set>
+#include <thread>
 
 #include "models/llama_kernels.h"
 #include "runtime/config.h"
@@ -94,6 +97,9 @@ std::string rate(const Work& w, double ms) {
                                       : fmt::format("{:8.1f} GFLOP/s", w.flops / ms / 1e6);
 }
 
+/// Long kernels get more of the budget, but not in proportion: their searches also find their gains sooner.
+double search_weight(const Job& j) { return std::sqrt(j.share); }
+
 class TuneRun {
  public:
   TuneRun(const TuneLlamaOptions& options, std::vector<Job> jobs, Store& store, std::ostream& out)
@@ -101,15 +107,13 @@ class TuneRun {
 
   int run() {
     Interrupt interrupt;
-    for (const Job& j : jobs_) left_ += weight(j);
+    for (const Job& j : jobs_) left_ += search_weight(j);
     for (size_t i = 0; i < jobs_.size() && !Interrupt::requested(); i++) one(i);
     summary();
     return Interrupt::requested() ? 130 : 0;
   }
 
  private:
-  // Long kernels get more of the budget, but not in proportion: their searches also find their gains sooner.
-  static double weight(const Job& j) { return std::sqrt(j.share); }
   double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
   double budget_left() const { return options_.budget_seconds - elapsed(); }
   bool out_of_time() const { return options_.budget_seconds > 0 && budget_left() <= 0; }
@@ -124,18 +128,18 @@ class TuneRun {
            << fmt::format(" {:9.4f} -> {:9.4f} ms  {}  tuned before\n", winner->default_ms, winner->median_ms,
                           rate(j.work, winner->median_ms));
       count(j, winner->default_ms, winner->median_ms);
-      left_ -= weight(j);
+      left_ -= search_weight(j);
       return;
     }
     if (out_of_time()) return;  // but winners further down the list are still told
     TuneOptions options;
     options.beam = options_.beam;
     // At least a second: less would measure the default and little else.
-    if (options_.budget_seconds > 0) options.budget_seconds = std::max(1.0, budget_left() * weight(j) / left_);
+    if (options_.budget_seconds > 0) options.budget_seconds = std::max(1.0, budget_left() * search_weight(j) / left_);
     if (options_.verbose) options.progress = [&](const std::string& line) { out_ << line << std::endl; };
     TuneResult r = tune(j.kernel.ast, j.kernel.bindings, device, store_, options);
-    left_ -= weight(j);
-    searched_ += weight(j);
+    left_ -= search_weight(j);
+    searched_ += search_weight(j);
     count(j, r.default_ms, r.best_ms);
     out_ << label
          << fmt::format(" {:9.4f} -> {:9.4f} ms  {}  {:>5} candidates, {:>4} measured  ETA {}", r.default_ms, r.best_ms,
@@ -179,6 +183,57 @@ class TuneRun {
   Sum decode_, prefill_;
 };
 
+/// Of the jobs that the database has no finished winner for, those of the shard.
+std::vector<Job> own_jobs(std::vector<Job> all, const Shard& shard, Store& store) {
+  std::erase_if(all, [&](const Job& j) {
+    const auto winner = store.winner(winner_key(j.kernel.ast, j.kernel.bindings, default_device()));
+    return winner && winner->finished;
+  });
+  std::vector<double> weights;
+  for (const Job& j : all) weights.push_back(search_weight(j));
+  std::vector<Job> own;
+  for (const size_t i : share_of(weights, shard)) own.push_back(std::move(all[i]));
+  return own;
+}
+
+/// The processes of one launch, each with a database of its own beside the common one. They meet by files, so that no library
+/// of the launcher's is needed; its launcher ends all of them when one fails.
+struct Ranks {
+  Shard shard;
+  std::string prefix;
+
+  static Ranks of_launcher(const std::string& database) {
+    const std::optional<Launched> l = launched();
+    if (!l)
+      throw UserError("--mpi: no launcher has started this process; run `mpirun -n N picograd tune llama --mpi`, or use --shard");
+    return {l->shard, database + "." + identifier(l->job)};
+  }
+  std::string file(int number) const { return fmt::format("{}.{}-of-{}.db", prefix, number, shard.of); }
+  std::string mark(int number) const { return file(number) + ".done"; }
+
+  /// Says that this one is through; the first one waits for all and merges. False: interrupted.
+  bool finish(Store& store, std::ostream& out) const {
+    if (!(std::ofstream(mark(shard.number)) << "\n" << std::flush))
+      throw UserError("cannot write " + mark(shard.number) + "; `picograd db merge " + file(shard.number) +
+                      "` takes over what was found");
+    if (shard.number > 1) return true;
+    std::vector<Contents> found;
+    for (int i = 1; i <= shard.of; ++i) {
+      while (!std::filesystem::exists(mark(i))) {
+        if (Interrupt::requested()) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      }
+      found.push_back(Store::open(file(i), OpenMode::ReadOnly, /*strict=*/true)->contents());
+    }
+    int64_t winners = 0;
+    for (const MergeReport& r : store.merge(found)) winners += r.winners.added + r.replaced;
+    for (int i = 1; i <= shard.of; ++i)
+      for (const std::string& left : {mark(i), file(i), file(i) + "-wal", file(i) + "-shm"}) std::filesystem::remove(left);
+    out << winners << " winners of " << shard.of << " processes merged into " << store.path() << std::endl;
+    return true;
+  }
+};
+
 }  // namespace
 
 int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
@@ -187,14 +242,33 @@ int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
     throw UserError(fmt::format("--budget {}: must be 0 (no limit) or more seconds", options.budget_seconds));
   Store* store = default_store();
   if (!store) throw UserError("tuning needs a schedule database: set PICOGRAD_DB or --db to a file that can be written");
-  if (!store->writable())
-    throw UserError("tuning needs a database that can be written: " + store->path() +
-                    " is read-only (set PICOGRAD_DB or --db)");
-  ModelSource source = open_model(options.model);
+  const ModelSource source = open_model(options.model);
   std::vector<Job> work = jobs(source);
-  out << source.what << "; " << work.size() << " kernels to tune with beam " << options.beam << "; winners go to "
-      << store->path() << std::endl;
-  return TuneRun(options, std::move(work), *store, out).run();
+  Shard shard = options.shard;
+  std::optional<Ranks> ranks;
+  if (options.mpi) {
+    ranks = Ranks::of_launcher(store->path());
+    shard = ranks->shard;
+  }
+  if (!shard.whole()) work = own_jobs(std::move(work), shard, *store);
+  std::unique_ptr<Store> apart;  // begins with all that is known, so that searches have the same seeds
+  if (const std::string path = ranks ? ranks->file(shard.number) : options.out; !path.empty()) {
+    apart = Store::open(path, OpenMode::ReadWrite, /*strict=*/true);
+    apart->merge({store->contents()});
+  }
+  Store& winners = apart ? *apart : *store;
+  if (!winners.writable() || (ranks && !store->writable()))
+    throw UserError("tuning needs a database that can be written: " + (apart && winners.writable() ? *store : winners).path() +
+                    " is read-only (set PICOGRAD_DB or --db)");
+  out << source.what << "; " << work.size() << " kernels to tune with beam " << options.beam;
+  if (!shard.whole()) out << ", shard " << shard.number << " of " << shard.of;
+  out << "; winners go to " << winners.path() << std::endl;
+  const int status = TuneRun(options, std::move(work), winners, out).run();
+  if (!ranks) return status;
+  apart.reset();
+  if (status == 0) return ranks->finish(*store, out) ? 0 : 130;
+  out << "picograd db merge " << ranks->file(shard.number) << " takes over what was found\n";
+  return status;
 }
 
 }  // namespace pg
