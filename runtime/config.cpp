@@ -73,13 +73,8 @@ constexpr Row kRows[] = {
     {{"PICOGRAD_RUNNER", "PATH (beside the program)", "picograd-runner, which times candidates"}, word<&Config::runner>},
 };
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
 /// The XDG specification: a relative path is to be ignored.
-std::string cache_home(const std::function<std::string(const char*)>& lookup) {
+std::string cache_home(const Environment& lookup) {
   const std::string xdg = lookup("XDG_CACHE_HOME"), home = lookup("HOME");
   if (!xdg.empty() && xdg[0] == '/') return xdg;
   return home.empty() ? "/tmp" : home + "/.cache";
@@ -102,7 +97,12 @@ Config& chosen() {
 
 }  // namespace
 
-Config config_from(const std::function<std::string(const char*)>& lookup) {
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+Config config_from(const Environment& lookup) {
   Config c;
   for (const Row& row : kRows) {
     const std::string value = lookup(row.shown.name);

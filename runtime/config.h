@@ -27,8 +27,11 @@ const Config& config();
 void set_config(Config);
 /// CPU, REF, CUDA, CUDA:N
 bool is_device_name(const std::string&);
-/// From an environment given as a lookup function; empty: not set (tests).
-Config config_from(const std::function<std::string(const char* name)>& lookup);
+/// Looks a variable up; empty: not set.
+using Environment = std::function<std::string(const char* name)>;
+/// That of this process, for what is not ours: what a launcher of many processes says.
+std::string environment(const char* name);
+Config config_from(const Environment& lookup);
 struct ConfigVariable {
   const char *name, *value, *meaning;  // value: the form of its value with the default
 };

@@ -207,7 +207,9 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
     if (pair[0].status != RunStatus::Ok || pair[1].status != RunStatus::Ok) continue;
     timed.back().ms = leader.ms / speedup(pair[0].ms, pair[1].ms).ratio;
     drift = timing(pair[0].ms).median_ms / leader.ms;
-    if (timed.back().ms < leader.ms) leader = timed.back();
+    if (timed.back().ms >= leader.ms) continue;
+    leader = timed.back();
+    if (on_leader) on_leader(leader);
   }
   flush();
   return timed;

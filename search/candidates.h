@@ -39,6 +39,7 @@ class Candidates {
   /// Best schedules that earlier runs measured for this key, fastest first.
   std::vector<std::string> remembered() const;
 
+  std::function<void(const Timed&)> on_leader;  // a candidate that is the fastest so far; may be empty
   int64_t compiled = 0, measured = 0;
   std::map<std::string, int64_t> rejected;  // as SearchCounters counts them
 

@@ -36,7 +36,9 @@ class Beam {
         key_(winner_key(kernel, bindings, device)),
         start_(now()),
         candidates_(kernel, bindings, device, store, key_, options.seed),
-        random_(options.seed) {}
+        random_(options.seed) {
+    if (options.on_leader) candidates_.on_leader = [this](const Timed& t) { options_.on_leader(elapsed(), t.ms); };
+  }
 
   TuneResult run() {
     const Expected<Schedule> heuristic_schedule = Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
@@ -45,10 +47,11 @@ class Beam {
     beam_ = {incumbent};
     calibrate(incumbent);
     say("default", incumbent);
+    if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
 
     keep(candidates_.measure(chosen(seeds(), true), beam_.front(), stop_));
     int without_gain = 0;
-    for (int round = 1; round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
+    for (int round = 1; has(SearchPart::Moves) && round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
       const double before = beam_.front().ms;
       std::vector<Schedule> next;
       for (const Timed& t : beam_)
@@ -77,6 +80,10 @@ class Beam {
     options_.progress(line + text(t.schedule.opts()));
   }
 
+  bool has(SearchPart part) const {
+    return std::find(options_.without.begin(), options_.without.end(), part) == options_.without.end();
+  }
+
   void calibrate(const Timed& t) { scale_ = t.ms / std::max(1.0, estimate(t.schedule, device_.target())); }
 
   /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes,
@@ -89,15 +96,18 @@ class Beam {
     std::vector<std::string> earlier = candidates_.remembered();
     if (earlier.size() > static_cast<size_t>(2 * options_.beam)) earlier.resize(static_cast<size_t>(2 * options_.beam));
     for (const std::string& o : earlier) add(o);
-    for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule);
-    const std::string shape = kernel_row(kernel_, bindings_).shape;
-    auto near = store_.winners_of_template(template_hash(kernel_), key_);
-    std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) {
-      return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape);
-    });
-    for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule);
+    if (has(SearchPart::Neighbours)) {
+      for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule);
+      const std::string shape = kernel_row(kernel_, bindings_).shape;
+      auto near = store_.winners_of_template(template_hash(kernel_), key_);
+      std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) {
+        return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape);
+      });
+      for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule);
+    }
     must_measure_ = all.size();
-    for (Schedule& s : templates(kernel_, device_.target())) all.push_back(std::move(s));
+    if (has(SearchPart::Templates))
+      for (Schedule& s : templates(kernel_, device_.target())) all.push_back(std::move(s));
     return all;
   }
 
@@ -124,7 +134,7 @@ class Beam {
         continue;
       }
       if (!target.gpu && register_pressure(all[i], target) > target.registers + kRegisterSlack) continue;
-      const double ms = scale_ * estimate(all[i], target);
+      const double ms = has(SearchPart::Estimate) ? scale_ * estimate(all[i], target) : static_cast<double>(random_());
       scored.push_back({ms, name, std::move(all[i])});
     }
     std::sort(scored.begin(), scored.end(),
@@ -132,7 +142,7 @@ class Beam {
     std::vector<std::string> families;
     for (const Scored& s : scored) families.push_back(seeding ? family(s.schedule, target) : "");
     const std::vector<size_t> order = varied(families);
-    const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = best / 10 + 1;
+    const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = has(SearchPart::Chance) ? best / 10 + 1 : 0;
     for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].schedule);
     if (order.size() > best)
       for (size_t i = 0; i < random; ++i) result.push_back(scored[order[best + random_() % (order.size() - best)]].schedule);
@@ -196,6 +206,17 @@ class Beam {
 };
 
 }  // namespace
+
+const char* text(SearchPart part) {
+  switch (part) {
+    case SearchPart::Templates: return "templates";
+    case SearchPart::Neighbours: return "neighbours";
+    case SearchPart::Estimate: return "estimate";
+    case SearchPart::Chance: return "chance";
+    case SearchPart::Moves: return "moves";
+  }
+  return "";
+}
 
 TuneResult tune(const UOp& kernel, const Bindings64& bindings, Device& device, Store& store, const TuneOptions& options) {
   if (!store.writable())

@@ -23,11 +23,26 @@ struct VariableBinding {
 };
 using Bindings64 = std::vector<VariableBinding>;
 
+/// What a search can be held without, to see what each is worth (`picograd bench search`).
+enum class SearchPart : uint8_t {
+  Templates,   // bundles of opts as seeds
+  Neighbours,  // winners of other toolchains and of the nearest shapes as seeds
+  Estimate,    // the order in which candidates are tried; without it, chance
+  Chance,      // a tenth beside the best by estimate
+  Moves,       // the rounds behind the seeds
+};
+inline constexpr SearchPart kSearchParts[] = {SearchPart::Templates, SearchPart::Neighbours, SearchPart::Estimate,
+                                              SearchPart::Chance, SearchPart::Moves};
+const char* text(SearchPart);
+
 struct TuneOptions {
   int beam = 4;
   double budget_seconds = 0;  // of this kernel; 0: until the beam ends
   uint64_t seed = 1;
-  std::function<void(const std::string& line)> progress;  // may be empty
+  std::vector<SearchPart> without = {};
+  // Both may be empty.
+  std::function<void(const std::string& line)> progress = {};
+  std::function<void(double seconds, double ms)> on_leader = {};  // a candidate is the fastest so far, the default first
 };
 struct TuneResult {
   Opts opts;

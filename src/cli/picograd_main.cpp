@@ -16,6 +16,7 @@
 #include "src/cli/bench_kernels.h"
 #include "src/cli/bench_lower.h"
 #include "src/cli/bench_noise.h"
+#include "src/cli/bench_search.h"
 #include "src/cli/db.h"
 #include "src/cli/demo.h"
 #include "src/cli/devices.h"
@@ -124,6 +125,7 @@ struct BenchCommands {
   BenchLowerOptions lower;
   BenchCompileOptions compile;
   BenchNoiseOptions noise;
+  BenchSearchOptions search;
 
   void add_to(CLI::App& app, Command& chosen) {
     CLI::App& bench = *app.add_subcommand("bench", "measure kernels")->require_subcommand(1);
@@ -161,6 +163,18 @@ struct BenchCommands {
     c.add_option("--batch", compile.batch, "kernels handed over at once")->check(CLI::Range(1, 1000));
     c.add_option("--rounds", compile.rounds, "samples of the matmul by either route")->check(CLI::Range(6, 10000));
     c.add_flag("--json", compile.json, "a JSON object per line");
+    CLI::App& s = command(bench, chosen, "search", "what each part of a search is worth", [this] {
+      const Interrupt interrupt;
+      if (config().beam > 0) search.beam = config().beam;
+      if (config().budget > 0) search.seconds = config().budget;
+      bench_search_command(search, std::cout);
+      return Interrupt::requested() ? kInterrupted : 0;
+    });
+    s.add_option("--kind", search.kind, "as of `bench kernel`");
+    s.add_option("--shape", search.shape, "as of `bench kernel`");
+    s.add_option("--layout", search.layout, "as of `bench kernel`");
+    s.add_option("--rounds", search.rounds, "of the final between the winners")->check(CLI::Range(6, 10000));
+    s.add_flag("--json", search.json, "a JSON object per line");
     CLI::App& n = command(bench, chosen, "noise", "how far verdicts between two schedules are to be trusted", [this] {
       bench_noise_command(noise, std::cout);
       return 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <numeric>
 
 #include "uops/error.h"
@@ -11,10 +10,6 @@ namespace pg {
 
 namespace {
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 /// -1: it is no number.
 int number(const std::string& text) {
   int n = -1;
@@ -43,7 +38,7 @@ Shard parse_shard(const std::string& text) {
   return s;
 }
 
-std::optional<Launched> launched() {
+std::optional<Launched> launched(const Environment& variable) {
   for (const Launcher& l : kLaunchers) {
     const int rank = number(variable(l.rank)), size = number(variable(l.size));
     if (rank < 0 || size <= rank) continue;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/config.h"
+
 namespace pg {
 
 struct Shard {
@@ -20,7 +22,7 @@ struct Launched {
   std::string job;  // the same in all processes of one launch, and in no other launch
 };
 /// OpenMPI's mpirun, what speaks PMI (MPICH, Intel MPI), Slurm's srun; nothing where it was none of them.
-std::optional<Launched> launched();
+std::optional<Launched> launched(const Environment& variable);
 
 /// Which of these pieces of work are this shard's, in their order. The heaviest goes first, to whom has least so far: all shards
 /// that are given the same weights agree, and none has more than the lightest one and a piece.

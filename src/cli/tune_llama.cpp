@@ -203,7 +203,7 @@ struct Ranks {
   std::string prefix;
 
   static Ranks of_launcher(const std::string& database) {
-    const std::optional<Launched> l = launched();
+    const std::optional<Launched> l = launched(environment);
     if (!l)
       throw UserError("--mpi: no launcher has started this process; run `mpirun -n N picograd tune llama --mpi`, or use --shard");
     return {l->shard, database + "." + identifier(l->job)};

@@ -3,33 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <random>
 
 #include "uops/error.h"
 
 using namespace pg;
-
-namespace {
-
-/// Variables of the environment, for as long as it lives.
-struct Environment {
-  explicit Environment(std::map<std::string, std::string> with) {
-    for (const char* name : {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "PMI_RANK",
-                             "PMI_SIZE", "PMI_JOBID", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_JOB_ID", "SLURM_STEP_ID"}) {
-      const char* value = std::getenv(name);
-      before[name] = value ? std::optional<std::string>(value) : std::nullopt;
-      with.contains(name) ? setenv(name, with[name].c_str(), 1) : unsetenv(name);
-    }
-  }
-  ~Environment() {
-    for (const auto& [name, value] : before) value ? setenv(name.c_str(), value->c_str(), 1) : unsetenv(name.c_str());
-  }
-  std::map<std::string, std::optional<std::string>> before;
-};
-
-}  // namespace
 
 TEST_CASE("shard: i/n, from 1 on") {
   CHECK(parse_shard("2/8").number == 2);
@@ -61,9 +40,8 @@ TEST_CASE("shard: every piece is one shard's, and no shard has much more than an
 }
 
 TEST_CASE("shard: what a launcher says of this process") {
-  const auto rank = [](std::map<std::string, std::string> variables) {
-    const Environment environment(std::move(variables));
-    const auto l = launched();
+  const auto rank = [](const std::map<std::string, std::string>& variables) {
+    const auto l = launched([&](const char* name) { return variables.contains(name) ? variables.at(name) : ""; });
     return l ? std::to_string(l->shard.number) + "/" + std::to_string(l->shard.of) + " " + l->job : "none";
   };
   CHECK(rank({}) == "none");

@@ -1,0 +1,95 @@
+#include "src/cli/bench_search.h"
+
+#include <fmt/core.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "runtime/config.h"
+#include "search/build.h"
+#include "search/measure.h"
+#include "search/reference.h"
+#include "search/tune.h"
+#include "src/cli/bench_kernels.h"
+#include "src/cli/interrupt.h"
+
+namespace pg {
+
+namespace {
+
+struct Searched {
+  std::string without;  // "": nothing
+  TuneResult result;
+  std::vector<std::pair<double, double>> curve;  // seconds, best ms so far
+  RunProgram winner;
+  Finalist last;  // beside the whole search's winner
+};
+
+Searched search(const BenchKernel& kernel, const BenchSearchOptions& options, Device& device, const SearchPart* without) {
+  Searched s;
+  TuneOptions t;
+  t.beam = options.beam, t.budget_seconds = options.seconds;
+  if (without) t.without = {*without}, s.without = text(*without);
+  t.on_leader = [&](double seconds, double ms) { s.curve.emplace_back(seconds, ms); };
+  const auto store = Store::open(":memory:");
+  s.result = tune(kernel.ast, {}, device, *store, t);
+  const Built built = build(kernel.ast, s.result.opts, device);
+  s.winner = RunProgram::of(device.compile(built.source), built.source.launch, {});
+  return s;
+}
+
+nlohmann::ordered_json line(const BenchKernel& kernel, const Searched& s, bool first) {
+  nlohmann::ordered_json curve = nlohmann::ordered_json::array();
+  for (const auto& [seconds, ms] : s.curve) curve.push_back({seconds, ms});
+  const Speedup& o = s.last.over_incumbent;
+  return {{"kernel", kernel.kind},
+          {"shape", kernel.shape},
+          {"without", s.without},
+          {"speed", first ? 1 : o.ratio},
+          {"low", first ? 1 : o.low},
+          {"high", first ? 1 : o.high},
+          {"default_ms", s.result.default_ms},
+          {"best_ms", s.last.timing.median_ms},
+          {"seconds", s.result.seconds},
+          {"found_after", s.curve.back().first},
+          {"candidates", s.result.candidates},
+          {"compiled", s.result.compiled},
+          {"measured", s.result.measured},
+          {"schedule", text(s.result.opts)},
+          {"curve", curve}};
+}
+
+}  // namespace
+
+void bench_search_command(const BenchSearchOptions& options, std::ostream& out) {
+  const BenchKernel kernel = bench_kernel(options.kind, options.shape, options.layout);
+  Device& device = default_device();
+  if (device.name() == "REF") throw UserError("REF runs no schedules: nothing is searched for there (leave out --device)");
+  std::vector<Searched> all = {search(kernel, options, device, nullptr)};
+  for (const SearchPart part : kSearchParts) {
+    // An empty database has no neighbours to begin with.
+    if (part != SearchPart::Neighbours && !Interrupt::requested()) all.push_back(search(kernel, options, device, &part));
+  }
+  Runner runner({.threads = config().threads, .device = device.name()});
+  runner.set_buffers(buffer_specs(kernel.ast, {}), 1);
+  std::vector<RunProgram> others;
+  for (size_t i = 1; i < all.size(); ++i) others.push_back(all[i].winner);
+  const Final f = finalists(runner, all[0].winner, others, options.rounds);
+  all[0].last = f.incumbent;
+  for (size_t i = 1; i < all.size(); ++i) all[i].last = f.candidates[i - 1];
+  for (const Searched& s : all) {
+    const nlohmann::ordered_json j = line(kernel, s, &s == &all[0]);
+    if (options.json) {
+      out << j.dump() << "\n";
+      continue;
+    }
+    out << fmt::format("{:<22} {:.3f} of its speed ({:.3f} .. {:.3f})  {:9.4f} -> {:9.4f} ms, found after {:5.1f} of {:5.1f} s, "
+                       "{} candidates, {} measured\n    {}\n",
+                       s.without.empty() ? "the whole search" : "without " + s.without, j["speed"].get<double>(),
+                       j["low"].get<double>(), j["high"].get<double>(), s.result.default_ms, s.last.timing.median_ms,
+                       s.curve.back().first, s.result.seconds, s.result.candidates, s.result.measured, text(s.result.opts));
+  }
+}
+
+}  // namespace pg

@@ -1,0 +1,19 @@
+#pragma once
+#include <iosfwd>
+#include <string>
+
+namespace pg {
+
+struct BenchSearchOptions {
+  std::string kind = "gemm", shape = "256x256x256", layout;
+  double seconds = 20;  // of one search; 0: until its beam ends
+  int beam = 4;
+  int rounds = 15;  // of the final
+  bool json = false;
+};
+/// What each part of a search is worth: the kernel is searched for with all of them, and again without one of them, each time in
+/// an empty database of its own; then the winners run in turns with the first one's. A line per search: the speed of its winner
+/// in units of the whole search's, with a 95 % interval, when it had found it, and how its best time fell.
+void bench_search_command(const BenchSearchOptions&, std::ostream& out);
+
+}  // namespace pg
