@@ -11,13 +11,13 @@ run() {  # run KIND SHAPE LAYOUT PEERS OPTS [more]
   ./picograd bench kernel --kind "$1" --shape "$2" "${layout[@]}" --vs $4 --threads 1 --rounds "${ROUNDS:-15}" --json --opts "$5" "${@:6}" >>"$out"
 }
 packed() {  # packed ROWS BLOCK COLUMNS DEPTH: B in panels of 64 columns, blocks of rows between
-  echo "tile(m,$2) tile(m,$1,upcast) tile(n,$3) tile(n,64,upcast) tile(n,16,vec) tile(k,$4) order(n k m n:$3 m:$2 k:$4) stage(B,k)"
+  echo "tile(m,$2) tile(m,$1,upcast) tile(n,$3) tile(n,64,upcast) tile(n,16,vec) tile(k,$4) tile(k,8,unroll) order(n k m n:$3 m:$2 k:$4) stage(B,k)"
 }
-whole="tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) order(n m n:256 k) stage(B,n)"
+whole="tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,4,unroll) order(n m n:256 k) stage(B,n)"
 run gemm 1024x1024x1024 nn onednn,openblas "$(packed 6 30 256 1024)"
 run gemm 2048x2048x2048 nn onednn,openblas "$(packed 6 30 256 1024) prefetch(B,k)"
 run gemm 512x4096x4096 nn onednn,openblas "$(packed 6 60 256 512) prefetch(B,k)"
-run gemm 77x768x768 nn onednn,openblas "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) order(n m k)"
+run gemm 77x768x768 nn onednn,openblas "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) tile(k,4,unroll) order(n m k)"
 run gemm 777x1031x513 nn onednn,openblas "$whole"
 run gemm 776x1024x512 nn onednn,openblas "$whole"
 run gemm 1024x1024x1024 nt onednn,openblas "$(packed 6 60 256 512)"

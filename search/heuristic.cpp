@@ -31,6 +31,7 @@ class Heuristic {
     if (vec) widen(vec);
     if (root_.reduce) block(vec);
     if (!cache_tile(vec) && !stage_windows(vec)) parallelise();
+    unroll_block(vec);
     keep_rows();
     return schedule_.opts();
   }
@@ -237,6 +238,12 @@ class Heuristic {
   bool reuses(const UOp& axis) const { return movement(kernel_, axis).fixed > 0; }
   void unroll_reduction() {
     if (!root_.reduce_ranges.empty()) take(Tile{axis_of(root_.reduce_ranges.back()), 4, Kind::Unroll});
+  }
+  /// A block of registers does several steps of a long sum a turn: it has few instructions for each, beside the turn's own.
+  void unroll_block(const UOp& vec) {
+    constexpr int64_t kLongSum = 64;
+    if (!vec || row_.empty() || rows_ || is_reduce(vec)) return;
+    if (const auto steps = const_int(root_.reduce_ranges.back().src(0)); steps && *steps >= kLongSum) unroll_reduction();
   }
   /// The tile of at most `most` with the least work in the last block, larger ones first.
   static int64_t balanced(int64_t n, int64_t most) {

@@ -70,7 +70,7 @@ TEST_CASE("heuristic: legal for random kernels") {
 }
 
 TEST_CASE("heuristic: a matmul's columns are the lanes, its rows the registers, both the grid") {
-  CHECK(chosen(gemm(240, 240, 240)) == "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) grid(n m)");
+  CHECK(chosen(gemm(240, 240, 240)) == "tile(m,6,upcast) tile(n,64,upcast) tile(n,16,vec) tile(k,4,unroll) grid(n m)");
   const Schedule s = *Schedule(gemm(1024, 1024, 1024)).apply(heuristic(gemm(1024, 1024, 1024), kAvx512));
   CHECK(register_pressure(s, kAvx512) <= kAvx512.registers);
 }
@@ -78,13 +78,13 @@ TEST_CASE("heuristic: of a large matmul a block of columns by a part of the sum 
   Target one = kAvx512;
   one.cores = 1;
   CHECK(chosen(gemm(1024, 1024, 1024), one) ==
-        "tile(m,30) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,512) order(n k m n:256 m:30 k:512) "
-        "stage(B,k)");
+        "tile(m,30) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,512) tile(k,4,unroll) "
+        "order(n k m n:256 m:30 k:512) stage(B,k)");
   one.l2_bytes = 2 << 20;
   CHECK(chosen(gemm(2048, 2048, 2048), one).find("tile(k,1024)") != std::string::npos);
   CHECK(chosen(gemm(1024, 1024, 1024)) ==
-        "tile(m,132) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,256) grid(m) order(k n:256 m:132 "
-        "k:256)");
+        "tile(m,132) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,256) tile(k,4,unroll) "
+        "grid(m) order(k n:256 m:132 k:256)");
 }
 TEST_CASE("heuristic: the lanes lie along what is contiguous") {
   CHECK(vec_axis(gemm(1, 4096, 4096)) == "n");               // a row times a matrix: its columns
