@@ -1,5 +1,7 @@
 #include "src/cli/exit_status.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <iostream>
@@ -23,9 +25,10 @@ int exit_status(const std::function<int()>& command) {
     const int status = command();
     errno = 0;
     std::cout.flush();
-    if (!std::cout && errno != 0 && errno != EPIPE)
-      return fault(kUserFault, "cannot write the output: ", std::strerror(errno));
-    return status;
+    if (std::cout) return status;
+    // Where an earlier write failed the reason is gone, but the next one fails alike.
+    if (errno == 0 && write(STDOUT_FILENO, "\n", 1) == 1) return fault(kUserFault, "cannot write the output");
+    return errno == EPIPE ? status : fault(kUserFault, "cannot write the output: ", std::strerror(errno));
   } catch (const UserError& e) {
     return fault(kUserFault, e.what());
   } catch (const std::bad_alloc&) {

@@ -152,12 +152,15 @@ TEST_CASE("a read-only database replays; tuning into it is an error") {
 }
 
 TEST_CASE("output that cannot be written is an error") {
+  const char* argument = nullptr;
+  SUBCASE("the last write fails") { argument = "--version"; }
+  SUBCASE("an earlier write fails") { argument = "help"; }  // more than a buffer
   Program picograd;
   const pid_t pid = fork();
   if (pid == 0) {
     dup2(open("/dev/full", O_WRONLY), 1);
     dup2(open((picograd.folder / "err").c_str(), O_CREAT | O_WRONLY, 0600), 2);
-    execl(kProgram.c_str(), "picograd", "help", nullptr);
+    execl(kProgram.c_str(), "picograd", argument, nullptr);
     _exit(127);
   }
   const Outcome o = picograd.finish(pid);
