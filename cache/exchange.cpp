@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "cache/rows_json.h"
 #include "uops/text.h"
 
 namespace pg {
@@ -21,46 +22,13 @@ using nlohmann::ordered_json;
 constexpr const char* kFormat = "picograd schedules";
 constexpr const char* kStatuses[] = {"ok", "slow", "wrong", "crash", "timeout", "compile_error"};
 
-/// Reasons quote compilers: any bytes.
-std::string dump(const ordered_json& j, int indent = -1) {
-  return j.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-ordered_json key_json(const WinnerKey& k) {
-  return {{"kernel", k.kernel},   {"device", k.device},       {"toolchain", k.toolchain},
-          {"threads", k.threads}, {"precision", k.precision}, {"bucket", k.bucket}};
-}
-ordered_json to_json(const KernelRow& k) {
+ordered_json row_with_text(const KernelRow& k) {
   ordered_json lines = ordered_json::array();
   std::istringstream in(k.ir);
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   if (k.ir.ends_with("\n")) lines.push_back("");  // the lines are joined by line ends
-  return {{"id", k.id},       {"name", k.name},   {"shape", k.shape}, {"template", k.template_hash},
-          {"flops", k.flops}, {"bytes", k.bytes}, {"ir", lines}};
-}
-ordered_json to_json(const WinnerRow& w) {
-  ordered_json j = key_json(w.key);
-  j.update({{"schedule", w.schedule},
-            {"median_ms", w.median_ms},
-            {"default_ms", w.default_ms},
-            {"candidates", w.candidates},
-            {"search_seconds", w.search_seconds},
-            {"finished", w.finished},
-            {"created", w.created}});
-  return j;
-}
-ordered_json to_json(const MeasurementRow& m) {
-  ordered_json j = key_json(m.key);
-  j.update({{"schedule", m.schedule},
-            {"bindings", m.bindings},
-            {"median_ms", m.median_ms},
-            {"spread", m.spread},
-            {"samples", m.samples},
-            {"status", m.status},
-            {"reason", m.reason},
-            {"verified", m.verified},
-            {"run", m.run},
-            {"created", m.created}});
+  ordered_json j = row_json(k);
+  j["ir"] = std::move(lines);
   return j;
 }
 
@@ -277,20 +245,21 @@ std::string exchange_text(const Contents& contents) {
     out += std::string(",\n\"") + name + "\": {";
     const char* separator = "\n";
     for (const auto& [id, text] : documents)
-      out += std::exchange(separator, ",\n") + dump(id) + ": " + dump(ordered_json::parse(text));
+      out += std::exchange(separator, ",\n") + dumped(id) + ": " + dumped(ordered_json::parse(text));
     out += "\n}";
   };
-  const auto list = [&](const char* name, const auto& rows, int indent) {
+  const auto list = [&](const char* name, const auto& rows, auto row_of, int indent) {
     out += std::string(",\n\"") + name + "\": [";
     const char* separator = "\n";
-    for (const auto& row : rows) out += std::exchange(separator, ",\n") + dump(to_json(row), indent);
+    for (const auto& row : rows) out += std::exchange(separator, ",\n") + dumped(row_of(row), indent);
     out += "\n]";
   };
   object("devices", contents.devices);
   object("toolchains", contents.toolchains);
-  list("kernels", contents.kernels, 1);
-  list("winners", contents.winners, -1);
-  list("measurements", contents.measurements, -1);
+  const auto plain = [](const auto& row) { return row_json(row); };
+  list("kernels", contents.kernels, row_with_text, 1);
+  list("winners", contents.winners, plain, -1);
+  list("measurements", contents.measurements, plain, -1);
   return out + "\n}\n";
 }
 

@@ -22,12 +22,7 @@ std::string key_text(const WinnerKey& k) {
   return out;
 }
 
-json key_json(const WinnerKey& k) {
-  return {{"kernel", k.kernel},   {"device", k.device},       {"toolchain", k.toolchain},
-          {"threads", k.threads}, {"precision", k.precision}, {"bucket", k.bucket}};
-}
-
-void print(std::ostream& out, const json& j) { out << j.dump(2, ' ', false, json::error_handler_t::replace) << "\n"; }
+void print(std::ostream& out, const json& j) { out << dumped(j, 2) << "\n"; }
 
 KernelRow kernel_of(Store& store, const WinnerRow& w) {
   auto k = store.kernel(w.key.kernel);
@@ -47,37 +42,15 @@ std::string speed(const KernelRow& k, const WinnerRow& w) {
 }
 std::string shown(const std::string& schedule) { return schedule.empty() ? "(unscheduled)" : schedule; }
 
-json to_json(const KernelRow& k) {
-  return {{"id", k.id},       {"name", k.name},  {"shape", k.shape}, {"template", k.template_hash},
-          {"flops", k.flops}, {"bytes", k.bytes}};
-}
 json to_json(const WinnerRow& w, const KernelRow& k) {
-  json j = key_json(w.key);
+  json j = row_json(w);
   j.update({{"name", k.name},
             {"shape", k.shape},
-            {"schedule", w.schedule},
-            {"median_ms", w.median_ms},
-            {"default_ms", w.default_ms},
             {"gflops", gflops(k, w.median_ms)},
-            {"gbytes_per_second", gbytes(k, w.median_ms)},
-            {"candidates", w.candidates},
-            {"search_seconds", w.search_seconds},
-            {"finished", w.finished}});
+            {"gbytes_per_second", gbytes(k, w.median_ms)}});
   return j;
 }
-json to_json(const MeasurementRow& m) {
-  json j = key_json(m.key);
-  j.update({{"schedule", m.schedule},
-            {"bindings", m.bindings},
-            {"median_ms", m.median_ms},
-            {"spread", m.spread},
-            {"samples", m.samples},
-            {"status", m.status},
-            {"reason", m.reason},
-            {"verified", m.verified},
-            {"run", m.run}});
-  return j;
-}
+
 int stats(const DbOptions& o, std::ostream& out) {
   const auto store = Store::open(o.path, OpenMode::ReadOnly, /*strict=*/true);
   const StoreStats s = store->stats();
@@ -123,10 +96,10 @@ int show(const DbOptions& o, std::ostream& out) {
   for (WinnerRow& w : store->winners())
     if (w.key.kernel == k.id) winners.push_back(std::move(w));
   if (o.json) {
-    json j{{"kernel", to_json(k)}, {"winners", json::array()}, {"measurements", json::array()}};
+    json j{{"kernel", json(row_json(k))}, {"winners", json::array()}, {"measurements", json::array()}};
     j["kernel"]["ir"] = k.ir;
     for (const WinnerRow& w : winners) j["winners"].push_back(to_json(w, k));
-    for (const MeasurementRow& m : measurements) j["measurements"].push_back(to_json(m));
+    for (const MeasurementRow& m : measurements) j["measurements"].push_back(json(row_json(m)));
     print(out, j);
     return 0;
   }

@@ -1,7 +1,6 @@
 #pragma once
 // The actions of `picograd db`, and what they share.
-#include <nlohmann/json.hpp>
-
+#include "cache/rows_json.h"
 #include "src/cli/db.h"
 
 namespace pg::db {
@@ -11,8 +10,6 @@ inline constexpr size_t kShortId = 12;  // digits of an id that `list` shows and
 std::string fixed(double x, int digits);
 /// "threads=2 fp32 pos=512"
 std::string key_text(const WinnerKey&);
-nlohmann::json key_json(const WinnerKey&);
-/// Reasons quote compilers and candidates: any bytes.
 void print(std::ostream&, const nlohmann::json&);
 /// The kernel of a winner; one that says so where it is missing.
 KernelRow kernel_of(Store&, const WinnerRow&);

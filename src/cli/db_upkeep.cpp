@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 
 json to_json(const WinnerRow& w, const KernelRow& k, const Rechecked& r) {
-  json j = key_json(w.key);
+  json j = row_json(w.key);
   j.update({{"name", k.name}, {"problem", r.problem}});
   if (r.ms > 0)
     j.update({{"median_ms", r.ms},

@@ -13,24 +13,17 @@
 
 using namespace pg;
 
-TEST_CASE("store: eight processes write at once, from the creation of the file on") {
-  TemporaryFolder folder;
-  const std::string path = folder / "a.db";
-  constexpr int kWriters = 8, kBatches = 25;
+namespace {
+
+/// `write(i)` in a process of its own for each i, all at once; each has to come to an end without an exception.
+template <class Write>
+void in_processes(int writers, Write&& write) {
   std::vector<pid_t> children;
-  for (int i = 0; i < kWriters; ++i) {
+  for (int i = 0; i < writers; ++i) {
     const pid_t child = fork();
     if (child == 0) {
       try {
-        auto s = Store::open(path);
-        const std::string kernel = "k" + std::to_string(i % 3);  // some share a kernel
-        put_context(*s, kernel);
-        for (int j = 0; j < kBatches; ++j) {
-          const std::string schedule = "tile(n," + std::to_string(i * 1000 + j) + ")";
-          s->put_measurements(
-              {test_measurement(schedule, "ok", kernel), test_measurement(schedule + " grid(m)", "crash", kernel)});
-          s->put_winner(test_winner(schedule, 1, kernel));
-        }
+        write(i);
       } catch (const std::exception& e) {
         std::fprintf(stderr, "writer %d: %s\n", i, e.what());
         _exit(1);
@@ -44,6 +37,25 @@ TEST_CASE("store: eight processes write at once, from the creation of the file o
     waitpid(child, &status, 0);
     CHECK(status == 0);
   }
+}
+
+}  // namespace
+
+TEST_CASE("store: eight processes write at once, from the creation of the file on") {
+  TemporaryFolder folder;
+  const std::string path = folder / "a.db";
+  constexpr int kWriters = 8, kBatches = 25;
+  in_processes(kWriters, [&](int i) {
+    auto s = Store::open(path);
+    const std::string kernel = "k" + std::to_string(i % 3);  // some share a kernel
+    put_context(*s, kernel);
+    for (int j = 0; j < kBatches; ++j) {
+      const std::string schedule = "tile(n," + std::to_string(i * 1000 + j) + ")";
+      s->put_measurements(
+          {test_measurement(schedule, "ok", kernel), test_measurement(schedule + " grid(m)", "crash", kernel)});
+      s->put_winner(test_winner(schedule, 1, kernel));
+    }
+  });
   auto s = Store::open(path, OpenMode::ReadWrite, true);
   CHECK(s->check().empty());
   CHECK(s->stats().kernels == 3);
@@ -66,36 +78,20 @@ TEST_CASE("store: eight processes write, merge and prune: each row is there once
     return k;
   };
   const auto schedule = [](int writer, int batch) { return "tile(n," + std::to_string(writer * 1000 + batch) + ")"; };
-  std::vector<pid_t> children;
-  for (int i = 0; i < kWriters; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      try {
-        auto s = Store::open(path);
-        put_context(*s);
-        for (int j = 0; j < kBatches; ++j) {
-          MeasurementRow m = test_measurement(schedule(i, j));
-          m.key = key(i);
-          s->put_measurements({m});
-          WinnerRow w = test_winner(m.schedule);
-          w.key = key(i);
-          s->put_winner(w);
-          s->merge({shared});
-          if (j % 5 == 4) s->prune({});
-        }
-      } catch (const std::exception& e) {
-        std::fprintf(stderr, "writer %d: %s\n", i, e.what());
-        _exit(1);
-      }
-      _exit(0);
+  in_processes(kWriters, [&](int i) {
+    auto s = Store::open(path);
+    put_context(*s);
+    for (int j = 0; j < kBatches; ++j) {
+      MeasurementRow m = test_measurement(schedule(i, j));
+      m.key = key(i);
+      s->put_measurements({m});
+      WinnerRow w = test_winner(m.schedule);
+      w.key = key(i);
+      s->put_winner(w);
+      s->merge({shared});
+      if (j % 5 == 4) s->prune({});
     }
-    children.push_back(child);
-  }
-  for (pid_t child : children) {
-    int status = 0;
-    waitpid(child, &status, 0);
-    CHECK(status == 0);
-  }
+  });
   auto s = Store::open(path, OpenMode::ReadWrite, true);
   CHECK(s->check().empty());
   std::vector<std::string> expected, found;
