@@ -100,9 +100,9 @@ class ClangC final : public CStyle {
       return {"(" + type(t) + ")" + (t.is_bool() ? "(signed char)" + mask(x[0]) : x[0].at(Precedence::Unary)),
               Precedence::Unary};
     if (u.is(Op::Stack)) {
-      std::string s = "(" + type(t) + "){";
+      std::string s = "((" + type(t) + "){";  // in parentheses, as some of the prelude's names are macros
       for (size_t i = 0; i < x.size(); ++i) s += (i ? ", " : "") + mask(x[i]);
-      return {s + "}", Precedence::Postfix};
+      return {s + "})"};
     }
     const auto& lanes = u.arg_as<Ints>();
     if (t.lanes == 1) {

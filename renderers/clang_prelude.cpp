@@ -65,6 +65,11 @@ std::string ClangPrelude::type(DType t) {
 }
 std::string ClangPrelude::element(DType t) { return scalar_name(t.scalar); }
 
+/// For what is a single builtin or access: a kernel is made of these, and inlining them takes a tenth of compiling.
+void ClangPrelude::macro(const std::string& name, const std::string& meaning) {
+  text_ += "#define " + name + " " + meaning + "\n";
+}
+
 void ClangPrelude::define(const std::string& head, const std::string& body) {
   text_ += "INLINE " + head + " {\n" + body + "}\n";
 }
@@ -83,18 +88,20 @@ std::string ClangPrelude::function(Op op, DType t) {
   const std::string head = result + " " + name + "(" + v + " a" +
                            (op == Op::Sqrt || op == Op::Floor ? "" : ", " + v + " b") +
                            (op == Op::Fma ? ", " + v + " c)" : ")");
-  const auto builtin = [&](const std::string& elementwise, const std::string& scalar, const std::string& arguments,
-                           const std::string& lane) {
-    if (!vector) return define(head, "  return " + scalar + "(" + arguments + ");\n");
-    define(head, "#if __has_builtin(" + elementwise + ")\n  return " + elementwise + "(" + arguments + ");\n#else\n  " + v +
-                     " r;\n" + lanes_loop(t, "r[l] = " + scalar + "(" + lane + ");") + "  return r;\n#endif\n");
+  const auto builtin = [&](const std::string& elementwise, const std::string& scalar, const std::string& lane) {
+    if (!vector) return macro(name, scalar);
+    text_ += "#if __has_builtin(" + elementwise + ")\n";
+    macro(name, elementwise);
+    text_ += "#else\n";
+    define(head, "  " + v + " r;\n" + lanes_loop(t, "r[l] = " + scalar + "(" + lane + ");") + "  return r;\n");
+    text_ += "#endif\n";
   };
   switch (op) {
     case Op::Max:
     case Op::Min: define(head, c_function_body(op, t, v)); break;
-    case Op::Sqrt: builtin("__builtin_elementwise_sqrt", "__builtin_sqrtf", "a", "a[l]"); break;
-    case Op::Floor: builtin("__builtin_elementwise_floor", "__builtin_floorf", "a", "a[l]"); break;
-    case Op::Fma: builtin("__builtin_elementwise_fma", "__builtin_fmaf", "a, b, c", "a[l], b[l], c[l]"); break;
+    case Op::Sqrt: builtin("__builtin_elementwise_sqrt", "__builtin_sqrtf", "a[l]"); break;
+    case Op::Floor: builtin("__builtin_elementwise_floor", "__builtin_floorf", "a[l]"); break;
+    case Op::Fma: builtin("__builtin_elementwise_fma", "__builtin_fmaf", "a[l], b[l], c[l]"); break;
     case Op::IDiv:  // towards minus infinity
       define(head, vector ? "  return a / b + (" + v + ")((a % b != 0) & ((a ^ b) < 0));\n" : c_function_body(op, t, v));
       break;
@@ -266,7 +273,7 @@ std::string ClangPrelude::load(DType t, bool masked) {
     define(head, "  " + v + " r;\n  __builtin_memcpy(&r, p, " + number(t.bytes()) + ");\n  return r;\n");
   } else {
     const std::string u = unaligned(t);
-    if (first_use(name)) define(head, "  return *(const " + u + " *)p;\n");
+    if (first_use(name)) macro(name + "(p)", "(*(const " + u + " *)(p))");
   }
   return name;
 }
@@ -283,7 +290,7 @@ std::string ClangPrelude::store(DType t, bool masked) {
     define(head, std::string(t.is_bool() ? "  v = -v;\n" : "") + "  __builtin_memcpy(p, &v, " + number(t.bytes()) + ");\n");
   } else {
     const std::string u = unaligned(t);
-    if (first_use(name)) define(head, "  *(" + u + " *)p = v;\n");
+    if (first_use(name)) macro(name + "(p, v)", "(*(" + u + " *)(p) = (v))");
   }
   return name;
 }

@@ -28,6 +28,7 @@ class ClangPrelude {
 
  private:
   bool first_use(const std::string& name) { return written_.insert(name).second; }
+  void macro(const std::string& name, const std::string& meaning);
   void define(const std::string& head, const std::string& body);
   std::string bits(int lanes);
   std::string gather_body(DType, const std::string& mask_bits);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -34,16 +35,20 @@ double milliseconds(const std::function<void()>& f) {
 /// A device that compiles by one route, with an artifact cache that is empty at first.
 struct Route {
   std::string name;
-  TemporaryDirectory directory;
+  TemporaryDirectory artifacts;
   CpuDevice device;
 
-  explicit Route(const std::string& compiler) : name(compiler), device(configured(compiler, directory.path())) {}
+  explicit Route(const std::string& compiler) : name(compiler), device(configured(compiler, artifacts.path())) {}
   static Config configured(const std::string& compiler, const std::string& directory) {
     Config c = config();
     c.compiler = compiler;
-    c.cache_dir = directory + "/artifacts";
+    c.cache_dir = directory;
     c.threads = 1;
     return c;
+  }
+  /// Empties the artifact cache.
+  void forget() {
+    for (const auto& file : std::filesystem::directory_iterator(artifacts.path())) std::filesystem::remove(file);
   }
 };
 
@@ -72,26 +77,38 @@ struct Cost {
   double frontend_ms = 0, passes_ms = 0, codegen_ms = 0, link_ms = 0;
 };
 
-Cost cost(Route& route, const std::vector<Source>& sources, size_t batch) {
+/// Of each batch the cheapest of some tries: they do the same work, to which the machine's other work only adds.
+Cost cost(Route& route, const std::vector<Source>& sources, const BenchCompileOptions& options) {
   const Clang& clang = *route.device.compiler().clang;
   const std::vector<std::string> flags = clang_flags(route.device.target().isa);
   clang.compile(sources[0].text, flags);  // loads libraries, fills the page cache
   Cost sum;
+  const auto batch = static_cast<size_t>(options.batch);
   for (size_t at = 0; at < sources.size(); at += batch) {
     const std::span<const Source> some = std::span(sources).subspan(at, std::min(batch, sources.size() - at));
-    sum.ms += milliseconds([&] { route.device.compile_all(some); });
     UOps linears;
     std::vector<std::string> symbols;
     for (const Source& s : some) {
       linears.push_back(s.linear);
       symbols.push_back(s.name + "_" + std::to_string(symbols.size()));
     }
-    // The same again, stage by stage.
-    const CompiledObject object = clang.compile(render_c_unit(linears, symbols), flags);
-    sum.frontend_ms += object.frontend_ms;
-    sum.passes_ms += object.passes_ms;
-    sum.codegen_ms += object.codegen_ms;
-    sum.link_ms += milliseconds([&] { link_shared_object(object.bytes); });
+    Cost best;
+    for (int i = 0; i < options.tries; ++i) {
+      const auto least = [&](double& known, double ms) { known = i == 0 ? ms : std::min(known, ms); };
+      route.forget();
+      least(best.ms, milliseconds([&] { route.device.compile_all(some); }));
+      // The same again, stage by stage.
+      const CompiledObject object = clang.compile(render_c_unit(linears, symbols), flags);
+      least(best.frontend_ms, object.frontend_ms);
+      least(best.passes_ms, object.passes_ms);
+      least(best.codegen_ms, object.codegen_ms);
+      least(best.link_ms, milliseconds([&] { link_shared_object(object.bytes); }));
+    }
+    sum.ms += best.ms;
+    sum.frontend_ms += best.frontend_ms;
+    sum.passes_ms += best.passes_ms;
+    sum.codegen_ms += best.codegen_ms;
+    sum.link_ms += best.link_ms;
   }
   const double n = static_cast<double>(sources.size());
   return {sum.ms / n, sum.frontend_ms / n, sum.passes_ms / n, sum.codegen_ms / n, sum.link_ms / n};
@@ -160,7 +177,7 @@ void bench_compile_command(const BenchCompileOptions& options, std::ostream& out
       continue;
     }
     there.push_back(r);
-    print(options, *r, sources.size(), cost(*r, sources, static_cast<size_t>(options.batch)), out);
+    print(options, *r, sources.size(), cost(*r, sources, options), out);
   }
   if (there.size() < 2) return;
   const Speedup s = compare(spawn, in_process, options.rounds);

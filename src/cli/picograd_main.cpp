@@ -161,6 +161,7 @@ struct BenchCommands {
     c.add_option("-m,--model", compile.model, "a llama whose decode graph is compiled");
     c.add_option("--count", compile.count, "kernels, spread evenly over the candidates")->check(CLI::Range(1, 10000));
     c.add_option("--batch", compile.batch, "kernels handed over at once")->check(CLI::Range(1, 1000));
+    c.add_option("--tries", compile.tries, "of each batch; the fastest counts")->check(CLI::Range(1, 100));
     c.add_option("--rounds", compile.rounds, "samples of the matmul by either route")->check(CLI::Range(6, 10000));
     c.add_flag("--json", compile.json, "a JSON object per line");
     CLI::App& s = command(bench, chosen, "search", "what each part of a search is worth", [this] {

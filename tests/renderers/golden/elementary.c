@@ -1,9 +1,7 @@
 #define INLINE static inline __attribute__((always_inline))
 typedef float f32x4 __attribute__((ext_vector_type(4)));
 typedef f32x4 f32x4_u __attribute__((aligned(4), may_alias));
-INLINE f32x4 load_f32x4(const float *p) {
-  return *(const f32x4_u *)p;
-}
+#define load_f32x4(p) (*(const f32x4_u *)(p))
 typedef signed char boolx4 __attribute__((ext_vector_type(4)));
 INLINE boolx4 ne_f32x4(f32x4 a, f32x4 b) {
   return __builtin_convertvector(a != b, boolx4);
@@ -15,34 +13,32 @@ typedef int i32x4 __attribute__((ext_vector_type(4)));
 INLINE f32x4 select_f32x4(boolx4 m, f32x4 a, f32x4 b) {
   return __builtin_convertvector(m, i32x4) ? a : b;
 }
-INLINE f32x4 fma_f32x4(f32x4 a, f32x4 b, f32x4 c) {
 #if __has_builtin(__builtin_elementwise_fma)
-  return __builtin_elementwise_fma(a, b, c);
+#define fma_f32x4 __builtin_elementwise_fma
 #else
+INLINE f32x4 fma_f32x4(f32x4 a, f32x4 b, f32x4 c) {
   f32x4 r;
   _Pragma("clang loop unroll(full)") for (int l = 0; l < 4; ++l) r[l] = __builtin_fmaf(a[l], b[l], c[l]);
   return r;
-#endif
 }
+#endif
 typedef unsigned u32x4 __attribute__((ext_vector_type(4)));
 INLINE u32x4 select_u32x4(boolx4 m, u32x4 a, u32x4 b) {
   return __builtin_convertvector(m, i32x4) ? a : b;
 }
-INLINE void store_f32x4(float *p, f32x4 v) {
-  *(f32x4_u *)p = v;
-}
+#define store_f32x4(p, v) (*(f32x4_u *)(p) = (v))
 INLINE boolx4 eq_f32x4(f32x4 a, f32x4 b) {
   return __builtin_convertvector(a == b, boolx4);
 }
-INLINE f32x4 floor_f32x4(f32x4 a) {
 #if __has_builtin(__builtin_elementwise_floor)
-  return __builtin_elementwise_floor(a);
+#define floor_f32x4 __builtin_elementwise_floor
 #else
+INLINE f32x4 floor_f32x4(f32x4 a) {
   f32x4 r;
   _Pragma("clang loop unroll(full)") for (int l = 0; l < 4; ++l) r[l] = __builtin_floorf(a[l]);
   return r;
-#endif
 }
+#endif
 INLINE boolx4 ne_u32x4(u32x4 a, u32x4 b) {
   return __builtin_convertvector(a != b, boolx4);
 }

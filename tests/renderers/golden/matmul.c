@@ -45,15 +45,15 @@ INLINE f32x16 load_masked_f32x16(const float *p, boolx16 m) {
   return r;
 #endif
 }
-INLINE f32x16 fma_f32x16(f32x16 a, f32x16 b, f32x16 c) {
 #if __has_builtin(__builtin_elementwise_fma)
-  return __builtin_elementwise_fma(a, b, c);
+#define fma_f32x16 __builtin_elementwise_fma
 #else
+INLINE f32x16 fma_f32x16(f32x16 a, f32x16 b, f32x16 c) {
   f32x16 r;
   _Pragma("clang loop unroll(full)") for (int l = 0; l < 16; ++l) r[l] = __builtin_fmaf(a[l], b[l], c[l]);
   return r;
-#endif
 }
+#endif
 INLINE f32x16 max_f32x16(f32x16 a, f32x16 b) {
   const f32x16 r = a > b ? a : b;
   return a != a ? a : r;

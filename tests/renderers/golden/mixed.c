@@ -50,15 +50,15 @@ INLINE f32x8 max_f32x8(f32x8 a, f32x8 b) {
   const f32x8 r = a > b ? a : b;
   return a != a ? a : r;
 }
-INLINE f32x8 sqrt_f32x8(f32x8 a) {
 #if __has_builtin(__builtin_elementwise_sqrt)
-  return __builtin_elementwise_sqrt(a);
+#define sqrt_f32x8 __builtin_elementwise_sqrt
 #else
+INLINE f32x8 sqrt_f32x8(f32x8 a) {
   f32x8 r;
   _Pragma("clang loop unroll(full)") for (int l = 0; l < 8; ++l) r[l] = __builtin_sqrtf(a[l]);
   return r;
-#endif
 }
+#endif
 INLINE f32x8 select_f32x8(boolx8 m, f32x8 a, f32x8 b) {
   return __builtin_convertvector(m, i32x8) ? a : b;
 }
