@@ -12,13 +12,13 @@ namespace pg {
 
 namespace {
 
-constexpr double kLoadsPerCycle = 2, kMathPerCycle = 2,
-                 kMathLatency = 4;                // Zen 4/5, Golden Cove: two FMA and two load ports
-constexpr double kSpillPenalty = 0.15;            // per register above the file
-constexpr double kBytesPerCycle[] = {56, 24, 8};  // sustained from L2, L3, DRAM by one core of a Zen 5
-constexpr double kLine = 64;                      // bytes of a cache line
-constexpr double kCopyCycles = 0.25;              // of an element into a staged tile, once
-constexpr double kItemCycles = 20;                // finding a grid item's indices
+// In cycles of a core that begins two multiply-adds in each: Zen 4/5, Golden Cove.
+constexpr double kMathPerCycle = 2, kMathLatency = 4;
+constexpr double kLoopCycles = 0.5;     // of a register block's loop: counting, jumping, addresses; most of it hides
+constexpr double kCopyCycles = 0.25;    // of an element into a staged tile, once
+constexpr double kItemCycles = 20;      // finding a grid item's indices
+constexpr double kSpillPenalty = 0.15;  // per register above the file
+constexpr double kLine = 64;            // bytes of a cache line
 
 struct AxisShape {
   double extent = 1, registers = 1, lanes = 1, waste = 1;  // registers: instances in the register block
@@ -89,7 +89,8 @@ struct Stream {
   UOp address;
   bool packed = false;  // a staged tile: its elements lie side by side
 };
-double memory_cycles(const Schedule& s, const Target& target, const Definition& d, const std::vector<Stream>& streams) {
+double memory_ns(const Schedule& s, const Target& target, const CpuCosts& costs, const Definition& d,
+                 const std::vector<Stream>& streams) {
   std::vector<RangeRef> loops;
   UOps axes = d.ranges;
   axes.insert(axes.end(), d.reduce_ranges.begin(), d.reduce_ranges.end());
@@ -98,8 +99,8 @@ double memory_cycles(const Schedule& s, const Target& target, const Definition& 
       loops.push_back(r);
   const double sizes[] = {static_cast<double>(target.l1_bytes), static_cast<double>(target.l2_bytes),
                           static_cast<double>(target.l3_bytes)};
-  double cycles = 0;
-  for (int level = 0; level < 3; ++level)
+  double ns = 0;
+  for (size_t level = 0; level < costs.byte.size(); ++level)
     for (size_t depth = 0; depth <= loops.size(); ++depth) {
       double footprint = 0, traffic = 0;
       for (const auto& [address, packed] : streams) {
@@ -116,17 +117,18 @@ double memory_cycles(const Schedule& s, const Target& target, const Definition& 
         traffic += bytes * fetches(s, loops, depth, axes, address);
       }
       if (footprint > sizes[level] * 0.75 && depth < loops.size()) continue;
-      cycles += traffic / kBytesPerCycle[level];
+      ns += traffic * costs.byte[level];
       break;
     }
-  return cycles;
+  return ns;
 }
 
 }  // namespace
 
-double estimate(const Schedule& s, const Target& target) {
+double estimate(const Schedule& s, const Target& target, const CpuCosts& costs) {
   if (target.gpu) return estimate_blocks(s, target);
-  double cycles = 0;
+  const double cycle = kMathPerCycle * costs.math;
+  double ns = 0;
   const std::vector<RangeRef> order = s.order();
   std::vector<std::string> kept;
   for (const StageOpt& stage : s.stages()) kept.push_back(stage.value);
@@ -161,7 +163,7 @@ double estimate(const Schedule& s, const Target& target) {
       const bool packed =
           u.is(Op::Load) && std::find(kept.begin(), kept.end(), u.src(0).src(0).arg_as<ParamArg>().name) != kept.end();
       streams.push_back({address, packed});
-      if (packed) cycles += elements_of(u.src(0).src(0)) * kCopyCycles;
+      if (packed) ns += elements_of(u.src(0).src(0)) * kCopyCycles * cycle;
       double copies = 1;
       bool gather = false, vector = false;
       for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
@@ -176,10 +178,10 @@ double estimate(const Schedule& s, const Target& target) {
       loads += copies * (gather ? lanes * 1.5 : vector ? width : 1);
     }
     const double latency = d.reduce ? kMathLatency * instances / std::max(1.0, accumulators) * width : 0;
-    double block = std::max({math / kMathPerCycle, loads / kLoadsPerCycle, latency});
+    double block = std::max({math * costs.math, loads * costs.load, latency * cycle}) + kLoopCycles * cycle;
     if (const double over = static_cast<double>(register_pressure(s, target) - target.registers); over > 0)
       block *= 1 + kSpillPenalty * over;
-    cycles += blocks * block + memory_cycles(s, target, d, streams);
+    ns += blocks * block + memory_ns(s, target, costs, d, streams);
   }
   double items = 1;
   for (const std::string& axis : s.grid()) {
@@ -188,7 +190,7 @@ double estimate(const Schedule& s, const Target& target) {
     items *= std::ceil(extent / (chain.empty() ? 1.0 : static_cast<double>(chain[0].size)));
   }
   const double per_core = std::ceil(items / target.cores) / items;  // quantisation: the slowest core
-  return cycles * per_core + items * kItemCycles / target.cores;
+  return ns * per_core + items * kItemCycles * cycle / target.cores;
 }
 
 }  // namespace pg

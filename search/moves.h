@@ -3,12 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "search/calibrate.h"
 #include "search/schedule.h"
 
 namespace pg {
 
 /// Every schedule one legal step away: another register tile, another vec width or vec axis, a loop tile more or less, an
-/// unrolled reduction, another grid, another place for one loop, one stage more or less. Without duplicates and without `s` itself.
+/// unrolled reduction, another grid, another place for one loop, one stage more or less. Without duplicates and without `s`
+/// itself.
 std::vector<Schedule> moves(const Schedule& s, const Target&);
 
 /// Bundles of opts that only pay together, for the beam to start from (the heuristic's schedule is not among them).
@@ -22,8 +24,9 @@ std::string family(const Schedule&, const Target&);
 /// second ones, and so on. An estimate errs for a whole family alike; measuring one of each finds that out.
 std::vector<size_t> varied(const std::vector<std::string>& families);
 
-/// Estimated time of a run in cycles of one core: arithmetic, loads (gathers by lane), latency of too few accumulators,
-/// spills, work in tails, grid quantisation. Only its order matters. Variables count at their upper bounds.
-double estimate(const Schedule&, const Target&);
+/// Estimated time of a run in nanoseconds (a GPU's: in cycles): arithmetic, loads (gathers by lane), latency of too few
+/// accumulators, loops, caches and memory, spills, work in tails, grid quantisation. Only its order matters. Variables count
+/// at their upper bounds.
+double estimate(const Schedule&, const Target&, const CpuCosts& = {});
 
 }  // namespace pg

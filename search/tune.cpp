@@ -8,6 +8,7 @@
 #include <set>
 
 #include "search/build.h"
+#include "search/calibrate.h"
 #include "search/candidates.h"
 #include "search/keys.h"
 #include "search/moves.h"
@@ -20,6 +21,7 @@ constexpr int kPatience = 2;    // rounds without a gain before the search ends
 constexpr double kGain = 0.99;  // what counts as one
 constexpr int kMaxRounds = 12;
 constexpr double kKernelSeconds = 45;  // one kernel's search without a budget of its own
+constexpr double kCalibrated = 5;      // seconds: a shorter search has none to spare for measuring the machine
 constexpr int kFinalRounds = 15;
 constexpr double kLongMs = 500;        // kernels that run longer get fewer rounds
 constexpr int64_t kRegisterSlack = 4;  // registers above the file that are still tried: compilers rematerialise
@@ -41,11 +43,13 @@ class Beam {
   }
 
   TuneResult run() {
-    const Expected<Schedule> heuristic_schedule = Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
+    const Expected<Schedule> heuristic_schedule =
+        Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
     if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
     const Timed incumbent = candidates_.measure_default(*heuristic_schedule);
     beam_ = {incumbent};
-    calibrate(incumbent);
+    if (has(SearchPart::Calibration) && limit() >= kCalibrated) costs_ = calibrate(device_, store_);
+    calibrate_by(incumbent);
     say("default", incumbent);
     if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
 
@@ -84,7 +88,8 @@ class Beam {
     return std::find(options_.without.begin(), options_.without.end(), part) == options_.without.end();
   }
 
-  void calibrate(const Timed& t) { scale_ = t.ms / std::max(1.0, estimate(t.schedule, device_.target())); }
+  double estimated(const Schedule& s) const { return estimate(s, device_.target(), costs_); }
+  void calibrate_by(const Timed& t) { scale_ = t.ms / std::max(1.0, estimated(t.schedule)); }
 
   /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes,
   /// templates.
@@ -134,7 +139,7 @@ class Beam {
         continue;
       }
       if (!target.gpu && register_pressure(all[i], target) > target.registers + kRegisterSlack) continue;
-      const double ms = has(SearchPart::Estimate) ? scale_ * estimate(all[i], target) : static_cast<double>(random_());
+      const double ms = has(SearchPart::Estimate) ? scale_ * estimated(all[i]) : static_cast<double>(random_());
       scored.push_back({ms, name, std::move(all[i])});
     }
     std::sort(scored.begin(), scored.end(),
@@ -154,7 +159,7 @@ class Beam {
     std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
     if (const auto width = std::max(1, options_.beam); static_cast<int>(beam_.size()) > width)
       beam_.erase(beam_.begin() + width, beam_.end());
-    calibrate(beam_.front());
+    calibrate_by(beam_.front());
   }
 
   /// The default competes in every final and is replaced only beyond noise.
@@ -200,6 +205,7 @@ class Beam {
   std::mt19937_64 random_;
   std::vector<Timed> beam_;  // fastest first
   std::function<bool()> stop_ = [this] { return out_of_time(); };
+  CpuCosts costs_;
   double scale_ = 1;         // measured over estimated time of the best so far
   size_t must_measure_ = 0;  // the first seeds are measured whatever their estimate
   std::set<std::string> scored_;
@@ -212,6 +218,7 @@ const char* text(SearchPart part) {
     case SearchPart::Templates: return "templates";
     case SearchPart::Neighbours: return "neighbours";
     case SearchPart::Estimate: return "estimate";
+    case SearchPart::Calibration: return "calibration";
     case SearchPart::Chance: return "chance";
     case SearchPart::Moves: return "moves";
   }

@@ -25,14 +25,15 @@ using Bindings64 = std::vector<VariableBinding>;
 
 /// What a search can be held without, to see what each is worth (`picograd bench search`).
 enum class SearchPart : uint8_t {
-  Templates,   // bundles of opts as seeds
-  Neighbours,  // winners of other toolchains and of the nearest shapes as seeds
-  Estimate,    // the order in which candidates are tried; without it, chance
-  Chance,      // a tenth beside the best by estimate
-  Moves,       // the rounds behind the seeds
+  Templates,    // bundles of opts as seeds
+  Neighbours,   // winners of other toolchains and of the nearest shapes as seeds
+  Estimate,     // the order in which candidates are tried; without it, chance
+  Calibration,  // of the estimate, by what operations cost on this machine
+  Chance,       // a tenth beside the best by estimate
+  Moves,        // the rounds behind the seeds
 };
-inline constexpr SearchPart kSearchParts[] = {SearchPart::Templates, SearchPart::Neighbours, SearchPart::Estimate,
-                                              SearchPart::Chance, SearchPart::Moves};
+inline constexpr SearchPart kSearchParts[] = {SearchPart::Templates,   SearchPart::Neighbours, SearchPart::Estimate,
+                                              SearchPart::Calibration, SearchPart::Chance,     SearchPart::Moves};
 const char* text(SearchPart);
 
 struct TuneOptions {
@@ -55,7 +56,7 @@ struct TuneResult {
 /// Counts of this process: a replayed run shows 0 candidates and 0 measurements.
 struct SearchCounters {
   int64_t candidates = 0, compiled = 0, measured = 0, cache_hits = 0;
-  double seconds = 0;  // of search: what BUDGET bounds
+  double seconds = 0;                            // of search: what BUDGET bounds
   std::map<std::string, int64_t> rejected = {};  // candidates by reason: spills, stack, or a status of measurements
 };
 SearchCounters& search_counters();
