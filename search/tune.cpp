@@ -53,14 +53,16 @@ class Beam {
     say("default", incumbent);
     if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
 
-    keep(candidates_.measure(chosen(seeds(), true), beam_.front(), stop_));
+    keep(candidates_.measure(scoring([&] { return chosen(seeds(), true); }), beam_.front(), stop_));
     int without_gain = 0;
     for (int round = 1; has(SearchPart::Moves) && round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
       const double before = beam_.front().ms;
-      std::vector<Schedule> next;
-      for (const Timed& t : beam_)
-        for (Schedule& s : moves(t.schedule, device_.target())) next.push_back(std::move(s));
-      next = chosen(std::move(next));
+      const std::vector<Schedule> next = scoring([&] {
+        std::vector<Schedule> all;
+        for (const Timed& t : beam_)
+          for (Schedule& s : moves(t.schedule, device_.target())) all.push_back(std::move(s));
+        return chosen(std::move(all));
+      });
       if (next.empty()) break;
       keep(candidates_.measure(next, beam_.front(), stop_));
       without_gain = beam_.front().ms < kGain * before ? 0 : without_gain + 1;
@@ -75,6 +77,13 @@ class Beam {
   double elapsed() const { return std::chrono::duration<double>(now() - start_).count(); }
   double limit() const { return options_.budget_seconds > 0 ? options_.budget_seconds : kKernelSeconds; }
   bool out_of_time() const { return search_interrupted() || elapsed() > limit(); }
+
+  std::vector<Schedule> scoring(const std::function<std::vector<Schedule>()>& choose) {
+    const Clock::time_point start = now();
+    std::vector<Schedule> chosen = choose();
+    scoring_seconds_ += std::chrono::duration<double>(now() - start).count();
+    return chosen;
+  }
 
   void say(const std::string& stage, const Timed& t) const {
     if (!options_.progress) return;
@@ -180,6 +189,7 @@ class Beam {
       }
     }
     r.candidates = static_cast<int64_t>(scored_.size()) + 1;  // and the default
+    r.scoring_seconds = scoring_seconds_;
     r.compiled = candidates_.compiled;
     r.measured = candidates_.measured;
     r.finished = !search_interrupted() && (options_.budget_seconds == 0 || elapsed() <= options_.budget_seconds);
@@ -206,6 +216,7 @@ class Beam {
   std::vector<Timed> beam_;  // fastest first
   std::function<bool()> stop_ = [this] { return out_of_time(); };
   CpuCosts costs_;
+  double scoring_seconds_ = 0;
   double scale_ = 1;         // measured over estimated time of the best so far
   size_t must_measure_ = 0;  // the first seeds are measured whatever their estimate
   std::set<std::string> scored_;

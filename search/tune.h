@@ -49,7 +49,7 @@ struct TuneResult {
   Opts opts;
   double default_ms = 0, best_ms = 0;
   int64_t candidates = 0, compiled = 0, measured = 0;
-  double seconds = 0;
+  double seconds = 0, scoring_seconds = 0;  // scoring: finding candidates and putting them in order
   bool from_cache = false, finished = true;
 };
 

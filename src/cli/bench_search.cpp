@@ -4,9 +4,11 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "runtime/config.h"
+#include "runtime/process.h"
 #include "search/build.h"
 #include "search/measure.h"
 #include "search/reference.h"
@@ -56,14 +58,46 @@ nlohmann::ordered_json line(const BenchKernel& kernel, const Searched& s, bool f
           {"candidates", s.result.candidates},
           {"compiled", s.result.compiled},
           {"measured", s.result.measured},
+          {"scored_per_second", static_cast<double>(s.result.candidates) / s.result.scoring_seconds},
+          {"measured_per_second", static_cast<double>(s.result.measured) / s.result.seconds},
           {"schedule", text(s.result.opts)},
           {"curve", curve}};
+}
+
+/// tinygrad's search for the same kernel, in a process of its own; nullopt: said on stderr why not.
+std::optional<nlohmann::ordered_json> tinygrad(const BenchKernel& kernel, const BenchSearchOptions& options) {
+  constexpr double kPatience = 20;  // times the seconds of one of our searches
+  const double limit = kPatience * std::max(1.0, options.seconds);
+  const auto said =
+      run_process({options.python, PICOGRAD_SOURCE "/bench/peers/tinygrad_beam.py", kernel.kind, kernel.shape,
+                   options.layout.empty() ? "nn" : options.layout, std::to_string(options.beam), std::to_string(limit)});
+  nlohmann::ordered_json j = said ? nlohmann::ordered_json::parse(said->out, nullptr, false) : nlohmann::ordered_json();
+  if (j.is_object() && j.contains("version")) return j;
+  const std::string why = !said                   ? "no " + options.python + " (--python)"
+                          : j.contains("missing") ? j["missing"].get<std::string>()
+                                                  : said->err;
+  std::cerr << "bench: tinygrad left out: " << why << "\n";
+  return std::nullopt;
+}
+
+void print(const nlohmann::ordered_json& peer, const BenchSearchOptions& options, std::ostream& out) {
+  if (options.json)
+    out << peer.dump() << "\n";
+  else if (peer.contains("gave_up"))
+    out << fmt::format("{:<22} no end of its search after {:.0f} s\n", "tinygrad " + peer["version"].get<std::string>(),
+                       peer["gave_up"].get<double>());
+  else
+    out << fmt::format("{:<22} {:.3f} of its speed  {:9.4f} ms, {:5.1f} s of search\n",
+                       "tinygrad " + peer["version"].get<std::string>(), peer["speed"].get<double>(),
+                       peer["ms"].get<double>(), peer["seconds"].get<double>());
 }
 
 }  // namespace
 
 void bench_search_command(const BenchSearchOptions& options, std::ostream& out) {
   const BenchKernel kernel = bench_kernel(options.kind, options.shape, options.layout);
+  if (!options.vs.empty() && options.vs != "tinygrad")
+    throw UserError("--vs " + options.vs + ": the known peer is tinygrad");
   Device& device = default_device();
   if (device.name() == "REF") throw UserError("REF runs no schedules: nothing is searched for there (leave out --device)");
   std::vector<Searched> all = {search(kernel, options, device, nullptr)};
@@ -84,12 +118,22 @@ void bench_search_command(const BenchSearchOptions& options, std::ostream& out) 
       out << j.dump() << "\n";
       continue;
     }
-    out << fmt::format("{:<22} {:.3f} of its speed ({:.3f} .. {:.3f})  {:9.4f} -> {:9.4f} ms, found after {:5.1f} of {:5.1f} s, "
-                       "{} candidates, {} measured\n    {}\n",
-                       s.without.empty() ? "the whole search" : "without " + s.without, j["speed"].get<double>(),
-                       j["low"].get<double>(), j["high"].get<double>(), s.result.default_ms, s.last.timing.median_ms,
-                       s.curve.back().first, s.result.seconds, s.result.candidates, s.result.measured, text(s.result.opts));
+    out << fmt::format(
+        "{:<22} {:.3f} of its speed ({:.3f} .. {:.3f})  {:9.4f} -> {:9.4f} ms, found after {:5.1f} of {:5.1f} s, "
+        "{} candidates ({:.0f} a second), {} measured ({:.1f} a second)\n    {}\n",
+        s.without.empty() ? "the whole search" : "without " + s.without, j["speed"].get<double>(), j["low"].get<double>(),
+        j["high"].get<double>(), s.result.default_ms, s.last.timing.median_ms, s.curve.back().first, s.result.seconds,
+        s.result.candidates, j["scored_per_second"].get<double>(), s.result.measured, j["measured_per_second"].get<double>(),
+        text(s.result.opts));
   }
+  if (options.vs.empty() || Interrupt::requested()) return;
+  auto peer = tinygrad(kernel, options);
+  if (!peer) return;
+  nlohmann::ordered_json j = {{"kernel", kernel.kind}, {"shape", kernel.shape}, {"peer", "tinygrad"}};
+  // Not timed in turns: it runs in a process of its own, right behind ours.
+  if (peer->contains("ms")) j["speed"] = all[0].last.timing.median_ms / (*peer)["ms"].get<double>();
+  j.update(*peer);
+  print(j, options, out);
 }
 
 }  // namespace pg

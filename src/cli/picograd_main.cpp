@@ -174,6 +174,8 @@ struct BenchCommands {
     s.add_option("--kind", search.kind, "as of `bench kernel`");
     s.add_option("--shape", search.shape, "as of `bench kernel`");
     s.add_option("--layout", search.layout, "as of `bench kernel`");
+    s.add_option("--vs", search.vs, "tinygrad: its search for the same kernel too, on one core");
+    s.add_option("--python", search.python, "a Python that imports it");
     s.add_option("--rounds", search.rounds, "of the final between the winners")->check(CLI::Range(6, 10000));
     s.add_flag("--json", search.json, "a JSON object per line");
     CLI::App& n = command(bench, chosen, "noise", "how far verdicts between two schedules are to be trusted", [this] {
