@@ -115,6 +115,22 @@ std::vector<std::string> GuardedBuffers::outputs() const {
   return out;
 }
 
+uint64_t GuardedBuffers::digest() const {
+  constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
+  uint64_t d = 0;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    if (!setup_.buffers[i].written()) continue;
+    const size_t bytes = setup_.buffers[i].bytes();
+    for (size_t k = 0; k < bytes; k += sizeof d) {
+      uint64_t word = 0;
+      std::memcpy(&word, blocks_[i].at + k, std::min(bytes - k, sizeof word));
+      d = (d ^ word) * kFactor;  // a bijection of d for each word, and of the word for each d
+      d ^= d >> 32;
+    }
+  }
+  return d;
+}
+
 template <class F>
 std::optional<std::string> GuardedBuffers::find(const std::vector<std::string>& first, F&& bad) const {
   size_t which = 0;

@@ -27,6 +27,8 @@ class GuardedBuffers {
 
   /// The written buffers' bytes.
   std::vector<std::string> outputs() const;
+  /// Of the written buffers' bytes, as of the last `broken_guard`; for where a copy of them would take too much memory.
+  uint64_t digest() const;
   /// The first element of an Output that kept its poison in both runs (`first`: outputs after poison 0; now: after poison
   /// 1).
   std::optional<std::string> unwritten(const std::vector<std::string>& first) const;

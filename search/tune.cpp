@@ -41,7 +41,8 @@ class Beam {
   }
 
   TuneResult run() {
-    const Expected<Schedule> heuristic_schedule = Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
+    const Expected<Schedule> heuristic_schedule =
+        Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
     if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
     const Timed incumbent = candidates_.measure_default(*heuristic_schedule);
     beam_ = {incumbent};
@@ -151,6 +152,7 @@ class Beam {
 
   void keep(std::vector<Timed> timed) {
     for (Timed& t : timed) beam_.push_back(std::move(t));
+    std::erase_if(beam_, [&](const Timed& t) { return candidates_.has_failed(t.schedule); });
     std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
     if (const auto width = std::max(1, options_.beam); static_cast<int>(beam_.size()) > width)
       beam_.erase(beam_.begin() + width, beam_.end());
@@ -168,7 +170,7 @@ class Beam {
     r.default_ms = r.best_ms = incumbent.ms;
     if (!challengers.empty()) {
       const Final f = candidates_.final_round(incumbent, challengers, incumbent.ms > kLongMs ? 6 : kFinalRounds);
-      r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
+      if (f.incumbent.result.status == RunStatus::Ok) r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
       if (f.winner >= 0) {
         r.best_ms = f.candidates[static_cast<size_t>(f.winner)].timing.median_ms;
         r.opts = challengers[static_cast<size_t>(f.winner)].schedule.opts();
