@@ -139,6 +139,7 @@ void Candidates::record(const std::string& schedule, const Timing& timing, const
   row.reason = reason;
   row.verified = verified;
   row.run = run_;
+  row.lineage = lineages_[schedule];
   pending_.push_back(std::move(row));
 }
 void Candidates::fail(const std::string& schedule, const Timing& timing, const char* status, const std::string& reason) {
@@ -155,6 +156,7 @@ void Candidates::flush() {
 Timed Candidates::measure_default(const Schedule& schedule) {
   default_ = text(schedule.opts());
   seen_.insert(default_);
+  lineages_[default_] = {.origin = "default"};
   Compiled c{schedule, {}, {}, {}};
   render(c);
   if (c.error.empty()) c.program.artifact = device_.compile(c.source);  // without a compiler there is nothing to search
@@ -172,13 +174,14 @@ Timed Candidates::measure_default(const Schedule& schedule) {
   return {schedule, c.program, s.timing.median_ms};
 }
 
-std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, const Timed& best,
+std::vector<Timed> Candidates::measure(const std::vector<Candidate>& candidates, const Timed& best,
                                        const std::function<bool()>& stop) {
   std::vector<Compiled> batch;
-  for (const Schedule& s : schedules) {
-    const std::string name = text(s.opts());
+  for (const Candidate& candidate : candidates) {
+    const std::string name = text(candidate.schedule.opts());
     seen_.insert(name);
-    batch.push_back({s, {}, {}, {}});
+    lineages_.emplace(name, candidate.lineage);
+    batch.push_back({candidate.schedule, {}, {}, {}});
     render(batch.back());
     if (!batch.back().error.empty()) continue;
     const auto [source, fresh] = sources_.emplace(batch.back().source.text, name);

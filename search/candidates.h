@@ -22,6 +22,12 @@ struct Timed {
   double ms = 0;  // median of its screening
 };
 
+/// A schedule to be tried, and how it came to be.
+struct Candidate {
+  Schedule schedule;
+  Lineage lineage;
+};
+
 class Candidates {
  public:
   Candidates(const UOp& kernel, const Bindings64&, Device&, Store&, const WinnerKey&, uint64_t seed);
@@ -31,7 +37,7 @@ class Candidates {
   Timed measure_default(const Schedule&);
   /// Compiles in parallel, then checks and screens one after the other; whatever is slower than twice the best so far is
   /// given up early. Times are comparable with `best.ms`. Stops between candidates when `stop` says so.
-  std::vector<Timed> measure(const std::vector<Schedule>&, const Timed& best, const std::function<bool()>& stop);
+  std::vector<Timed> measure(const std::vector<Candidate>&, const Timed& best, const std::function<bool()>& stop);
   /// Whether a schedule was not measured in this search yet and is not a quarantined one.
   bool is_new(const Schedule&) const;
   /// Whether it failed after it had been measured: when it was to lead, or as the leader of others.
@@ -77,6 +83,7 @@ class Candidates {
   std::set<std::string> seen_;
   std::map<std::string, std::string> sources_;     // programs by text, with the first schedule that has it
   std::multimap<std::string, std::string> twins_;  // of that first schedule: others
+  std::map<std::string, Lineage> lineages_;
   std::map<std::string, std::pair<std::string, std::string>> failed_;  // status and reason
   std::vector<MeasurementRow> pending_;
   std::map<std::string, double> remembered_;

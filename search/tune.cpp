@@ -54,9 +54,11 @@ class Beam {
     int without_gain = 0;
     for (int round = 1; has(SearchPart::Moves) && round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
       const double before = beam_.front().ms;
-      std::vector<Schedule> next;
-      for (const Timed& t : beam_)
-        for (Schedule& s : moves(t.schedule, device_.target())) next.push_back(std::move(s));
+      std::vector<Candidate> next;
+      for (const Timed& t : beam_) {
+        const Lineage lineage{.origin = "move", .round = round, .parent = text(t.schedule.opts())};
+        for (Schedule& s : moves(t.schedule, device_.target())) next.push_back({std::move(s), lineage});
+      }
       next = chosen(std::move(next));
       if (next.empty()) break;
       keep(candidates_.measure(next, beam_.front(), stop_));
@@ -89,64 +91,66 @@ class Beam {
 
   /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes,
   /// templates.
-  std::vector<Schedule> seeds() {
-    std::vector<Schedule> all;
-    const auto add = [&](const std::string& opts) {
-      if (Expected<Schedule> s = read_schedule(kernel_, opts, device_.target())) all.push_back(*s);
+  std::vector<Candidate> seeds() {
+    std::vector<Candidate> all;
+    const auto add = [&](const std::string& opts, const char* origin) {
+      if (Expected<Schedule> s = read_schedule(kernel_, opts, device_.target())) all.push_back({*s, {.origin = origin}});
     };
     std::vector<std::string> earlier = candidates_.remembered();
     if (earlier.size() > static_cast<size_t>(2 * options_.beam)) earlier.resize(static_cast<size_t>(2 * options_.beam));
-    for (const std::string& o : earlier) add(o);
+    for (const std::string& o : earlier) add(o, "earlier");
     if (has(SearchPart::Neighbours)) {
-      for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule);
+      for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule, "neighbour");
       const std::string shape = kernel_row(kernel_, bindings_).shape;
       auto near = store_.winners_of_template(template_hash(kernel_), key_);
       std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) {
         return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape);
       });
-      for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule);
+      for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule, "neighbour");
     }
     must_measure_ = all.size();
     if (has(SearchPart::Templates))
-      for (Schedule& s : templates(kernel_, device_.target())) all.push_back(std::move(s));
+      for (Schedule& s : templates(kernel_, device_.target())) all.push_back({std::move(s), {.origin = "template"}});
     return all;
   }
 
   /// Ranks by estimate without compiling; keeps the best few and a random tenth. `seeding`: of the best, one of each family
   /// goes before second ones.
-  std::vector<Schedule> chosen(std::vector<Schedule> all, bool seeding = false) {
+  std::vector<Candidate> chosen(std::vector<Candidate> all, bool seeding = false) {
     struct Scored {
       double ms;
       std::string text;
-      Schedule schedule;
+      Candidate candidate;
     };
     const Target& target = device_.target();
     std::vector<Scored> scored;
-    std::vector<Schedule> result;
+    std::vector<Candidate> result;
     std::set<std::string> listed;
     const size_t certain = std::exchange(must_measure_, 0);
     for (size_t i = 0; i < all.size(); ++i) {
       if (i >= certain && i % 32 == 0 && out_of_time()) break;  // a wide beam has thousands of neighbours
-      const std::string name = text(all[i].opts());
-      if (!candidates_.is_new(all[i]) || !listed.insert(name).second) continue;
+      const Schedule& schedule = all[i].schedule;
+      const std::string name = text(schedule.opts());
+      if (!candidates_.is_new(schedule) || !listed.insert(name).second) continue;
       scored_.insert(name);
       if (i < certain) {
         result.push_back(std::move(all[i]));
         continue;
       }
-      if (!target.gpu && register_pressure(all[i], target) > target.registers + kRegisterSlack) continue;
-      const double ms = has(SearchPart::Estimate) ? scale_ * estimate(all[i], target) : static_cast<double>(random_());
+      if (!target.gpu && register_pressure(schedule, target) > target.registers + kRegisterSlack) continue;
+      const double ms = has(SearchPart::Estimate) ? scale_ * estimate(schedule, target) : static_cast<double>(random_());
       scored.push_back({ms, name, std::move(all[i])});
     }
     std::sort(scored.begin(), scored.end(),
               [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
     std::vector<std::string> families;
-    for (const Scored& s : scored) families.push_back(seeding ? family(s.schedule, target) : "");
+    for (const Scored& s : scored) families.push_back(seeding ? family(s.candidate.schedule, target) : "");
     const std::vector<size_t> order = varied(families);
     const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = has(SearchPart::Chance) ? best / 10 + 1 : 0;
-    for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].schedule);
+    for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].candidate);
     if (order.size() > best)
-      for (size_t i = 0; i < random; ++i) result.push_back(scored[order[best + random_() % (order.size() - best)]].schedule);
+      for (size_t i = 0; i < random; ++i)
+        result.push_back(scored[order[best + random_() % (order.size() - best)]].candidate);
     return result;
   }
 

@@ -8,6 +8,11 @@ namespace pg {
 inline WinnerKey test_key(const std::string& kernel = "k1") {
   return {.kernel = kernel, .device = "d1", .toolchain = "t1", .threads = 2, .precision = "fp32", .bucket = ""};
 }
+/// Makes a database of the present schema one of version 1.
+inline constexpr const char* kBackToVersionOne =
+    "alter table measurement drop column origin; alter table measurement drop column round;"
+    "alter table measurement drop column parent; drop table pretuned; pragma user_version = 1";
+
 /// What measurements and winners refer to.
 inline void put_context(Store& s, const std::string& kernel = "k1", const std::string& template_hash = "template") {
   s.put_device("d1", R"({"cpu": "test"})");

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "search/keys.h"
@@ -71,6 +72,35 @@ TEST_CASE_FIXTURE(Fixture, "tune: every measurement is kept, with its schedule i
     CHECK(text(s->opts()) == row.schedule);
     CHECK(row.run == rows()[0].run);
   }
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: of each schedule it is stored how it came to be") {
+  tuned(6);
+  std::map<std::string, int64_t> timed;  // by schedule, the first round in which it had a time
+  const auto all = rows();
+  std::set<std::string> origins;
+  for (const MeasurementRow& r : all)
+    if (r.status == "ok") timed.emplace(r.schedule, r.lineage.round);
+  for (const MeasurementRow& r : all) {
+    CAPTURE(r.schedule);
+    origins.insert(r.lineage.origin);
+    CHECK((r.lineage.origin == "default") == (r.schedule == text(heuristic(kernel, cpu.device->target()))));
+    CHECK((r.lineage.origin == "move") == r.lineage.parent.has_value());
+    if (r.lineage.origin != "move") CHECK(r.lineage.round == 0);
+    if (!r.lineage.parent) continue;
+    CHECK(r.lineage.round > 0);
+    REQUIRE(timed.contains(*r.lineage.parent));
+    CHECK(timed[*r.lineage.parent] < r.lineage.round);
+    const Schedule parent = *Schedule(kernel).apply(parse_opts(*r.lineage.parent));
+    const std::vector<Schedule> next = moves(parent, cpu.device->target());
+    CHECK(std::any_of(next.begin(), next.end(), [&](const Schedule& s) { return text(s.opts()) == r.schedule; }));
+  }
+  CHECK(origins == std::set<std::string>{"default", "move", "template"});
+  tuned();
+  const auto both = rows();
+  CHECK(std::any_of(both.begin(), both.end(), [&](const MeasurementRow& r) {
+    return r.run != all[0].run && r.lineage.origin == "earlier" && !r.lineage.parent;
+  }));
 }
 
 TEST_CASE_FIXTURE(Fixture, "tune: a search that its budget ended is unfinished, and a later one goes on from its best") {
