@@ -64,7 +64,7 @@ const Fault kFaults[] = {
      {"slow", "timeout"},
      " ms"},
     {"does not compile", "this is no C;", "", {"compile_error"}, "error:"},
-    {"exits", "exit(0);", "", {"crash"}, "the process ended with status 0"},
+    {"exits", "exit(0);", "", {"crash"}, "the process ended with status"},
     {"aborts", "abort();", "", {"crash"}, "SIGABRT"},
 };
 // It leads by its samples, in turns with the leader before too, and falls in the final.
@@ -155,8 +155,9 @@ int64_t peak_kilobytes() {
 /// A folder for whatever makes temporary files, of which nothing may stay.
 struct TemporaryFiles {
   TemporaryFolder folder;
+  const std::string before = environment("TMPDIR");
   TemporaryFiles() { setenv("TMPDIR", folder.path().c_str(), 1); }
-  ~TemporaryFiles() { unsetenv("TMPDIR"); }
+  ~TemporaryFiles() { before.empty() ? unsetenv("TMPDIR") : setenv("TMPDIR", before.c_str(), 1); }
   bool empty() const { return fs::is_empty(folder.path()); }
 };
 
@@ -226,7 +227,7 @@ TEST_CASE_FIXTURE(PlantedSearch, "planted: no faulty candidate wins, each is tol
   CHECK(runners().empty());
   CHECK(open_files() == files);
   CHECK(temporary.empty());
-  CHECK(peak_kilobytes() - memory < 512 * 1024);
+  CHECK(peak_kilobytes() - memory < 1024 * 1024);
   check_winner(device, first);
 
   const std::set<std::string> refused = quarantined();
@@ -255,10 +256,11 @@ TEST_CASE_FIXTURE(PlantedSearch, "planted: no faulty candidate wins, each is tol
     const bool slow = row.status == "slow", expected = fault->statuses.contains(row.status);
     CHECK((expected || slow));
     found[fault] += expected && row.status != "ok";
-    if (slow || row.status == "ok") continue;
+    if (slow) continue;
+    CHECK(quarantined().contains(row.schedule));  // what was right at first too
+    if (row.status == "ok") continue;
     CHECK(row.reason.find(fault->reason) != row.reason.npos);
     CHECK(!row.verified);
-    CHECK(quarantined().contains(row.schedule));
   }
   CHECK(found[nullptr] >= 4);
   for (const Fault& f : kFaults) CHECK_MESSAGE(found[&f] >= 1, f.name);

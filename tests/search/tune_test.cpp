@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "search/build.h"
 #include "search/keys.h"
 #include "search/moves.h"
 #include "search/schedule.h"
@@ -147,6 +148,35 @@ TEST_CASE_FIXTURE(Fixture, "tune: quarantined schedules are not tried") {
     if (row.run != "earlier")
       CHECK(
           std::none_of(planted.begin(), planted.end(), [&](const MeasurementRow& p) { return p.schedule == row.schedule; }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: what is quarantined does not come back under other opts") {
+  const Target& target = cpu.device->target();
+  const auto code = [&](const Schedule& s) { return render_kernel(kernel, s.opts(), *cpu.device).text; };
+  const Opts standard = heuristic(kernel, target);
+  std::string bad, twin;  // a move that changes no code: a prefetch of what is contiguous
+  for (const Schedule& one : templates(kernel, target)) {
+    if (!twin.empty() || text(one.opts()) == text(standard)) continue;
+    for (const Schedule& other : moves(one, target))
+      if (twin.empty() && code(other) == code(one)) bad = text(one.opts()), twin = text(other.opts());
+  }
+  REQUIRE(!twin.empty());
+  tuned(0.001);
+  MeasurementRow row;
+  row.key = key(), row.schedule = bad, row.bindings = "{}", row.status = "crash", row.reason = "SIGSEGV (planted)",
+  row.run = "earlier";
+  store->put_measurements({row});
+  row.schedule = twin, row.median_ms = 1e-6, row.samples = 5, row.status = "ok", row.reason = "", row.verified = true;
+  store->put_measurements({row});  // so that the search begins with it
+  tuned();
+  size_t met = 0;
+  for (const MeasurementRow& r : rows()) {
+    if (r.schedule != twin || r.run == "earlier") continue;
+    ++met;
+    CHECK(r.status == "crash");
+    CHECK(r.reason == "SIGSEGV (planted)");
+  }
+  CHECK(met == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "tune: a store that cannot be written is refused before anything is measured") {
