@@ -8,10 +8,11 @@ namespace pg {
 inline WinnerKey test_key(const std::string& kernel = "k1") {
   return {.kernel = kernel, .device = "d1", .toolchain = "t1", .threads = 2, .precision = "fp32", .bucket = ""};
 }
-/// Makes a database of the present schema one of version 1.
-inline constexpr const char* kBackToVersionOne =
+/// Make a database of the present schema one of an older one.
+inline const std::string kBackToVersionTwo =
     "alter table measurement drop column origin; alter table measurement drop column round;"
-    "alter table measurement drop column parent; drop table pretuned; pragma user_version = 1";
+    "alter table measurement drop column parent; pragma user_version = 2;";
+inline const std::string kBackToVersionOne = kBackToVersionTwo + "drop table pretuned; pragma user_version = 1";
 
 /// What measurements and winners refer to.
 inline void put_context(Store& s, const std::string& kernel = "k1", const std::string& template_hash = "template") {
