@@ -89,9 +89,9 @@ const std::vector<std::vector<void*>>& GuardedBuffers::rotated(size_t bytes) {
   return rotated_;
 }
 
-std::optional<std::string> GuardedBuffers::broken_guard() const {
+std::optional<std::string> GuardedBuffers::broken_guard(bool written_only) const {
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (on_host_ && !setup_.buffers[i].written()) continue;
+    if ((on_host_ || written_only) && !setup_.buffers[i].written()) continue;
     const Block& b = blocks_[i];
     const size_t size = setup_.buffers[i].bytes();
     const std::string buffer = "buffer " + std::to_string(i) + ": ";

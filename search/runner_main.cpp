@@ -205,7 +205,7 @@ class Job {
     buffers_.prepare(1);
     sample(i);
     if (!entries_[i].alive()) return;
-    if (const auto broken = buffers_.broken_guard()) {
+    if (const auto broken = buffers_.broken_guard(/*written_only=*/true)) {
       entries_[i].result.guards_intact = false;
       fail(i, RunStatus::Wrong, *broken);
     } else if (buffers_.digest() != entries_[i].digest) {
