@@ -105,8 +105,9 @@ class Reader {
     if (!document.contains("format") || document["format"] != kFormat)
       wrong("format", std::string("is not \"") + kFormat + "\": no export of picograd's");
     file.at("format");
-    if (const int64_t version = file.integer("version", 1); version > kExchangeVersion)
-      wrong("version", std::to_string(version) + " is newer than this picograd, which knows versions up to " +
+    version_ = file.integer("version", 1);
+    if (version_ > kExchangeVersion)
+      wrong("version", std::to_string(version_) + " is newer than this picograd, which knows versions up to " +
                            std::to_string(kExchangeVersion) + "; use a newer picograd");
     out_.devices = documents(file, "devices");
     out_.toolchains = documents(file, "toolchains");
@@ -176,12 +177,12 @@ class Reader {
     if (!is_bucket(k.bucket)) wrong(f.place("bucket"), "should be like pos=512,T=64");
     return k;
   }
-  std::string schedule(Fields& f) const {
-    std::string opts = f.word("schedule");
+  std::string schedule(Fields& f, const char* field = "schedule") const {
+    std::string opts = f.word(field);
     try {
       check_(opts);
     } catch (const UserError& e) {
-      wrong(f.place("schedule"), std::string("is no schedule: ") + e.what());
+      wrong(f.place(field), std::string("is no schedule: ") + e.what());
     }
     return opts;
   }
@@ -212,10 +213,19 @@ class Reader {
     if (std::find(std::begin(kStatuses), std::end(kStatuses), m.status) == std::end(kStatuses))
       wrong(f.place("status"), "'" + m.status + "' is unknown");
     if (m.status == "ok" && m.median_ms == 0) wrong(f.place("median_ms"), "should be more than 0");
+    if (version_ >= 2) m.lineage = lineage(f);
     return m;
+  }
+  Lineage lineage(Fields& f) const {
+    Lineage l{.origin = f.word("origin"), .round = f.integer("round")};
+    if (std::find(std::begin(kOrigins), std::end(kOrigins), l.origin) == std::end(kOrigins))
+      wrong(f.place("origin"), "'" + l.origin + "' is unknown");
+    if (!f.at("parent").is_null()) l.parent = schedule(f, "parent");
+    return l;
   }
 
   const ScheduleCheck& check_;
+  int64_t version_ = kExchangeVersion;
   Contents out_;
   std::set<std::string> kernels_;
 };

@@ -2,7 +2,7 @@
 // A database, or part of one, as one JSON file that people read and tools compare: sorted, a row a line (a kernel: a line
 // for each line of its text), numbers that read back to the same bits.
 //
-//   {"format": "picograd schedules", "version": 1,
+//   {"format": "picograd schedules", "version": 2,
 //    "devices": {ID: {..}}, "toolchains": {ID: {..}}, "kernels": [..], "winners": [..], "measurements": [..]}
 #include <functional>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace pg {
 
-inline constexpr int kExchangeVersion = 1;
+inline constexpr int kExchangeVersion = 2;
 
 /// The rows of one device (empty: of all), and what they refer to. `winners_only`: without measurements.
 Contents selected(Contents, const std::string& device, bool winners_only);

@@ -30,7 +30,9 @@ void drop_unused(Connection& db, PruneReport& report) {
            " from measurement)";
   };
   report.schedules =
-      drop(db, "schedule where id not in (select schedule from winner) and id not in (select schedule from measurement)");
+      drop(db,
+           "schedule where id not in (select schedule from winner) and id not in (select schedule from measurement) "
+           "and id not in (select parent from measurement)");
   report.kernels = drop(db, unused("kernel") + " and not exists (select 1 from plan where instr(plan.kernels, kernel.id))");
   report.devices = drop(db, unused("device"));
   report.toolchains = drop(db, unused("toolchain") + " and id not in (select toolchain from artifact)");

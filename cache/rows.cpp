@@ -32,7 +32,8 @@ std::string schedule_id(Connection& db, const std::string& opts) {
   return id;
 }
 
-/// The same schedule timed twice in one run is two measurements: time and sample count are part of the identity.
+/// The same schedule timed twice in one run is two measurements: time and sample count are part of the identity. Where it
+/// came from is not: a measurement of an older schema is the same one.
 std::string measurement_id(const MeasurementRow& m, int64_t created) {
   const WinnerKey& k = m.key;
   std::string identity;
@@ -65,17 +66,20 @@ WinnerRow read_winner(const Statement& s) {
           .created = s.integer(12)};
 }
 MeasurementRow read_measurement(const Statement& s) {
-  return {.key = read_key(s),
-          .schedule = s.text(6),
-          .bindings = s.text(7),
-          .median_ms = s.real(8),
-          .spread = s.real(9),
-          .samples = s.integer(10),
-          .status = s.text(11),
-          .reason = s.text(12),
-          .verified = s.integer(13) != 0,
-          .run = s.text(14),
-          .created = s.integer(15)};
+  MeasurementRow m{.key = read_key(s),
+                   .schedule = s.text(6),
+                   .bindings = s.text(7),
+                   .median_ms = s.real(8),
+                   .spread = s.real(9),
+                   .samples = s.integer(10),
+                   .status = s.text(11),
+                   .reason = s.text(12),
+                   .verified = s.integer(13) != 0,
+                   .run = s.text(14),
+                   .created = s.integer(15),
+                   .lineage = {.origin = s.text(16), .round = s.integer(17)}};
+  if (s.integer(18)) m.lineage.parent = s.text(19);
+  return m;
 }
 
 std::optional<KernelRow> find_kernel(Connection& db, const std::string& id) {
@@ -113,19 +117,27 @@ bool insert_kernel(Connection& db, const KernelRow& k) {
 int64_t insert_measurements(Connection& db, const std::vector<MeasurementRow>& rows) {
   Statement insert = db.prepare(
       "insert into measurement(id, kernel, schedule, device, toolchain, threads, precision, bucket, bindings, median_ms, "
-      "spread, samples, status, reason, verified, run, created) values "
-      "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17) on conflict(id) do nothing");
+      "spread, samples, status, reason, verified, run, created, origin, round, parent) values "
+      "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20) on conflict(id) do nothing");
+  // Of two tellings of one measurement, say with and without its origin, the greater one stays.
+  Statement settle = db.prepare(
+      "update measurement set origin = ?2, round = ?3, parent = ?4 where id = ?1 and (origin, round, parent) < (?2, ?3, "
+      "?4)");
   const int64_t now = now_ms();
   int64_t added = 0;
   for (const MeasurementRow& m : rows) {
     const WinnerKey& k = m.key;
     const int64_t created = m.created ? m.created : now;
     require_references(db, k);
-    insert.bind(measurement_id(m, created), k.kernel, schedule_id(db, m.schedule), k.device, k.toolchain, k.threads,
-                k.precision, k.bucket, m.bindings, m.median_ms, m.spread, m.samples, m.status, m.reason, m.verified, m.run,
-                created);
+    const std::string id = measurement_id(m, created);
+    const std::string parent = m.lineage.parent ? schedule_id(db, *m.lineage.parent) : "";
+    insert.bind(id, k.kernel, schedule_id(db, m.schedule), k.device, k.toolchain, k.threads, k.precision, k.bucket,
+                m.bindings, m.median_ms, m.spread, m.samples, m.status, m.reason, m.verified, m.run, created,
+                m.lineage.origin, m.lineage.round, parent);
     insert.run();
-    added += db.changes();
+    const bool fresh = db.changes() > 0;
+    added += fresh;
+    if (!fresh) settle.bind(id, m.lineage.origin, m.lineage.round, parent).run();
   }
   return added;
 }

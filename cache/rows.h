@@ -14,8 +14,9 @@ inline constexpr int kWinnerEnd = 13;  // number of kWinnerColumns: what a join 
 inline constexpr const char* kWinners = " from winner w join schedule s on s.id = w.schedule ";
 inline constexpr const char* kMeasurementColumns =
     "m.kernel, m.device, m.toolchain, m.threads, m.precision, m.bucket, s.opts, m.bindings, m.median_ms, m.spread, "
-    "m.samples, m.status, m.reason, m.verified, m.run, m.created";
-inline constexpr const char* kMeasurements = " from measurement m join schedule s on s.id = m.schedule ";
+    "m.samples, m.status, m.reason, m.verified, m.run, m.created, m.origin, m.round, p.id is not null, p.opts";
+inline constexpr const char* kMeasurements =
+    " from measurement m join schedule s on s.id = m.schedule left join schedule p on p.id = m.parent ";
 
 KernelRow read_kernel(const Statement&, int at = 0);  // at: its first column
 WinnerRow read_winner(const Statement&);

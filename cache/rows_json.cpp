@@ -34,7 +34,10 @@ ordered_json row_json(const MeasurementRow& m) {
             {"reason", m.reason},
             {"verified", m.verified},
             {"run", m.run},
-            {"created", m.created}});
+            {"created", m.created},
+            {"origin", m.lineage.origin},
+            {"round", m.lineage.round},
+            {"parent", m.lineage.parent ? ordered_json(*m.lineage.parent) : ordered_json()}});
   return j;
 }
 

@@ -47,6 +47,13 @@ create table artifact (
 -- Devices that were given the winners that come with picograd: once, whatever becomes of them.
 create table pretuned (device text primary key, created integer not null) without rowid;
 )sql"},
+    {3, R"sql(
+-- How a measured schedule came to be, and of a move the id of the schedule that was changed. '': not recorded.
+alter table measurement add column origin text not null default ''
+  check (origin in ('', 'default', 'earlier', 'neighbour', 'template', 'move'));
+alter table measurement add column round integer not null default 0;
+alter table measurement add column parent text not null default '';
+)sql"},
 };
 
 }  // namespace

@@ -188,6 +188,8 @@ class SqliteStore final : public Store {
     });
     each("select id from measurement where (status = 'ok' and not median_ms > 0) or samples < 0 or spread < 0",
          [&](const Statement& s) { problems.push_back("measurement " + s.text(0) + " has impossible numbers"); });
+    each("select id from measurement where parent <> '' and parent not in (select id from schedule)",
+         [&](const Statement& s) { problems.push_back("measurement " + s.text(0) + " has a parent that is missing"); });
     each(
         "select distinct w.kernel, s.opts, m.status from winner w join schedule s on s.id = w.schedule join measurement m "
         "on "

@@ -28,6 +28,14 @@ struct KernelRow {
   double flops = 0, bytes = 0;
   auto operator<=>(const KernelRow&) const = default;
 };
+/// How a schedule came to be measured.
+struct Lineage {
+  std::string origin;                      // default, earlier, neighbour, template, move; empty: not recorded (schema 2)
+  int64_t round = 0;                       // of the search: 0 the seeds, then rounds of moves
+  std::optional<std::string> parent = {};  // of a move: the schedule that was changed, as text
+  auto operator<=>(const Lineage&) const = default;
+};
+inline constexpr const char* kOrigins[] = {"", "default", "earlier", "neighbour", "template", "move"};
 struct MeasurementRow {
   WinnerKey key;
   std::string schedule;              // text form of the opts
@@ -39,6 +47,7 @@ struct MeasurementRow {
   bool verified = false;
   std::string run;      // id of the tuning run
   int64_t created = 0;  // milliseconds since 1970, shared by rows put together; 0 in a put: now
+  Lineage lineage = {};
 };
 struct WinnerRow {
   WinnerKey key;
@@ -138,6 +147,6 @@ class Store {
   virtual std::vector<std::string> check() = 0;
 };
 
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 }  // namespace pg

@@ -47,13 +47,29 @@ Candidates::Candidates(const UOp& kernel, const Bindings64& bindings, Device& de
   for (size_t slot = 0; slot < specs.size(); ++slot)
     inputs.push_back(specs[slot].use == BufferUse::Output ? std::span<const std::byte>() : runner_.input(slot));
   reference_ = std::make_unique<Reference>(kernel, bindings, specs, inputs, seed);
-  for (const auto& [schedule, reason] : store.quarantined(key)) seen_.insert(schedule);
+  quarantine();
   for (const MeasurementRow& m : store.measurements(key.kernel))
     if (m.status == "ok" && m.verified && m.key.device == key.device && m.key.toolchain == key.toolchain &&
         m.key.threads == key.threads && m.key.bucket == key.bucket) {
       const auto [it, fresh] = remembered_.emplace(m.schedule, m.median_ms);
       if (!fresh) it->second = std::min(it->second, m.median_ms);
     }
+}
+
+/// Known by their code too, so that other opts do not bring it back; but for what does not compile: that is found out
+/// cheaply.
+void Candidates::quarantine() {
+  for (const auto& [schedule, why] : store_.quarantined(key_)) {
+    seen_.insert(schedule);
+    const size_t colon = why.find(": ");
+    const std::string status = why.substr(0, colon);
+    if (status == "compile_error") continue;
+    try {
+      sources_.emplace(render_kernel(kernel_, parse_opts(schedule), device_).text, schedule);
+      failed_.emplace(schedule, std::pair(status, why.substr(colon + 2)));
+    } catch (const std::exception&) {  // a schedule that is legal no more has no code
+    }
+  }
 }
 
 std::vector<std::string> Candidates::remembered() const {
@@ -110,11 +126,11 @@ void Candidates::refuse_misfit(Compiled& c) {
   }
 }
 
-void Candidates::record(const Schedule& s, const Timing& timing, const char* status, const std::string& reason,
+void Candidates::record(const std::string& schedule, const Timing& timing, const char* status, const std::string& reason,
                         bool verified) {
   MeasurementRow row;
   row.key = key_;
-  row.schedule = text(s.opts());
+  row.schedule = schedule;
   row.bindings = bindings_json_;
   row.median_ms = timing.median_ms;
   row.spread = timing.spread;
@@ -123,7 +139,14 @@ void Candidates::record(const Schedule& s, const Timing& timing, const char* sta
   row.reason = reason;
   row.verified = verified;
   row.run = run_;
+  row.lineage = lineages_[schedule];
   pending_.push_back(std::move(row));
+}
+void Candidates::fail(const std::string& schedule, const Timing& timing, const char* status, const std::string& reason) {
+  record(schedule, timing, status, reason, false);
+  failed_.emplace(schedule, std::pair<std::string, std::string>(status, reason));
+  const auto [first, last] = twins_.equal_range(schedule);
+  for (auto twin = first; twin != last; ++twin) record(twin->second, {}, status, reason, false);
 }
 void Candidates::flush() {
   if (!pending_.empty()) store_.put_measurements(pending_);
@@ -131,33 +154,42 @@ void Candidates::flush() {
 }
 
 Timed Candidates::measure_default(const Schedule& schedule) {
-  seen_.insert(text(schedule.opts()));
+  default_ = text(schedule.opts());
+  seen_.insert(default_);
+  lineages_[default_] = {.origin = "default"};
   Compiled c{schedule, {}, {}, {}};
   render(c);
   if (c.error.empty()) c.program.artifact = device_.compile(c.source);  // without a compiler there is nothing to search
   ++compiled;
-  const std::string what = "the default schedule '" + text(schedule.opts()) + "' of " + kernel_.arg_as<std::string>();
+  const std::string what = "the default schedule '" + default_ + "' of " + kernel_.arg_as<std::string>();
   if (!c.error.empty()) throw InternalError(what + " does not compile: " + c.error);
-  sources_.insert(c.source.text);
+  sources_.emplace(c.source.text, default_);
   const Screened s = screen(runner_, c.program, 0, [&] { return reference_->check_samples(runner_.output()); });
   if (s.result.status != RunStatus::Ok) throw InternalError(what + ": " + text(s.result.status) + ": " + s.result.reason);
   const auto output = runner_.output();
   verified_.assign(output.begin(), output.end());
   ++measured;
-  record(schedule, s.timing, "ok", "", true);
+  record(default_, s.timing, "ok", "", true);
   flush();
   return {schedule, c.program, s.timing.median_ms};
 }
 
-std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, const Timed& best,
+std::vector<Timed> Candidates::measure(const std::vector<Candidate>& candidates, const Timed& best,
                                        const std::function<bool()>& stop) {
   std::vector<Compiled> batch;
-  for (const Schedule& s : schedules) {
-    seen_.insert(text(s.opts()));
-    batch.push_back({s, {}, {}, {}});
+  for (const Candidate& candidate : candidates) {
+    const std::string name = text(candidate.schedule.opts());
+    seen_.insert(name);
+    lineages_.emplace(name, candidate.lineage);
+    batch.push_back({candidate.schedule, {}, {}, {}});
     render(batch.back());
-    if (batch.back().error.empty() && !sources_.insert(batch.back().source.text).second)
-      batch.pop_back();  // other opts, same code
+    if (!batch.back().error.empty()) continue;
+    const auto [source, fresh] = sources_.emplace(batch.back().source.text, name);
+    if (fresh) continue;
+    batch.pop_back();  // other opts, same code
+    twins_.emplace(source->second, name);
+    if (const auto known = failed_.find(source->second); known != failed_.end())
+      record(name, {}, known->second.first.c_str(), known->second.second, false);
   }
   // Compiling and timing take turns, so that no compile job runs beside a measurement.
   std::atomic<size_t> next{0};
@@ -184,9 +216,10 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
   for (Compiled& c : batch) {
     if (stop()) break;
     ++compiled;
+    const std::string name = text(c.schedule.opts());
     if (!c.error.empty()) {
       ++rejected[c.refused];
-      record(c.schedule, Timing{}, "compile_error", c.error, false);
+      fail(name, {}, "compile_error", c.error);
       continue;
     }
     if (c.program.artifact.bytes.empty()) continue;  // stopped before it was compiled
@@ -195,16 +228,33 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
       return wrong.empty() ? reference_->check_whole(runner_.output(), verified_) : wrong;
     });
     if (s.checked) ++measured;
-    record(c.schedule, s.timing, text(s.result.status), s.result.reason, s.checked);
-    if (s.result.status != RunStatus::Ok) {
-      ++rejected[text(s.result.status)];
+    const RunStatus status = s.result.status;
+    if (status == RunStatus::Ok || status == RunStatus::Slow)
+      record(name, s.timing, text(status), s.result.reason, s.checked);
+    else
+      fail(name, s.timing, text(status), s.result.reason);
+    if (status != RunStatus::Ok) {
+      ++rejected[text(status)];
       continue;
     }
     timed.push_back({c.schedule, c.program, s.timing.median_ms / drift});
     if (timed.back().ms >= leader.ms) continue;
-    // A new leader is timed in turns with the old one: a moment of quiet is no gain.
-    const std::vector<RunResult> pair = runner_.time({leader.program, c.program}, {.runs = kConfirmRuns});
-    if (pair[0].status != RunStatus::Ok || pair[1].status != RunStatus::Ok) continue;
+    // A new leader is timed in turns with the old one: a moment of quiet is no gain. Either may fail only now.
+    const std::vector<RunResult> pair =
+        runner_.time({leader.program, c.program}, {.limits = {.timeout_ms = timeout_for(leader.ms)}, .runs = kConfirmRuns});
+    const std::string before = text(leader.schedule.opts());
+    if (pair[1].status != RunStatus::Ok) {
+      ++rejected[text(pair[1].status)];
+      fail(name, timing(pair[1].ms), text(pair[1].status), pair[1].reason);
+      timed.pop_back();
+      continue;
+    }
+    if (pair[0].status != RunStatus::Ok) {
+      if (before == default_) continue;
+      fail(before, timing(pair[0].ms), text(pair[0].status), pair[0].reason);
+      leader = timed.back();
+      continue;
+    }
     timed.back().ms = leader.ms / speedup(pair[0].ms, pair[1].ms).ratio;
     drift = timing(pair[0].ms).median_ms / leader.ms;
     if (timed.back().ms >= leader.ms) continue;
@@ -216,7 +266,7 @@ std::vector<Timed> Candidates::measure(const std::vector<Schedule>& schedules, c
 }
 
 double Candidates::drift_of(const Timed& t) {
-  const RunResult r = runner_.time({t.program}, {.runs = kConfirmRuns})[0];
+  const RunResult r = runner_.time({t.program}, {.limits = {.timeout_ms = timeout_for(t.ms)}, .runs = kConfirmRuns})[0];
   return r.status == RunStatus::Ok ? timing(r.ms).median_ms / t.ms : 1;
 }
 
@@ -226,7 +276,11 @@ Final Candidates::final_round(const Timed& incumbent, const std::vector<Timed>& 
   Final f = finalists(runner_, incumbent.program, programs, rounds);
   const auto note = [&](const Timed& t, const Finalist& one) {
     ++measured;
-    record(t.schedule, one.timing, text(one.result.status), one.result.reason, one.result.status == RunStatus::Ok);
+    const std::string name = text(t.schedule.opts());
+    if (one.result.status == RunStatus::Ok || name == default_)
+      record(name, one.timing, text(one.result.status), one.result.reason, one.result.status == RunStatus::Ok);
+    else
+      fail(name, one.timing, text(one.result.status), one.result.reason);
   };
   note(incumbent, f.incumbent);
   for (size_t i = 0; i < challengers.size(); ++i) note(challengers[i], f.candidates[i]);

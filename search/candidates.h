@@ -22,6 +22,12 @@ struct Timed {
   double ms = 0;  // median of its screening
 };
 
+/// A schedule to be tried, and how it came to be.
+struct Candidate {
+  Schedule schedule;
+  Lineage lineage;
+};
+
 class Candidates {
  public:
   Candidates(const UOp& kernel, const Bindings64&, Device&, Store&, const WinnerKey&, uint64_t seed);
@@ -31,9 +37,11 @@ class Candidates {
   Timed measure_default(const Schedule&);
   /// Compiles in parallel, then checks and screens one after the other; whatever is slower than twice the best so far is
   /// given up early. Times are comparable with `best.ms`. Stops between candidates when `stop` says so.
-  std::vector<Timed> measure(const std::vector<Schedule>&, const Timed& best, const std::function<bool()>& stop);
+  std::vector<Timed> measure(const std::vector<Candidate>&, const Timed& best, const std::function<bool()>& stop);
   /// Whether a schedule was not measured in this search yet and is not a quarantined one.
   bool is_new(const Schedule&) const;
+  /// Whether it failed after it had been measured: when it was to lead, or as the leader of others.
+  bool has_failed(const Schedule& s) const { return failed_.contains(text(s.opts())); }
   /// Challengers interleaved with the incumbent.
   Final final_round(const Timed& incumbent, const std::vector<Timed>& challengers, int rounds);
   /// Best schedules that earlier runs measured for this key, fastest first.
@@ -51,12 +59,15 @@ class Candidates {
     std::string error;
     const char* refused = "compile_error";  // where there is an error: which kind
   };
+  void quarantine();
   void render(Compiled&);
   void compile(std::span<Compiled>);
   static void refuse_misfit(Compiled&);
   /// How much longer a program takes now than when it was timed.
   double drift_of(const Timed&);
-  void record(const Schedule&, const Timing&, const char* status, const std::string& reason, bool verified);
+  void record(const std::string& schedule, const Timing&, const char* status, const std::string& reason, bool verified);
+  /// Records what is never to be tried again: it, and what has the same code.
+  void fail(const std::string& schedule, const Timing&, const char* status, const std::string& reason);
   void flush();
 
   UOp kernel_;
@@ -67,8 +78,13 @@ class Candidates {
   std::string run_, bindings_json_;
   Runner runner_;
   std::unique_ptr<Reference> reference_;
-  std::vector<std::byte> verified_;       // the default's whole output
-  std::set<std::string> seen_, sources_;  // schedules and programs by text
+  std::vector<std::byte> verified_;  // the default's whole output
+  std::string default_;              // schedules by text, from here on
+  std::set<std::string> seen_;
+  std::map<std::string, std::string> sources_;     // programs by text, with the first schedule that has it
+  std::multimap<std::string, std::string> twins_;  // of that first schedule: others
+  std::map<std::string, Lineage> lineages_;
+  std::map<std::string, std::pair<std::string, std::string>> failed_;  // status and reason
   std::vector<MeasurementRow> pending_;
   std::map<std::string, double> remembered_;
 };

@@ -89,9 +89,9 @@ const std::vector<std::vector<void*>>& GuardedBuffers::rotated(size_t bytes) {
   return rotated_;
 }
 
-std::optional<std::string> GuardedBuffers::broken_guard() const {
+std::optional<std::string> GuardedBuffers::broken_guard(bool written_only) const {
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    if (on_host_ && !setup_.buffers[i].written()) continue;
+    if ((on_host_ || written_only) && !setup_.buffers[i].written()) continue;
     const Block& b = blocks_[i];
     const size_t size = setup_.buffers[i].bytes();
     const std::string buffer = "buffer " + std::to_string(i) + ": ";
@@ -113,6 +113,22 @@ std::vector<std::string> GuardedBuffers::outputs() const {
     if (setup_.buffers[i].written())
       out.emplace_back(reinterpret_cast<const char*>(blocks_[i].at), setup_.buffers[i].bytes());
   return out;
+}
+
+uint64_t GuardedBuffers::digest() const {
+  constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
+  uint64_t d = 0;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    if (!setup_.buffers[i].written()) continue;
+    const size_t bytes = setup_.buffers[i].bytes();
+    for (size_t k = 0; k < bytes; k += sizeof d) {
+      uint64_t word = 0;
+      std::memcpy(&word, blocks_[i].at + k, std::min(bytes - k, sizeof word));
+      d = (d ^ word) * kFactor;  // a bijection of d for each word, and of the word for each d
+      d ^= d >> 32;
+    }
+  }
+  return d;
 }
 
 template <class F>

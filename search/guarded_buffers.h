@@ -23,10 +23,13 @@ class GuardedBuffers {
   void prepare(int poison);
   /// "buffer 0: 12 bytes written past its end"; nullopt: all guards intact. Restores nothing: the runner is not to be
   /// trusted then.
-  std::optional<std::string> broken_guard() const;
+  /// `written_only`: a GPU's inputs, which are long on their way to the host, are left out.
+  std::optional<std::string> broken_guard(bool written_only = false) const;
 
   /// The written buffers' bytes.
   std::vector<std::string> outputs() const;
+  /// Of the written buffers' bytes, as of the last `broken_guard`; for where a copy of them would take too much memory.
+  uint64_t digest() const;
   /// The first element of an Output that kept its poison in both runs (`first`: outputs after poison 0; now: after poison
   /// 1).
   std::optional<std::string> unwritten(const std::vector<std::string>& first) const;

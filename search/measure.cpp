@@ -40,10 +40,6 @@ size_t interval_rank(size_t n) {
   return rank;
 }
 
-double timeout_for(double best_ms) {
-  return best_ms > 0 ? std::max(kLeastTimeoutMs, kTimeoutFactor * best_ms) : kFirstTimeoutMs;
-}
-
 Finalist finalist(RunResult r, std::span<const double> incumbent) {
   Finalist f;
   f.timing = timing(r.ms);
@@ -94,6 +90,10 @@ Speedup speedup(std::span<const double> incumbent, std::span<const double> candi
   return out;
 }
 
+double timeout_for(double best_ms) {
+  return best_ms > 0 ? std::max(kLeastTimeoutMs, kTimeoutFactor * best_ms) : kFirstTimeoutMs;
+}
+
 Screened screen(Runner& runner, const RunProgram& program, double best_ms, const Accept& accept) {
   const RunLimits limits{.give_up_ms = kGiveUpFactor * best_ms, .timeout_ms = timeout_for(best_ms)};
   Screened out;
@@ -125,8 +125,8 @@ Final finalists(Runner& runner, const RunProgram& incumbent, const std::vector<R
     }
     const Final f = decided(results);
     const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - start;
-    if (f.winner >= 0 || f.incumbent.result.status != RunStatus::Ok || runs >= kMostRounds * rounds || passed.count() > kFinalMs ||
-        std::none_of(f.candidates.begin(), f.candidates.end(), is_open))
+    if (f.winner >= 0 || f.incumbent.result.status != RunStatus::Ok || runs >= kMostRounds * rounds ||
+        passed.count() > kFinalMs || std::none_of(f.candidates.begin(), f.candidates.end(), is_open))
       return f;
   }
 }

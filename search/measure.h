@@ -37,6 +37,9 @@ struct Screened {
 using Accept = std::function<std::string()>;
 Screened screen(Runner&, const RunProgram&, double best_ms, const Accept& accept);
 
+/// How long a run may take beside a best one of `best_ms` before it is said to hang; 0: nothing is known yet.
+double timeout_for(double best_ms);
+
 struct Finalist {
   RunResult result;
   Timing timing;

@@ -1,5 +1,5 @@
-// picograd-runner PROTOCOL PARENT THREADS ISA EXTRA_BYTES DEVICE: serves one tuner over the socket at descriptor 3 until it closes
-// it or dies.
+// picograd-runner PROTOCOL PARENT THREADS ISA EXTRA_BYTES DEVICE: serves one tuner over the socket at descriptor 3 until it
+// closes it or dies.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -72,6 +72,7 @@ class Job {
     std::shared_ptr<Program> program;
     RunResult result;
     int64_t repeats = 1;
+    uint64_t digest = 0;  // of what its first run wrote
     bool alive() const { return result.status == RunStatus::Ok; }
   };
 
@@ -115,10 +116,10 @@ class Job {
     try {
       if (!counts) return clock_.ms(call, entries_[i].repeats);
       const bool rotates = device_.target().gpu && !on_host_;
-      return clock_.cold_ms(call, entries_[i].repeats,
-                            rotates ? std::span<const std::vector<void*>>(
-                                          buffers_.rotated(2 * static_cast<size_t>(device_.target().l2_bytes)))
-                                    : std::span<const std::vector<void*>>());
+      return clock_.cold_ms(
+          call, entries_[i].repeats,
+          rotates ? std::span<const std::vector<void*>>(buffers_.rotated(2 * static_cast<size_t>(device_.target().l2_bytes)))
+                  : std::span<const std::vector<void*>>());
     } catch (const std::exception& e) {
       if (!device_.target().gpu) throw;
       fail(i, RunStatus::Crash, e.what());
@@ -169,9 +170,11 @@ class Job {
     const TimeOptions& o = job_.options;
     for (size_t i = 0; i < entries_.size(); ++i) {
       if (!entries_[i].alive()) continue;
+      buffers_.prepare(0);
       first_run(i);
       if (is_lost()) return;
       if (!entries_[i].alive()) continue;
+      entries_[i].digest = buffers_.digest();
       const double ms = sample(i, true);  // warm: tells how many launches fill a sample
       if (is_lost()) return;
       entries_[i].repeats = static_cast<int64_t>(std::clamp(o.sample_ms / std::max(ms, 1e-6), 1.0, kMostRepeats));
@@ -191,6 +194,23 @@ class Job {
           fail(i, RunStatus::Slow,
                "the best of " + std::to_string(ms.size()) + " runs took " + std::to_string(best) + " ms");
       }
+    }
+    for (size_t i = 0; i < entries_.size() && !is_lost(); ++i) check_again(i);
+  }
+
+  /// What was right at first may be no more: a race, a state that a program keeps, work that it leaves out once it is timed.
+  void check_again(size_t i) {
+    if (!entries_[i].alive()) return;
+    entries_[i].repeats = 1;
+    buffers_.prepare(1);
+    sample(i);
+    if (!entries_[i].alive()) return;
+    if (const auto broken = buffers_.broken_guard(/*written_only=*/true)) {
+      entries_[i].result.guards_intact = false;
+      fail(i, RunStatus::Wrong, *broken);
+    } else if (buffers_.digest() != entries_[i].digest) {
+      entries_[i].result.deterministic = false;
+      fail(i, RunStatus::Wrong, "what it writes after it was timed is not what it wrote at first");
     }
   }
 

@@ -57,10 +57,12 @@ class Beam {
     int without_gain = 0;
     for (int round = 1; has(SearchPart::Moves) && round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
       const double before = beam_.front().ms;
-      const std::vector<Schedule> next = scoring([&] {
-        std::vector<Schedule> all;
-        for (const Timed& t : beam_)
-          for (Schedule& s : moves(t.schedule, device_.target())) all.push_back(std::move(s));
+      const std::vector<Candidate> next = scoring([&] {
+        std::vector<Candidate> all;
+        for (const Timed& t : beam_) {
+          const Lineage lineage{.origin = "move", .round = round, .parent = text(t.schedule.opts())};
+          for (Schedule& s : moves(t.schedule, device_.target())) all.push_back({std::move(s), lineage});
+        }
         return chosen(std::move(all));
       });
       if (next.empty()) break;
@@ -78,9 +80,9 @@ class Beam {
   double limit() const { return options_.budget_seconds > 0 ? options_.budget_seconds : kKernelSeconds; }
   bool out_of_time() const { return search_interrupted() || elapsed() > limit(); }
 
-  std::vector<Schedule> scoring(const std::function<std::vector<Schedule>()>& choose) {
+  std::vector<Candidate> scoring(const std::function<std::vector<Candidate>()>& choose) {
     const Clock::time_point start = now();
-    std::vector<Schedule> chosen = choose();
+    std::vector<Candidate> chosen = choose();
     scoring_seconds_ += std::chrono::duration<double>(now() - start).count();
     return chosen;
   }
@@ -102,69 +104,72 @@ class Beam {
 
   /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes,
   /// templates.
-  std::vector<Schedule> seeds() {
-    std::vector<Schedule> all;
-    const auto add = [&](const std::string& opts) {
-      if (Expected<Schedule> s = read_schedule(kernel_, opts, device_.target())) all.push_back(*s);
+  std::vector<Candidate> seeds() {
+    std::vector<Candidate> all;
+    const auto add = [&](const std::string& opts, const char* origin) {
+      if (Expected<Schedule> s = read_schedule(kernel_, opts, device_.target())) all.push_back({*s, {.origin = origin}});
     };
     std::vector<std::string> earlier = candidates_.remembered();
     if (earlier.size() > static_cast<size_t>(2 * options_.beam)) earlier.resize(static_cast<size_t>(2 * options_.beam));
-    for (const std::string& o : earlier) add(o);
+    for (const std::string& o : earlier) add(o, "earlier");
     if (has(SearchPart::Neighbours)) {
-      for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule);
+      for (const WinnerRow& w : store_.winners_other_toolchain(key_)) add(w.schedule, "neighbour");
       const std::string shape = kernel_row(kernel_, bindings_).shape;
       auto near = store_.winners_of_template(template_hash(kernel_), key_);
       std::sort(near.begin(), near.end(), [&](const auto& a, const auto& b) {
         return shape_distance(a.second.shape, shape) < shape_distance(b.second.shape, shape);
       });
-      for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule);
+      for (size_t i = 0; i < near.size() && i < 4; ++i) add(near[i].first.schedule, "neighbour");
     }
     must_measure_ = all.size();
     if (has(SearchPart::Templates))
-      for (Schedule& s : templates(kernel_, device_.target())) all.push_back(std::move(s));
+      for (Schedule& s : templates(kernel_, device_.target())) all.push_back({std::move(s), {.origin = "template"}});
     return all;
   }
 
   /// Ranks by estimate without compiling; keeps the best few and a random tenth. `seeding`: of the best, one of each family
   /// goes before second ones.
-  std::vector<Schedule> chosen(std::vector<Schedule> all, bool seeding = false) {
+  std::vector<Candidate> chosen(std::vector<Candidate> all, bool seeding = false) {
     struct Scored {
       double ms;
       std::string text;
-      Schedule schedule;
+      Candidate candidate;
     };
     const Target& target = device_.target();
     std::vector<Scored> scored;
-    std::vector<Schedule> result;
+    std::vector<Candidate> result;
     std::set<std::string> listed;
     const size_t certain = std::exchange(must_measure_, 0);
     for (size_t i = 0; i < all.size(); ++i) {
       if (i >= certain && i % 32 == 0 && out_of_time()) break;  // a wide beam has thousands of neighbours
-      const std::string name = text(all[i].opts());
-      if (!candidates_.is_new(all[i]) || !listed.insert(name).second) continue;
+      const Schedule& schedule = all[i].schedule;
+      const std::string name = text(schedule.opts());
+      if (!candidates_.is_new(schedule) || !listed.insert(name).second) continue;
       scored_.insert(name);
       if (i < certain) {
         result.push_back(std::move(all[i]));
         continue;
       }
-      if (!target.gpu && register_pressure(all[i], target) > target.registers + kRegisterSlack) continue;
-      const double ms = has(SearchPart::Estimate) ? scale_ * estimated(all[i]) : static_cast<double>(random_());
+      if (!target.gpu && register_pressure(schedule, target) > target.registers + kRegisterSlack) continue;
+      const double ms = has(SearchPart::Estimate) ? scale_ * estimated(schedule) : static_cast<double>(random_());
       scored.push_back({ms, name, std::move(all[i])});
     }
     std::sort(scored.begin(), scored.end(),
               [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
     std::vector<std::string> families;
-    for (const Scored& s : scored) families.push_back(seeding ? family(s.schedule, target) : "");
+    for (const Scored& s : scored) families.push_back(seeding ? family(s.candidate.schedule, target) : "");
     const std::vector<size_t> order = varied(families);
     const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = has(SearchPart::Chance) ? best / 10 + 1 : 0;
-    for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].schedule);
+    for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].candidate);
     if (order.size() > best)
-      for (size_t i = 0; i < random; ++i) result.push_back(scored[order[best + random_() % (order.size() - best)]].schedule);
+      for (size_t i = 0; i < random; ++i)
+        result.push_back(scored[order[best + random_() % (order.size() - best)]].candidate);
     return result;
   }
 
   void keep(std::vector<Timed> timed) {
     for (Timed& t : timed) beam_.push_back(std::move(t));
+    std::erase_if(beam_, [&](const Timed& t) { return candidates_.has_failed(t.schedule); });
     std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
     if (const auto width = std::max(1, options_.beam); static_cast<int>(beam_.size()) > width)
       beam_.erase(beam_.begin() + width, beam_.end());
@@ -182,7 +187,7 @@ class Beam {
     r.default_ms = r.best_ms = incumbent.ms;
     if (!challengers.empty()) {
       const Final f = candidates_.final_round(incumbent, challengers, incumbent.ms > kLongMs ? 6 : kFinalRounds);
-      r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
+      if (f.incumbent.result.status == RunStatus::Ok) r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
       if (f.winner >= 0) {
         r.best_ms = f.candidates[static_cast<size_t>(f.winner)].timing.median_ms;
         r.opts = challengers[static_cast<size_t>(f.winner)].schedule.opts();

@@ -15,7 +15,7 @@ namespace pg {
 struct Measured {
   MeasurementRow row;
   size_t batch = 0;              // index into Search::batches
-  std::optional<size_t> parent;  // index of an earlier one of the same run; see `find_parents`
+  std::optional<size_t> parent;  // the one of the same run whose schedule this one's was made from, by index
   std::optional<size_t> again;   // the first one of the same schedule in the same run: this one timed it once more
   bool timed() const;            // it ran, was right, and has a time
 };
@@ -82,8 +82,7 @@ Report gather(Store&, const ReportSubject&, const std::string& kernel = "");
 void size_kernel(Search&);
 /// The opts of a schedule's text, whether or not this picograd knows them.
 std::vector<std::string> split_opts(const std::string& schedule);
-/// Which schedule each came from is not recorded. Of the schedules that earlier batches of its run timed it is taken to be
-/// the one from which the fewest opts differ, the fastest of several; none where more differ than one move changes: a seed.
+/// By what the search stored; none for what it began with, and for what an older picograd stored.
 void find_parents(Search&);
 
 }  // namespace pg

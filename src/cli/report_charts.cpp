@@ -136,15 +136,18 @@ std::string curve_chart(const Search& s, std::string_view id, std::string_view n
                            : "None has a time."));
   draw_axes(svg, s, c);
   const auto x_of = [&](size_t measurement) { return c.x(static_cast<double>(measurement + 1)); };
+  const auto y_of = [&](const Measured& m) { return has_time(m) ? c.y(m.row.median_ms) : c.lane(m.row.status); };
+  for (size_t i = 0; i < s.measured.size(); ++i)
+    if (const auto& parent = s.measured[i].parent)
+      svg.line(x_of(*parent), y_of(s.measured[*parent]), x_of(i), y_of(s.measured[i]), "branch");
   svg.raw(s.measured.size() > kMany ? "<g class=\"many\">\n" : "<g>\n");
   for (size_t i = 0; i < s.measured.size(); ++i) {
     const Measured& m = s.measured[i];
     const StatusMark& mark = status_mark(m.row.status);
-    const double y = has_time(m) ? c.y(m.row.median_ms) : c.lane(m.row.status);
     std::string told = fmt::format("{}: {}", i + 1, m.row.status);
     if (has_time(m)) told += fmt::format(", {} ms", figure_text(m.row.median_ms));
     if (!m.row.reason.empty()) told += ": " + shortened(m.row.reason, 200);
-    svg.mark(x_of(i), y, mark.shape, mark.css_class, told);
+    svg.mark(x_of(i), y_of(m), mark.shape, mark.css_class, told);
   }
   svg.raw("</g>\n");
   std::vector<std::pair<double, double>> line;

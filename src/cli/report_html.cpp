@@ -46,6 +46,7 @@ svg { display: block; width: 100%; height: auto; min-width: 33rem; font-family: 
 .grid { stroke: var(--grid); } .axis { stroke: var(--soft); } .batch { stroke: var(--line); stroke-dasharray: 2 3; }
 .run { stroke: var(--soft); stroke-width: 1.5; }
 .roof, .best { fill: none; stroke: var(--soft); stroke-width: 1.5; } .best { stroke: var(--winner); stroke-width: 2; }
+.branch { stroke: var(--line); stroke-width: .7; }
 .ancestors { fill: none; stroke: var(--default); stroke-dasharray: 5 3; }
 .arrow { fill: none; stroke: var(--winner); } .arrowhead { fill: var(--winner); }
 .mark { stroke-width: 1.5; } .mark:hover { stroke-width: 4; }
@@ -164,6 +165,7 @@ class Page {
       out_ += fmt::format("<details{}>\n<summary>The search</summary>\n", i < kOpen ? " open=\"open\"" : "");
       scrolled(curve_chart(s, fmt::format("curve{}", i + 1), name), "Search curve of " + name);
       table(line_table(s));
+      table(tree_table(s));
       table(reasons_table(s));
       for (size_t b = 0; b < s.batches.size(); ++b) {
         out_ += fmt::format("<details>\n<summary>{}</summary>\n", escape_html(batch_title(s, b)));

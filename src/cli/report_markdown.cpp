@@ -47,6 +47,7 @@ std::string markdown_page(const Report& r) {
     out += fmt::format("\n### {} {}\n", i + 1, escape_markdown(search_name(r, s)));
     add(out, "Kernel " + s.kernel.id + ". " + summary(s));
     add(out, line_table(s));
+    add(out, tree_table(s));
     add(out, reasons_table(s));
     for (size_t b = 0; b < s.batches.size(); ++b) add(out, batch_table(s, b));
   }

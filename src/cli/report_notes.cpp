@@ -60,10 +60,9 @@ std::vector<std::string> search_notes() {
       "are short looks; the winner's and the default's above are those of the final, in which they ran in turns.",
       "Marks: a dot was timed, a pale dot was slow and given up, a cross was wrong, a triangle crashed, a square ran out of "
       "time, a diamond did not compile. What has no time stands above the curve.",
-      "Which schedule a candidate was made from is not recorded. Here it is the one from which the fewest opts differ, of "
-      "those "
-      "that earlier batches of the same run timed; where more differ than one move changes there is none, and the candidate "
-      "counts as a seed.",
+      "The beam is a tree: the thin lines lead from each schedule to those that one move made from it. A search begins with "
+      "the default, with what earlier runs measured, with winners of other toolchains and of neighbouring shapes, and with "
+      "templates. What an older picograd measured has no recorded origin.",
   };
 }
 

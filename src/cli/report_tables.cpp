@@ -69,23 +69,6 @@ std::string speedup_text(const Search& s) {
 }
 std::string schedule_text(const std::string& schedule) { return schedule.empty() ? "(unscheduled)" : schedule; }
 
-std::string change_text(const Search& s, const Measured& m) {
-  if (!m.parent) return "";
-  std::vector<std::string> mine = split_opts(m.row.schedule), parents = split_opts(s.measured[*m.parent].row.schedule);
-  std::sort(mine.begin(), mine.end());
-  std::sort(parents.begin(), parents.end());
-  std::vector<std::string> added, removed;
-  std::set_difference(mine.begin(), mine.end(), parents.begin(), parents.end(), std::back_inserter(added));
-  std::set_difference(parents.begin(), parents.end(), mine.begin(), mine.end(), std::back_inserter(removed));
-  std::string text;
-  const auto add = [&](const char* sign, const std::string& opt) {
-    text += (text.empty() ? "" : " ") + std::string(sign) + "\u00A0" + opt;  // no line ends behind a sign
-  };
-  for (const std::string& opt : added) add("+", opt);
-  for (const std::string& opt : removed) add("−", opt);
-  return text.empty() ? "the same opts in another order" : text;
-}
-
 std::string search_name(const Report& r, const Search& s) {
   std::string name = s.kernel.name;
   if (!s.key.bucket.empty()) name += " " + s.key.bucket;
@@ -205,8 +188,9 @@ Table line_table(const Search& s) {
           {}};
   for (const size_t i : s.line) {
     const Measured& m = s.measured[i];
+    const std::string change = change_text(m);
     t.rows.push_back(
-        {std::to_string(i + 1), known(m.row.median_ms), m.parent ? change_text(s, m) : schedule_text(m.row.schedule)});
+        {std::to_string(i + 1), known(m.row.median_ms), change.empty() ? schedule_text(m.row.schedule) : change});
   }
   return t;
 }
@@ -241,7 +225,7 @@ Table batch_table(const Search& s, size_t batch) {
   for (size_t i = b.first; i < b.first + b.count; ++i) {
     const Measured& m = s.measured[i];
     const auto from = m.again ? m.again : m.parent;
-    const std::string change = change_text(s, m);
+    const std::string change = change_text(m);
     t.rows.push_back({std::to_string(i + 1), known(m.row.median_ms), m.row.median_ms > 0 ? percent(m.row.spread) : kUnknown,
                       std::to_string(m.row.samples), outcome(m), from ? std::to_string(*from + 1) : kUnknown,
                       change.empty() ? schedule_text(m.row.schedule) : change});

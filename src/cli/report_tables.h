@@ -25,6 +25,8 @@ Table roofs_table(const Report&);
 Table others_table(const Report&);   // kernels of which nothing is known here
 Table reasons_table(const Search&);  // why candidates were refused, and how many
 Table line_table(const Search&);     // from where it began to the winner
+/// Each schedule that others were made from, below the one it was made from; empty where no origin was recorded.
+Table tree_table(const Search&);
 Table batch_table(const Search&, size_t batch);
 
 /// What a page says of a search in a sentence or two.
@@ -43,7 +45,7 @@ std::vector<std::string> search_notes();
 std::string figure_text(double);
 std::string speedup_text(const Search&);        // "2.41x", or "–" where it is not known
 std::string schedule_text(const std::string&);  // "(unscheduled)" where it is empty
-/// How the opts of a schedule differ from its parent's: "+ tile(n,32) - tile(n,16)".
-std::string change_text(const Search&, const Measured&);
+/// How the opts of a schedule differ from those of the one it was made from: "+ tile(n,32) - tile(n,16)".
+std::string change_text(const Measured&);  // empty: it was made from none
 
 }  // namespace pg

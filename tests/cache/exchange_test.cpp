@@ -69,10 +69,30 @@ TEST_CASE("exchange: rows come back with every bit, and any text") {
   CHECK(exchange_text(parsed(once)) == once);
 }
 
+TEST_CASE("exchange: how a schedule came to be comes back, the unscheduled kernel as a parent too") {
+  Contents c = sample();
+  for (const auto& parent : {std::optional<std::string>(""), std::optional<std::string>("tile(n,2)"), {}}) {
+    c.measurements[0].lineage = {.origin = "move", .round = 3, .parent = parent};
+    auto s = Store::open(":memory:");
+    s->merge({parsed(exchange_text(c))});
+    CHECK(s->measurements(c.kernels[0].id)[0].lineage == c.measurements[0].lineage);
+    CHECK(s->contents().measurements[0].lineage == c.measurements[0].lineage);
+  }
+}
+
+TEST_CASE("exchange: version 1 told no origins") {
+  const Contents c = parsed(changed([](json& j) {
+    j["version"] = 1;
+    for (const char* field : {"origin", "round", "parent"}) j["measurements"][0].erase(field);
+  }));
+  REQUIRE(c.measurements.size() == 1);
+  CHECK(c.measurements[0].lineage == Lineage{});
+}
+
 TEST_CASE("exchange: a winner is one line, a line of a kernel too") {
   const std::string text = exchange_text(sample());
   CHECK(text.starts_with(
-      "{\n\"format\": \"picograd schedules\",\n\"version\": 1,\n\"devices\": {\n\"d1\": {\"cpu\":\"test\"}\n}"));
+      "{\n\"format\": \"picograd schedules\",\n\"version\": 2,\n\"devices\": {\n\"d1\": {\"cpu\":\"test\"}\n}"));
   CHECK(text.find("\n  \"%0 = Const i64 [1]\"") != text.npos);
   CHECK(text.find("\"schedule\":\"tile(n,4)\",\"median_ms\":0.30000000000000004,") != text.npos);
 }
@@ -115,7 +135,7 @@ TEST_CASE("exchange: what is no export is refused, naming file and place") {
     void (*change)(json&);
   };
   const Case cases[] = {
-      {"version: 2 is newer than this picograd", [](json& j) { j["version"] = 2; }},
+      {"version: 3 is newer than this picograd", [](json& j) { j["version"] = 3; }},
       {"version: should be a whole number", [](json& j) { j["version"] = "1"; }},
       {"winners: is missing", [](json& j) { j.erase("winners"); }},
       {"winners: should be a list", [](json& j) { j["winners"] = json::object(); }},
@@ -137,6 +157,12 @@ TEST_CASE("exchange: what is no export is refused, naming file and place") {
       {"winners[0].finished: should be true or false", [](json& j) { j["winners"][0]["finished"] = 1; }},
       {"measurements[0].status: 'odd' is unknown", [](json& j) { j["measurements"][0]["status"] = "odd"; }},
       {"measurements[0].created: should be 1 or more", [](json& j) { j["measurements"][0]["created"] = 0; }},
+      {"measurements[0].origin: 'egg' is unknown", [](json& j) { j["measurements"][0]["origin"] = "egg"; }},
+      {"measurements[0].round: should be 0 or more", [](json& j) { j["measurements"][0]["round"] = -1; }},
+      {"measurements[0].parent: is missing", [](json& j) { j["measurements"][0].erase("parent"); }},
+      {"measurements[0].parent: should be a text", [](json& j) { j["measurements"][0]["parent"] = 1; }},
+      {"measurements[0].parent: is no schedule", [](json& j) { j["measurements"][0]["parent"] = "tile(n"; }},
+      {"measurements[0].origin: is unknown; a newer", [](json& j) { j["version"] = 1; }},
       {"devices.d1: should be an object", [](json& j) { j["devices"]["d1"] = "x"; }},
       {"devices: should be an object", [](json& j) { j["devices"] = json::array(); }},
       {"kernels[0].ir: is no kernel", [](json& j) { j["kernels"][0]["ir"] = {"%0 = Fly i64 [4]"}; }},

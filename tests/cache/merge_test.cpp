@@ -99,6 +99,21 @@ TEST_CASE("merge: measurements are united, the same one is there once") {
   CHECK(b->quarantined(test_key()).size() == 1);
 }
 
+TEST_CASE("merge: the same measurement told with its origin and without is one, with its origin") {
+  MeasurementRow plain = test_measurement("tile(n,3)"), told = plain;
+  plain.created = told.created = 1000;
+  told.lineage = {.origin = "move", .round = 2, .parent = "tile(n,2)"};
+  for (const bool first : {true, false}) {
+    auto s = Store::open(":memory:");
+    put_context(*s);
+    s->put_measurements({first ? plain : told});
+    s->put_measurements({first ? told : plain});
+    REQUIRE(s->measurements("k1").size() == 1);
+    CHECK(s->measurements("k1")[0].lineage == told.lineage);
+    CHECK(s->check().empty());
+  }
+}
+
 TEST_CASE("merge: a failure on the way changes nothing") {
   TemporaryFolder folder;
   auto s = Store::open(folder / "a.db");

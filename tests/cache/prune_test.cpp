@@ -58,6 +58,19 @@ TEST_CASE_FIXTURE(Fixture, "prune: the fastest of each key stay, with the winner
   CHECK(schedules(*store) == "qw");
 }
 
+TEST_CASE_FIXTURE(Fixture, "prune: a schedule that another was made from stays while the other does") {
+  MeasurementRow child = test_measurement("r", "crash");
+  child.lineage = {.origin = "move", .round = 1, .parent = "c"};
+  store->put_measurements({child});
+  CHECK(store->prune({.keep_measurements = 2}).schedules == 2);  // d, s
+  CHECK(store->check().empty());
+  for (const MeasurementRow& m : store->measurements("k1"))
+    if (m.schedule == "r") CHECK(m.lineage == child.lineage);
+  Connection(path, Connection::Access::Create).execute("update measurement set parent = 'gone' where parent <> ''");
+  REQUIRE(store->check().size() == 1);
+  CHECK(store->check()[0].ends_with("has a parent that is missing"));
+}
+
 TEST_CASE_FIXTURE(Fixture, "prune: other toolchains' rows of the device go, this one's and other devices' never") {
   store->put_device("d2", "{}");
   WinnerRow old = test_winner("old"), elsewhere = test_winner("elsewhere");

@@ -46,7 +46,8 @@ class RandomRows {
                                 .reason = ok ? "" : "because",
                                 .verified = ok,
                                 .run = "run" + std::to_string(below(2)),
-                                .created = 1000 + below(3)});
+                                .created = 1000 + below(3),
+                                .lineage = lineage()});
     }
     return c;
   }
@@ -55,6 +56,12 @@ class RandomRows {
   static constexpr int kKernels = 3;
   int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
   std::string schedule() { return "tile(n," + std::to_string(2 + below(4)) + ")"; }
+  /// Of one measurement stores may tell differently where it came from.
+  Lineage lineage() {
+    if (below(3) == 0) return {};
+    if (below(2)) return {.origin = "template"};
+    return {.origin = "move", .round = below(3), .parent = below(3) ? schedule() : ""};
+  }
   WinnerKey key() {
     return {.kernel = hashed_kernel(below(kKernels)).id,
             .device = "d" + std::to_string(1 + below(2)),

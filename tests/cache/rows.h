@@ -8,6 +8,12 @@ namespace pg {
 inline WinnerKey test_key(const std::string& kernel = "k1") {
   return {.kernel = kernel, .device = "d1", .toolchain = "t1", .threads = 2, .precision = "fp32", .bucket = ""};
 }
+/// Make a database of the present schema one of an older one.
+inline const std::string kBackToVersionTwo =
+    "alter table measurement drop column origin; alter table measurement drop column round;"
+    "alter table measurement drop column parent; pragma user_version = 2;";
+inline const std::string kBackToVersionOne = kBackToVersionTwo + "drop table pretuned; pragma user_version = 1";
+
 /// What measurements and winners refer to.
 inline void put_context(Store& s, const std::string& kernel = "k1", const std::string& template_hash = "template") {
   s.put_device("d1", R"({"cpu": "test"})");

@@ -62,6 +62,27 @@ TEST_CASE("schema: an older database is migrated step by step and keeps its rows
   CHECK(db.integer("select b from t where a = 7") == 12);
 }
 
+TEST_CASE("schema: measurements of version 2 are the same ones, and learn where they came from") {
+  TemporaryFolder folder;
+  const std::string path = folder / "a.db";
+  MeasurementRow m = test_measurement("tile(n,4)");
+  m.lineage = {.origin = "move", .round = 1, .parent = "tile(n,2)"};
+  auto s = Store::open(path);
+  put_context(*s);
+  s->put_measurements({m});
+  const Contents told = s->contents();
+  s.reset();
+  Connection(path, Connection::Access::Create).execute(kBackToVersionTwo.c_str());
+  CHECK(Store::open(path, OpenMode::ReadOnly)->measurements("k1")[0].lineage == Lineage{});
+  s = Store::open(path);
+  REQUIRE(s->measurements("k1").size() == 1);
+  CHECK(s->measurements("k1")[0].lineage == Lineage{});
+  CHECK(s->merge({told})[0].measurements.added == 0);
+  REQUIRE(s->measurements("k1").size() == 1);
+  CHECK(s->measurements("k1")[0].lineage == m.lineage);
+  CHECK(s->check().empty());
+}
+
 TEST_CASE("schema: a migration that fails changes nothing") {
   TemporaryFolder folder;
   Connection db(folder / "a.db", Connection::Access::Create);

@@ -223,7 +223,7 @@ TEST_CASE("db merge: other databases' rows, whatever their schema; the others st
   CHECK(b.run({.action = Action::Export}) == to.run({.action = Action::Export}));
   CHECK(contains(b.run({.action = Action::Merge, .files = {b.path}}), "winners 0 added, 1 already there; "));
 
-  Connection(a.path, Connection::Access::Create).execute("drop table pretuned; pragma user_version = 1");
+  Connection(a.path, Connection::Access::Create).execute(kBackToVersionOne.c_str());
   Shared older("d.db");
   older.run({.action = Action::Merge, .files = {a.path}});
   CHECK(older.store().winners().size() == 1);
@@ -266,7 +266,7 @@ TEST_CASE_FIXTURE(Fixture, "db prune") {
 
 TEST_CASE_FIXTURE(Fixture, "db migrate") {
   CHECK(contains(text(Action::Migrate), "has schema version " + std::to_string(kSchemaVersion) + " already"));
-  Connection(path, Connection::Access::Create).execute("drop table pretuned; pragma user_version = 1");
+  Connection(path, Connection::Access::Create).execute(kBackToVersionOne.c_str());
   CHECK(document(Action::Stats)["schema"] == 1);
   CHECK(contains(text(Action::Migrate),
                  "schema version 1 -> " + std::to_string(kSchemaVersion) + "; as it was: " + path + ".v1\n"));

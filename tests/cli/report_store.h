@@ -33,6 +33,15 @@ struct ReportStore {
     m.reason = reason;
     return m;
   }
+  /// As a move of round `round` made it.
+  static MeasurementRow moved(MeasurementRow m, const std::string& parent, int64_t round) {
+    m.lineage = {.origin = "move", .round = round, .parent = parent};
+    return m;
+  }
+  static MeasurementRow seed(MeasurementRow m, const char* origin) {
+    m.lineage = {.origin = origin};
+    return m;
+  }
   /// As a round of the beam stores them; the store's clock is replaced, whose steps are too long for a test.
   void put_batch(const std::vector<MeasurementRow>& rows) {
     store->put_measurements(rows);
@@ -51,12 +60,14 @@ struct ReportStore {
     store->put_device("d2", "{}");
     for (const char* id : {"k2", "k3", "k4", "k5", "k6"}) put_kernel(id, std::string("kernel_") + id);
     put_kernel("k7", kHostileName, 0);
-    put_batch({timed("tile(m,4) grid(m n)", 3)});
-    put_batch({timed("tile(m,8) grid(m n)", 2), timed("tile(m,2) grid(m n)", 2.5),
-               refused("a()", "slow", "the first run took 9.5 ms"), refused("b()", "slow", "the first run took 7.25 ms"),
-               refused("c() <i>", "wrong", "element 3 is 1, not 2"), refused("d()", "crash", "signal 11"),
-               refused("e()", "timeout", "no answer within 2 s"), refused("f()", "compile_error", kHostileReason)});
-    put_batch({timed("tile(m,8) tile(n,16,vec) grid(m n)", 1)});
+    const std::string standard = "tile(m,4) grid(m n)";
+    put_batch({seed(timed(standard, 3), "default")});
+    put_batch({moved(timed("tile(m,8) grid(m n)", 2), standard, 1), moved(timed("tile(m,2) grid(m n)", 2.5), standard, 1),
+               moved(refused("a()", "slow", "the first run took 9.5 ms"), standard, 1),
+               refused("b()", "slow", "the first run took 7.25 ms"), refused("c() <i>", "wrong", "element 3 is 1, not 2"),
+               refused("d()", "crash", "signal 11"), refused("e()", "timeout", "no answer within 2 s"),
+               refused("f()", "compile_error", kHostileReason)});
+    put_batch({moved(timed("tile(m,8) tile(n,16,vec) grid(m n)", 1), "tile(m,8) grid(m n)", 2)});
     put_batch({timed("tile(m,4) grid(m n)", 3.1), timed("tile(m,8) tile(n,16,vec) grid(m n)", 1.1)});
     WinnerRow w = test_winner("tile(m,8) tile(n,16,vec) grid(m n)", 1.1);
     w.default_ms = 3.1;

@@ -97,36 +97,59 @@ TEST_CASE_FIXTURE(Filled, "report: searches by time saved, batches, the winner's
   for (const size_t i : s.line) line.push_back(s.measured[i].row.schedule);
   CHECK(line ==
         std::vector<std::string>{"tile(m,4) grid(m n)", "tile(m,8) grid(m n)", "tile(m,8) tile(n,16,vec) grid(m n)"});
-  CHECK(change_text(s, measured(s, "tile(m,2) grid(m n)")) == "+\u00A0tile(m,2) −\u00A0tile(m,4)");
+  CHECK(change_text(measured(s, "tile(m,2) grid(m n)")) == "+\u00A0tile(m,2) −\u00A0tile(m,4)");
   CHECK(search_of(r, "k2").measured.size() == 2001);
   CHECK(search_of(r, "k2").batches.size() == 11);
   CHECK(search_of(r, "k3").batches.empty());
 }
 
-TEST_CASE_FIXTURE(ReportStore, "report: a parent is of the same run, timed, near, and the fastest of several") {
+TEST_CASE_FIXTURE(ReportStore, "report: a parent is what was stored, timed in the same run") {
   put_context(*store);
   const auto of_run = [](MeasurementRow m, const char* run) {
     m.run = run;
     return m;
   };
-  put_batch({of_run(timed("a(1) b(1)", 3), "r1")});
-  put_batch({of_run(timed("a(1) b(2)", 2), "r1"), of_run(timed("a(1) b(3)", 1), "r1"),
-             of_run(refused("a(2) b(4)", "crash", "signal 11"), "r1")});
-  put_batch(
-      {of_run(timed("a(1) b(4)", 1), "r1"), of_run(timed("a(1) a(2) a(3) a(4) a(5) a(6) a(7) a(8) a(9) c(1)", 1), "r1")});
-  put_batch({of_run(timed("a(1) b(4)", 3), "r2")});
+  put_batch({of_run(seed(timed("a(1)", 3), "default"), "r1")});
+  put_batch({of_run(seed(timed("a(2)", 2), "template"), "r1"),
+             of_run(seed(refused("a(3)", "crash", "signal 11"), "template"), "r1")});
+  put_batch({of_run(moved(timed("a(2) b(1)", 1), "a(2)", 1), "r1"), of_run(moved(timed("a(1) b(1)", 4), "a(1)", 1), "r1"),
+             of_run(moved(timed("a(9) b(1)", 4), "a(9)", 1), "r1"), of_run(moved(timed("a(3) b(1)", 4), "a(3)", 1), "r1")});
+  put_batch({of_run(moved(timed("a(2) b(1)", 1.5), "a(2)", 1), "r1")});
+  put_batch({of_run(moved(timed("a(2) b(1)", 3), "a(2)", 1), "r2")});
   const Report r = report();
   REQUIRE(r.searches.size() == 1);
   const Search& s = r.searches[0];
-  const Measured& near = measured(s, "a(1) b(4)");
-  REQUIRE(near.parent);
-  CHECK(s.measured[*near.parent].row.schedule == "a(1) b(3)");
-  CHECK(!measured(s, "a(1) a(2) a(3) a(4) a(5) a(6) a(7) a(8) a(9) c(1)").parent);
+  for (const char* parent : {"a(1)", "a(2)"}) {
+    const Measured& m = measured(s, parent + std::string(" b(1)"));
+    REQUIRE(m.parent);
+    CHECK(s.measured[*m.parent].row.schedule == parent);
+  }
+  CHECK(!measured(s, "a(9) b(1)").parent);  // nobody knows it
+  CHECK(!measured(s, "a(3) b(1)").parent);  // it has no time
+  CHECK(change_text(measured(s, "a(9) b(1)")) == "");
+  CHECK(s.measured[s.measured.size() - 2].again);
+  CHECK(!s.measured[s.measured.size() - 2].parent);
   CHECK(!s.measured.back().parent);
   CHECK(!s.measured.back().again);
   CHECK(s.batches.back().new_run);
   CHECK(!s.batches.back().final);
   CHECK(s.line.empty());
+}
+
+TEST_CASE_FIXTURE(Filled, "report: the beam as a tree, and what was made from each of its schedules") {
+  const Report r = report();
+  const Table t = tree_table(search_of(r, "k1"));
+  using Row = std::vector<std::string>;
+  REQUIRE(t.rows.size() == 4);
+  CHECK(t.rows[0] == Row{"", "", "1 default, 5 not recorded", "where the search began", "6", "1",
+                         "1 compile_error, 1 crash, 1 slow, 1 timeout, 1 wrong"});
+  CHECK(t.rows[1] == Row{"1", "3", "default", "└\u00A0tile(m,4) grid(m n)", "3", "2", "1 slow"});
+  CHECK(Row(t.rows[2].begin() + 1, t.rows[2].end()) ==
+        Row{"2", "move, round 1", "\u00A0\u00A0└\u00A0+\u00A0tile(m,8) −\u00A0tile(m,4)", "1", "1", ""});
+  CHECK(Row(t.rows[3].begin() + 1, t.rows[3].end()) ==
+        Row{"1", "move, round 2", "\u00A0\u00A0\u00A0\u00A0└\u00A0+\u00A0tile(n,16,vec)", "0", "0", ""});
+  CHECK(tree_table(search_of(r, "k2")).rows.empty());  // an older picograd's
+  CHECK(count(html_page(r), "class=\"branch\"") == 4);
 }
 
 TEST_CASE("report: the opts of a schedule's text") {

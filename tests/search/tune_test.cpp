@@ -4,8 +4,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "search/build.h"
 #include "search/keys.h"
 #include "search/moves.h"
 #include "search/schedule.h"
@@ -73,6 +75,35 @@ TEST_CASE_FIXTURE(Fixture, "tune: every measurement is kept, with its schedule i
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "tune: of each schedule it is stored how it came to be") {
+  tuned(6);
+  std::map<std::string, int64_t> timed;  // by schedule, the first round in which it had a time
+  const auto all = rows();
+  std::set<std::string> origins;
+  for (const MeasurementRow& r : all)
+    if (r.status == "ok") timed.emplace(r.schedule, r.lineage.round);
+  for (const MeasurementRow& r : all) {
+    CAPTURE(r.schedule);
+    origins.insert(r.lineage.origin);
+    CHECK((r.lineage.origin == "default") == (r.schedule == text(heuristic(kernel, cpu.device->target()))));
+    CHECK((r.lineage.origin == "move") == r.lineage.parent.has_value());
+    if (r.lineage.origin != "move") CHECK(r.lineage.round == 0);
+    if (!r.lineage.parent) continue;
+    CHECK(r.lineage.round > 0);
+    REQUIRE(timed.contains(*r.lineage.parent));
+    CHECK(timed[*r.lineage.parent] < r.lineage.round);
+    const Schedule parent = *Schedule(kernel).apply(parse_opts(*r.lineage.parent));
+    const std::vector<Schedule> next = moves(parent, cpu.device->target());
+    CHECK(std::any_of(next.begin(), next.end(), [&](const Schedule& s) { return text(s.opts()) == r.schedule; }));
+  }
+  CHECK(origins == std::set<std::string>{"default", "move", "template"});
+  tuned();
+  const auto both = rows();
+  CHECK(std::any_of(both.begin(), both.end(), [&](const MeasurementRow& r) {
+    return r.run != all[0].run && r.lineage.origin == "earlier" && !r.lineage.parent;
+  }));
+}
+
 TEST_CASE_FIXTURE(Fixture, "tune: a search that its budget ended is unfinished, and a later one goes on from its best") {
   CHECK(!tuned(0.001).finished);
   CHECK(!store->winner(key())->finished);
@@ -117,6 +148,35 @@ TEST_CASE_FIXTURE(Fixture, "tune: quarantined schedules are not tried") {
     if (row.run != "earlier")
       CHECK(
           std::none_of(planted.begin(), planted.end(), [&](const MeasurementRow& p) { return p.schedule == row.schedule; }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "tune: what is quarantined does not come back under other opts") {
+  const Target& target = cpu.device->target();
+  const auto code = [&](const Schedule& s) { return render_kernel(kernel, s.opts(), *cpu.device).text; };
+  const Opts standard = heuristic(kernel, target);
+  std::string bad, twin;  // a move that changes no code: a prefetch of what is contiguous
+  for (const Schedule& one : templates(kernel, target)) {
+    if (!twin.empty() || text(one.opts()) == text(standard)) continue;
+    for (const Schedule& other : moves(one, target))
+      if (twin.empty() && code(other) == code(one)) bad = text(one.opts()), twin = text(other.opts());
+  }
+  REQUIRE(!twin.empty());
+  tuned(0.001);
+  MeasurementRow row;
+  row.key = key(), row.schedule = bad, row.bindings = "{}", row.status = "crash", row.reason = "SIGSEGV (planted)",
+  row.run = "earlier";
+  store->put_measurements({row});
+  row.schedule = twin, row.median_ms = 1e-6, row.samples = 5, row.status = "ok", row.reason = "", row.verified = true;
+  store->put_measurements({row});  // so that the search begins with it
+  tuned();
+  size_t met = 0;
+  for (const MeasurementRow& r : rows()) {
+    if (r.schedule != twin || r.run == "earlier") continue;
+    ++met;
+    CHECK(r.status == "crash");
+    CHECK(r.reason == "SIGSEGV (planted)");
+  }
+  CHECK(met == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "tune: a store that cannot be written is refused before anything is measured") {
