@@ -124,10 +124,11 @@ double memory_cycles(const Schedule& s, const Target& target, const Definition& 
 
 }  // namespace
 
-double estimate(const Schedule& s, const Target& target) {
-  if (target.gpu) return estimate_blocks(s, target);
+Estimate estimated(const Schedule& s, const Target& target) {
+  if (target.gpu) return {.cycles = estimate_blocks(s, target)};
+  Estimate e;
   double cycles = 0;
-  const std::vector<RangeRef> order = s.order();
+  const double over = static_cast<double>(register_pressure(s, target) - target.registers);
   std::vector<std::string> kept;
   for (const StageOpt& stage : s.stages()) kept.push_back(stage.value);
   for (const Definition& d : definitions(elementwise_inlined(s.kernel(), kept))) {
@@ -161,7 +162,7 @@ double estimate(const Schedule& s, const Target& target) {
       const bool packed =
           u.is(Op::Load) && std::find(kept.begin(), kept.end(), u.src(0).src(0).arg_as<ParamArg>().name) != kept.end();
       streams.push_back({address, packed});
-      if (packed) cycles += elements_of(u.src(0).src(0)) * kCopyCycles;
+      if (packed) e.copies += elements_of(u.src(0).src(0)) * kCopyCycles;
       double copies = 1;
       bool gather = false, vector = false;
       for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
@@ -176,11 +177,15 @@ double estimate(const Schedule& s, const Target& target) {
       loads += copies * (gather ? lanes * 1.5 : vector ? width : 1);
     }
     const double latency = d.reduce ? kMathLatency * instances / std::max(1.0, accumulators) * width : 0;
-    double block = std::max({math / kMathPerCycle, loads / kLoadsPerCycle, latency});
-    if (const double over = static_cast<double>(register_pressure(s, target) - target.registers); over > 0)
-      block *= 1 + kSpillPenalty * over;
-    cycles += blocks * block + memory_cycles(s, target, d, streams);
+    const double block = std::max({math / kMathPerCycle, loads / kLoadsPerCycle, latency});
+    e.math += blocks * math / kMathPerCycle;
+    e.loads += blocks * loads / kLoadsPerCycle;
+    e.latency += blocks * latency;
+    if (over > 0) e.spills += blocks * block * kSpillPenalty * over;
+    cycles += blocks * block;
+    e.memory += memory_cycles(s, target, d, streams);
   }
+  cycles += e.spills + e.memory + e.copies;
   double items = 1;
   for (const std::string& axis : s.grid()) {
     const auto& chain = s.chain(axis);
@@ -188,7 +193,10 @@ double estimate(const Schedule& s, const Target& target) {
     items *= std::ceil(extent / (chain.empty() ? 1.0 : static_cast<double>(chain[0].size)));
   }
   const double per_core = std::ceil(items / target.cores) / items;  // quantisation: the slowest core
-  return cycles * per_core + items * kItemCycles / target.cores;
+  e.cycles = cycles * per_core + items * kItemCycles / target.cores;
+  return e;
 }
+
+double estimate(const Schedule& s, const Target& target) { return estimated(s, target).cycles; }
 
 }  // namespace pg

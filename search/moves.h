@@ -22,6 +22,14 @@ std::string family(const Schedule&, const Target&);
 /// second ones, and so on. An estimate errs for a whole family alike; measuring one of each finds that out.
 std::vector<size_t> varied(const std::vector<std::string>& families);
 
+/// What an estimate is made of, in cycles. The parts are sums over all nests, before cores share them out; the blocks of a
+/// GPU have none.
+struct Estimate {
+  double cycles = 0;                        // the estimate
+  double math = 0, loads = 0, latency = 0;  // the largest of a nest counts
+  double spills = 0, memory = 0, copies = 0;
+};
+Estimate estimated(const Schedule&, const Target&);
 /// Estimated time of a run in cycles of one core: arithmetic, loads (gathers by lane), latency of too few accumulators,
 /// spills, work in tails, grid quantisation. Only its order matters. Variables count at their upper bounds.
 double estimate(const Schedule&, const Target&);

@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <random>
 #include <set>
 
 #include "search/build.h"
 #include "search/candidates.h"
+#include "search/features.h"
 #include "search/keys.h"
 #include "search/moves.h"
+#include "search/ranking.h"
 
 namespace pg {
 
@@ -24,6 +27,7 @@ constexpr int kFinalRounds = 15;
 constexpr double kLongMs = 500;        // kernels that run longer get fewer rounds
 constexpr int64_t kRegisterSlack = 4;  // registers above the file that are still tried: compilers rematerialise
 constexpr size_t kFinalists = 3;
+constexpr double kRankingSeconds = 3;  // shorter searches cannot spare the time to fit a ranking
 
 class Beam {
  public:
@@ -48,6 +52,8 @@ class Beam {
     calibrate(incumbent);
     say("default", incumbent);
     if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
+    if (has(SearchPart::Estimate) && has(SearchPart::Ranking) && limit() >= kRankingSeconds)
+      ranking_ = ranking(store_, key_, device_.target());
 
     keep(candidates_.measure(chosen(seeds(), true), beam_.front(), stop_));
     int without_gain = 0;
@@ -111,18 +117,20 @@ class Beam {
     return all;
   }
 
-  /// Ranks by estimate without compiling; keeps the best few and a random tenth. `seeding`: of the best, one of each family
-  /// goes before second ones.
+  struct Scored {
+    double ms;  // estimated
+    std::string text;
+    Schedule schedule;
+  };
+
+  /// Ranks without compiling; keeps the best few and a random tenth. `seeding`: of the best, one of each family goes before
+  /// second ones.
   std::vector<Schedule> chosen(std::vector<Schedule> all, bool seeding = false) {
-    struct Scored {
-      double ms;
-      std::string text;
-      Schedule schedule;
-    };
     const Target& target = device_.target();
     std::vector<Scored> scored;
     std::vector<Schedule> result;
     std::set<std::string> listed;
+    Table rows{Features::names().size()};
     const size_t certain = std::exchange(must_measure_, 0);
     for (size_t i = 0; i < all.size(); ++i) {
       if (i >= certain && i % 32 == 0 && out_of_time()) break;  // a wide beam has thousands of neighbours
@@ -134,19 +142,40 @@ class Beam {
         continue;
       }
       if (!target.gpu && register_pressure(all[i], target) > target.registers + kRegisterSlack) continue;
-      const double ms = has(SearchPart::Estimate) ? scale_ * estimate(all[i], target) : static_cast<double>(random_());
-      scored.push_back({ms, name, std::move(all[i])});
+      const Estimate e = has(SearchPart::Estimate) ? estimated(all[i], target) : Estimate{};
+      if (ranking_) rows.add(features_.of(all[i], e));
+      scored.push_back(
+          {has(SearchPart::Estimate) ? scale_ * e.cycles : static_cast<double>(random_()), name, std::move(all[i])});
     }
-    std::sort(scored.begin(), scored.end(),
-              [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
-    std::vector<std::string> families;
-    for (const Scored& s : scored) families.push_back(seeding ? family(s.schedule, target) : "");
-    const std::vector<size_t> order = varied(families);
+    const std::vector<size_t> order = ordered(scored, rows, seeding);
     const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = has(SearchPart::Chance) ? best / 10 + 1 : 0;
     for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].schedule);
     if (order.size() > best)
       for (size_t i = 0; i < random; ++i) result.push_back(scored[order[best + random_() % (order.size() - best)]].schedule);
     return result;
+  }
+
+  /// By estimate; with a ranking, what it puts first and what the estimate puts first take turns.
+  std::vector<size_t> ordered(const std::vector<Scored>& scored, const Table& rows, bool seeding) const {
+    const auto by = [&](const auto& score) {
+      std::vector<size_t> order(scored.size());
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+        return score(a) != score(b) ? score(a) < score(b) : scored[a].text < scored[b].text;
+      });
+      std::vector<std::string> families;
+      for (const size_t i : order) families.push_back(seeding ? family(scored[i].schedule, device_.target()) : "");
+      std::vector<size_t> out;
+      for (const size_t i : varied(families)) out.push_back(order[i]);
+      return out;
+    };
+    const std::vector<size_t> estimated_order = by([&](size_t i) { return scored[i].ms; });
+    if (!ranking_) return estimated_order;
+    std::vector<double> estimates;
+    for (const Scored& s : scored) estimates.push_back(s.ms);
+    const std::vector<double> scores = ranking_->scores(rows, estimates);
+    if (scores.size() != scored.size()) return estimated_order;
+    return taking_turns(by([&](size_t i) { return scores[i]; }), estimated_order);
   }
 
   void keep(std::vector<Timed> timed) {
@@ -178,6 +207,7 @@ class Beam {
     r.compiled = candidates_.compiled;
     r.measured = candidates_.measured;
     r.finished = !search_interrupted() && (options_.budget_seconds == 0 || elapsed() <= options_.budget_seconds);
+    r.ranked = ranking_ != nullptr;
     r.seconds = elapsed();
     store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
     SearchCounters& counters = search_counters();
@@ -203,6 +233,8 @@ class Beam {
   double scale_ = 1;         // measured over estimated time of the best so far
   size_t must_measure_ = 0;  // the first seeds are measured whatever their estimate
   std::set<std::string> scored_;
+  Features features_{kernel_, device_.target()};
+  std::shared_ptr<const Ranking> ranking_;  // null: the estimate alone
 };
 
 }  // namespace
@@ -212,6 +244,7 @@ const char* text(SearchPart part) {
     case SearchPart::Templates: return "templates";
     case SearchPart::Neighbours: return "neighbours";
     case SearchPart::Estimate: return "estimate";
+    case SearchPart::Ranking: return "ranking";
     case SearchPart::Chance: return "chance";
     case SearchPart::Moves: return "moves";
   }

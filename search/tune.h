@@ -28,11 +28,12 @@ enum class SearchPart : uint8_t {
   Templates,   // bundles of opts as seeds
   Neighbours,  // winners of other toolchains and of the nearest shapes as seeds
   Estimate,    // the order in which candidates are tried; without it, chance
+  Ranking,     // what was learned of other kernels about that order
   Chance,      // a tenth beside the best by estimate
   Moves,       // the rounds behind the seeds
 };
 inline constexpr SearchPart kSearchParts[] = {SearchPart::Templates, SearchPart::Neighbours, SearchPart::Estimate,
-                                              SearchPart::Chance, SearchPart::Moves};
+                                              SearchPart::Ranking,   SearchPart::Chance,     SearchPart::Moves};
 const char* text(SearchPart);
 
 struct TuneOptions {
@@ -49,7 +50,7 @@ struct TuneResult {
   double default_ms = 0, best_ms = 0;
   int64_t candidates = 0, compiled = 0, measured = 0;
   double seconds = 0;
-  bool from_cache = false, finished = true;
+  bool from_cache = false, finished = true, ranked = false;  // ranked: what was learned of other kernels had a say
 };
 
 /// Counts of this process: a replayed run shows 0 candidates and 0 measurements.
