@@ -71,6 +71,8 @@ constexpr Row kRows[] = {
       "schedules that came with picograd, taken where a database has none of the device"},
      word<&Config::pretuned>},
     {{"PICOGRAD_RUNNER", "PATH (beside the program)", "picograd-runner, which times candidates"}, word<&Config::runner>},
+    {{"PICOGRAD_XGBOOST", "FILE|none (libxgboost.so.0)", "XGBoost, which learns from measured candidates what to try next"},
+     word<&Config::xgboost>},
 };
 
 /// The XDG specification: a relative path is to be ignored.

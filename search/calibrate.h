@@ -16,9 +16,10 @@ struct CpuCosts {
 };
 
 /// From the store's measurements of a few small kernels on this device, with these threads and this compiler; those that
-/// are missing are made (some seconds) and kept, like any other measurement.
+/// are missing are made (some seconds) and kept, like any other measurement. The defaults where a store that cannot be
+/// written lacks them.
 CpuCosts measured_costs(Device&, Store&);
-/// The same once a process and device. The defaults for a GPU and for a store that cannot be written.
+/// The same once a process and device; the defaults for a GPU.
 CpuCosts calibrate(Device&, Store&);
 
 }  // namespace pg

@@ -125,11 +125,12 @@ double memory_ns(const Schedule& s, const Target& target, const CpuCosts& costs,
 
 }  // namespace
 
-double estimate(const Schedule& s, const Target& target, const CpuCosts& costs) {
-  if (target.gpu) return estimate_blocks(s, target);
+Estimate estimate_parts(const Schedule& s, const Target& target, const CpuCosts& costs) {
+  if (target.gpu) return {.ns = estimate_blocks(s, target)};
   const double cycle = kMathPerCycle * costs.math;
+  Estimate e;
   double ns = 0;
-  const std::vector<RangeRef> order = s.order();
+  const double over = static_cast<double>(register_pressure(s, target) - target.registers);
   std::vector<std::string> kept;
   for (const StageOpt& stage : s.stages()) kept.push_back(stage.value);
   for (const Definition& d : definitions(elementwise_inlined(s.kernel(), kept))) {
@@ -163,7 +164,7 @@ double estimate(const Schedule& s, const Target& target, const CpuCosts& costs) 
       const bool packed =
           u.is(Op::Load) && std::find(kept.begin(), kept.end(), u.src(0).src(0).arg_as<ParamArg>().name) != kept.end();
       streams.push_back({address, packed});
-      if (packed) ns += elements_of(u.src(0).src(0)) * kCopyCycles * cycle;
+      if (packed) e.copies += elements_of(u.src(0).src(0)) * kCopyCycles * cycle;
       double copies = 1;
       bool gather = false, vector = false;
       for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})
@@ -178,11 +179,15 @@ double estimate(const Schedule& s, const Target& target, const CpuCosts& costs) 
       loads += copies * (gather ? lanes * 1.5 : vector ? width : 1);
     }
     const double latency = d.reduce ? kMathLatency * instances / std::max(1.0, accumulators) * width : 0;
-    double block = std::max({math * costs.math, loads * costs.load, latency * cycle}) + kLoopCycles * cycle;
-    if (const double over = static_cast<double>(register_pressure(s, target) - target.registers); over > 0)
-      block *= 1 + kSpillPenalty * over;
-    ns += blocks * block + memory_ns(s, target, costs, d, streams);
+    const double block = std::max({math * costs.math, loads * costs.load, latency * cycle}) + kLoopCycles * cycle;
+    e.math += blocks * math * costs.math;
+    e.loads += blocks * loads * costs.load;
+    e.latency += blocks * latency * cycle;
+    if (over > 0) e.spills += blocks * block * kSpillPenalty * over;
+    ns += blocks * block;
+    e.memory += memory_ns(s, target, costs, d, streams);
   }
+  ns += e.spills + e.memory + e.copies;
   double items = 1;
   for (const std::string& axis : s.grid()) {
     const auto& chain = s.chain(axis);
@@ -190,7 +195,12 @@ double estimate(const Schedule& s, const Target& target, const CpuCosts& costs) 
     items *= std::ceil(extent / (chain.empty() ? 1.0 : static_cast<double>(chain[0].size)));
   }
   const double per_core = std::ceil(items / target.cores) / items;  // quantisation: the slowest core
-  return ns * per_core + items * kItemCycles * cycle / target.cores;
+  e.ns = ns * per_core + items * kItemCycles * cycle / target.cores;
+  return e;
+}
+
+double estimate(const Schedule& s, const Target& target, const CpuCosts& costs) {
+  return estimate_parts(s, target, costs).ns;
 }
 
 }  // namespace pg

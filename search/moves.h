@@ -24,6 +24,14 @@ std::string family(const Schedule&, const Target&);
 /// second ones, and so on. An estimate errs for a whole family alike; measuring one of each finds that out.
 std::vector<size_t> varied(const std::vector<std::string>& families);
 
+/// What an estimate is made of, in nanoseconds. The parts are sums over all nests, before cores share them out; the blocks of
+/// a GPU have none.
+struct Estimate {
+  double ns = 0;                            // the estimate
+  double math = 0, loads = 0, latency = 0;  // the largest of a nest counts
+  double spills = 0, memory = 0, copies = 0;
+};
+Estimate estimate_parts(const Schedule&, const Target&, const CpuCosts& = {});
 /// Estimated time of a run in nanoseconds (a GPU's: in cycles): arithmetic, loads (gathers by lane), latency of too few
 /// accumulators, loops, caches and memory, spills, work in tails, grid quantisation. Only its order matters. Variables count
 /// at their upper bounds.

@@ -4,14 +4,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 #include <random>
 #include <set>
 
 #include "search/build.h"
 #include "search/calibrate.h"
 #include "search/candidates.h"
+#include "search/features.h"
 #include "search/keys.h"
 #include "search/moves.h"
+#include "search/ranking.h"
 
 namespace pg {
 
@@ -26,6 +29,7 @@ constexpr int kFinalRounds = 15;
 constexpr double kLongMs = 500;        // kernels that run longer get fewer rounds
 constexpr int64_t kRegisterSlack = 4;  // registers above the file that are still tried: compilers rematerialise
 constexpr size_t kFinalists = 3;
+constexpr double kRankingSeconds = 3;  // shorter searches cannot spare the time to fit a ranking
 
 class Beam {
  public:
@@ -52,6 +56,8 @@ class Beam {
     calibrate_by(incumbent);
     say("default", incumbent);
     if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
+    if (has(SearchPart::Estimate) && has(SearchPart::Ranking) && limit() >= kRankingSeconds)
+      ranking_ = ranking(store_, key_, device_.target(), costs_);
 
     keep(candidates_.measure(scoring([&] { return chosen(seeds(), true); }), beam_.front(), stop_));
     int without_gain = 0;
@@ -99,8 +105,7 @@ class Beam {
     return std::find(options_.without.begin(), options_.without.end(), part) == options_.without.end();
   }
 
-  double estimated(const Schedule& s) const { return estimate(s, device_.target(), costs_); }
-  void calibrate_by(const Timed& t) { scale_ = t.ms / std::max(1.0, estimated(t.schedule)); }
+  void calibrate_by(const Timed& t) { scale_ = t.ms / std::max(1.0, estimate(t.schedule, device_.target(), costs_)); }
 
   /// What to start from beside the default: earlier measurements, winners of the same kernel and of its nearest shapes,
   /// templates.
@@ -127,18 +132,20 @@ class Beam {
     return all;
   }
 
-  /// Ranks by estimate without compiling; keeps the best few and a random tenth. `seeding`: of the best, one of each family
-  /// goes before second ones.
+  struct Scored {
+    double ms;  // estimated
+    std::string text;
+    Candidate candidate;
+  };
+
+  /// Ranks without compiling; keeps the best few and a random tenth. `seeding`: of the best, one of each family goes before
+  /// second ones.
   std::vector<Candidate> chosen(std::vector<Candidate> all, bool seeding = false) {
-    struct Scored {
-      double ms;
-      std::string text;
-      Candidate candidate;
-    };
     const Target& target = device_.target();
     std::vector<Scored> scored;
     std::vector<Candidate> result;
     std::set<std::string> listed;
+    Table rows{Features::names().size()};
     const size_t certain = std::exchange(must_measure_, 0);
     for (size_t i = 0; i < all.size(); ++i) {
       if (i >= certain && i % 32 == 0 && out_of_time()) break;  // a wide beam has thousands of neighbours
@@ -151,20 +158,41 @@ class Beam {
         continue;
       }
       if (!target.gpu && register_pressure(schedule, target) > target.registers + kRegisterSlack) continue;
-      const double ms = has(SearchPart::Estimate) ? scale_ * estimated(schedule) : static_cast<double>(random_());
-      scored.push_back({ms, name, std::move(all[i])});
+      const Estimate e = has(SearchPart::Estimate) ? estimate_parts(schedule, target, costs_) : Estimate{};
+      if (ranking_) rows.add(features_.of(schedule, e));
+      scored.push_back(
+          {has(SearchPart::Estimate) ? scale_ * e.ns : static_cast<double>(random_()), name, std::move(all[i])});
     }
-    std::sort(scored.begin(), scored.end(),
-              [](const Scored& a, const Scored& b) { return a.ms != b.ms ? a.ms < b.ms : a.text < b.text; });
-    std::vector<std::string> families;
-    for (const Scored& s : scored) families.push_back(seeding ? family(s.candidate.schedule, target) : "");
-    const std::vector<size_t> order = varied(families);
+    const std::vector<size_t> order = ordered(scored, rows, seeding);
     const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = has(SearchPart::Chance) ? best / 10 + 1 : 0;
     for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].candidate);
     if (order.size() > best)
       for (size_t i = 0; i < random; ++i)
         result.push_back(scored[order[best + random_() % (order.size() - best)]].candidate);
     return result;
+  }
+
+  /// By estimate; with a ranking, what it puts first and what the estimate puts first take turns.
+  std::vector<size_t> ordered(const std::vector<Scored>& scored, const Table& rows, bool seeding) const {
+    const auto by = [&](const auto& score) {
+      std::vector<size_t> order(scored.size());
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+        return score(a) != score(b) ? score(a) < score(b) : scored[a].text < scored[b].text;
+      });
+      std::vector<std::string> families;
+      for (const size_t i : order) families.push_back(seeding ? family(scored[i].candidate.schedule, device_.target()) : "");
+      std::vector<size_t> out;
+      for (const size_t i : varied(families)) out.push_back(order[i]);
+      return out;
+    };
+    const std::vector<size_t> estimated_order = by([&](size_t i) { return scored[i].ms; });
+    if (!ranking_) return estimated_order;
+    std::vector<double> estimates;
+    for (const Scored& s : scored) estimates.push_back(s.ms);
+    const std::vector<double> scores = ranking_->scores(rows, estimates);
+    if (scores.size() != scored.size()) return estimated_order;
+    return taking_turns(by([&](size_t i) { return scores[i]; }), estimated_order);
   }
 
   void keep(std::vector<Timed> timed) {
@@ -198,6 +226,7 @@ class Beam {
     r.compiled = candidates_.compiled;
     r.measured = candidates_.measured;
     r.finished = !search_interrupted() && (options_.budget_seconds == 0 || elapsed() <= options_.budget_seconds);
+    r.ranked = ranking_ != nullptr;
     r.seconds = elapsed();
     store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
     SearchCounters& counters = search_counters();
@@ -225,6 +254,8 @@ class Beam {
   double scale_ = 1;         // measured over estimated time of the best so far
   size_t must_measure_ = 0;  // the first seeds are measured whatever their estimate
   std::set<std::string> scored_;
+  Features features_{kernel_, device_.target()};
+  std::shared_ptr<const Ranking> ranking_;  // null: the estimate alone
 };
 
 }  // namespace
@@ -235,6 +266,7 @@ const char* text(SearchPart part) {
     case SearchPart::Neighbours: return "neighbours";
     case SearchPart::Estimate: return "estimate";
     case SearchPart::Calibration: return "calibration";
+    case SearchPart::Ranking: return "ranking";
     case SearchPart::Chance: return "chance";
     case SearchPart::Moves: return "moves";
   }

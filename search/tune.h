@@ -29,11 +29,13 @@ enum class SearchPart : uint8_t {
   Neighbours,   // winners of other toolchains and of the nearest shapes as seeds
   Estimate,     // the order in which candidates are tried; without it, chance
   Calibration,  // of the estimate, by what operations cost on this machine
+  Ranking,      // what was learned of other kernels about that order
   Chance,       // a tenth beside the best by estimate
   Moves,        // the rounds behind the seeds
 };
 inline constexpr SearchPart kSearchParts[] = {SearchPart::Templates,   SearchPart::Neighbours, SearchPart::Estimate,
-                                              SearchPart::Calibration, SearchPart::Chance,     SearchPart::Moves};
+                                              SearchPart::Calibration, SearchPart::Ranking,    SearchPart::Chance,
+                                              SearchPart::Moves};
 const char* text(SearchPart);
 
 struct TuneOptions {
@@ -49,8 +51,8 @@ struct TuneResult {
   Opts opts;
   double default_ms = 0, best_ms = 0;
   int64_t candidates = 0, compiled = 0, measured = 0;
-  double seconds = 0, scoring_seconds = 0;  // scoring: finding candidates and putting them in order
-  bool from_cache = false, finished = true;
+  double seconds = 0, scoring_seconds = 0;                   // scoring: finding candidates and putting them in order
+  bool from_cache = false, finished = true, ranked = false;  // ranked: what was learned of other kernels had a say
 };
 
 /// Counts of this process: a replayed run shows 0 candidates and 0 measurements.

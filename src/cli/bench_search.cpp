@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "search/tune.h"
 #include "src/cli/bench_kernels.h"
 #include "src/cli/interrupt.h"
+#include "uops/text.h"
 
 namespace pg {
 
@@ -28,13 +30,26 @@ struct Searched {
   Finalist last;  // beside the whole search's winner
 };
 
-Searched search(const BenchKernel& kernel, const BenchSearchOptions& options, Device& device, const SearchPart* without) {
+/// What the database measured of other kernels, for the ranking to learn from. Without winners: no search has neighbours.
+Contents learnable(const BenchKernel& kernel) {
+  std::error_code none;
+  if (!std::filesystem::exists(config().db, none)) return {};
+  Contents c = Store::open(config().db, OpenMode::ReadOnly)->contents();
+  c.winners.clear();
+  const std::string own = content_id(kernel.ast);
+  std::erase_if(c.measurements, [&](const MeasurementRow& m) { return m.key.kernel == own; });
+  return c;
+}
+
+Searched search(const BenchKernel& kernel, const BenchSearchOptions& options, Device& device, const Contents& known,
+                const SearchPart* without) {
   Searched s;
   TuneOptions t;
   t.beam = options.beam, t.budget_seconds = options.seconds;
   if (without) t.without = {*without}, s.without = text(*without);
   t.on_leader = [&](double seconds, double ms) { s.curve.emplace_back(seconds, ms); };
   const auto store = Store::open(":memory:");
+  store->merge({known});
   s.result = tune(kernel.ast, {}, device, *store, t);
   const Built built = build(kernel.ast, s.result.opts, device);
   s.winner = RunProgram::of(device.compile(built.source), built.source.launch, {});
@@ -100,10 +115,12 @@ void bench_search_command(const BenchSearchOptions& options, std::ostream& out) 
     throw UserError("--vs " + options.vs + ": the known peer is tinygrad");
   Device& device = default_device();
   if (device.name() == "REF") throw UserError("REF runs no schedules: nothing is searched for there (leave out --device)");
-  std::vector<Searched> all = {search(kernel, options, device, nullptr)};
+  const Contents known = learnable(kernel);
+  std::vector<Searched> all = {search(kernel, options, device, known, nullptr)};
   for (const SearchPart part : kSearchParts) {
-    // An empty database has no neighbours to begin with.
-    if (part != SearchPart::Neighbours && !Interrupt::requested()) all.push_back(search(kernel, options, device, &part));
+    if (part == SearchPart::Neighbours) continue;  // there are none to begin with
+    if (part == SearchPart::Ranking && !all[0].result.ranked) continue;
+    if (!Interrupt::requested()) all.push_back(search(kernel, options, device, known, &part));
   }
   Runner runner({.threads = config().threads, .device = device.name()});
   runner.set_buffers(buffer_specs(kernel.ast, {}), 1);

@@ -27,6 +27,7 @@ const std::vector<Line> kCommands = {
     {"bench lower", "how long lowering takes"},
     {"bench compile", "how long compiling takes, and how fast what it makes is, by each route to Clang"},
     {"bench search --kind KIND --shape SHAPE", "what each part of a search is worth: without it, how good and how soon"},
+    {"bench ranking", "how good the orders are in which a search tries candidates, by what the database measured"},
     {"bench noise", "how far verdicts between two schedules are to be trusted here"},
     {"db stats | list | show ID", "what the schedule database holds"},
     {"db export [-o FILE] | import FILE.. | merge DB..", "schedules go from one database to another"},

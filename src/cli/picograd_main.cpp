@@ -16,6 +16,7 @@
 #include "src/cli/bench_kernels.h"
 #include "src/cli/bench_lower.h"
 #include "src/cli/bench_noise.h"
+#include "src/cli/bench_ranking.h"
 #include "src/cli/bench_search.h"
 #include "src/cli/db.h"
 #include "src/cli/demo.h"
@@ -125,6 +126,7 @@ struct BenchCommands {
   BenchLowerOptions lower;
   BenchCompileOptions compile;
   BenchNoiseOptions noise;
+  BenchRankingOptions ranking;
   BenchSearchOptions search;
 
   void add_to(CLI::App& app, Command& chosen) {
@@ -186,6 +188,11 @@ struct BenchCommands {
     n.add_option("--gain", noise.gain, "percent by which the faster one is faster")->check(CLI::Range(0.0, 1000.0));
     n.add_option("--ms", noise.ms, "time of one run")->check(CLI::Range(0.01, 1000.0));
     n.add_flag("--json", noise.json, "a JSON object");
+    CLI::App& r = command(bench, chosen, "ranking", "how good the orders are in which a search tries candidates", [this] {
+      bench_ranking_command(ranking, std::cout);
+      return 0;
+    });
+    r.add_flag("--json", ranking.json, "a JSON object per line");
   }
 
  private:
