@@ -55,6 +55,8 @@ class Recheck {
 
  private:
   static constexpr int kRuns = 2;  // of the timing: a neighbour's burst does not come twice
+  // Where a process puts code and buffers moves a kernel of a microsecond by a tenth, for as long as the process lives.
+  static constexpr double kLeastLossMs = 0.0005;
 
   RunProgram built(const std::string& opts) {
     const Built b = build(kernel_, parse_opts(opts), device_);
@@ -85,7 +87,7 @@ class Recheck {
       out.ms = ours.timing.median_ms;
       out.default_ms = f.incumbent.timing.median_ms;
       out.over_default = ours.over_incumbent;
-      out.slower = ours.over_incumbent.high * kWinMargin < 1;
+      out.slower = ours.over_incumbent.high * kWinMargin < 1 && out.ms - out.default_ms > kLeastLossMs;
       if (!out.slower) return;
     }
   }

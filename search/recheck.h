@@ -11,7 +11,7 @@ struct Rechecked {
   std::string problem;            // why it does not hold any more; empty: its outputs are right
   double ms = 0, default_ms = 0;  // of winner and default, timed in turns; 0: not timed, as where the winner is the default
   Speedup over_default;           // ratio > 1: the winner is faster
-  bool slower = false;            // than the default, beyond noise, twice in a row
+  bool slower = false;            // than the default, beyond noise, twice in a row, by half a microsecond at least
 };
 /// Builds a stored winner again, runs it in the runner, compares sampled outputs with the reference, and times it in turns
 /// with the default schedule.
