@@ -52,7 +52,8 @@ class Beam {
     if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
     const Timed incumbent = candidates_.measure_default(*heuristic_schedule);
     beam_ = {incumbent};
-    if (has(SearchPart::Calibration) && limit() >= kCalibrated) costs_ = calibrate(device_, store_);
+    calibrated_ = has(SearchPart::Calibration) && !device_.target().gpu && limit() >= kCalibrated;
+    if (calibrated_) costs_ = calibrate(device_, store_);
     calibrate_by(incumbent);
     say("default", incumbent);
     if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
@@ -226,6 +227,7 @@ class Beam {
     r.compiled = candidates_.compiled;
     r.measured = candidates_.measured;
     r.finished = !search_interrupted() && (options_.budget_seconds == 0 || elapsed() <= options_.budget_seconds);
+    r.calibrated = calibrated_;
     r.ranked = ranking_ != nullptr;
     r.seconds = elapsed();
     store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
@@ -250,6 +252,7 @@ class Beam {
   std::vector<Timed> beam_;  // fastest first
   std::function<bool()> stop_ = [this] { return out_of_time(); };
   CpuCosts costs_;
+  bool calibrated_ = false;
   double scoring_seconds_ = 0;
   double scale_ = 1;         // measured over estimated time of the best so far
   size_t must_measure_ = 0;  // the first seeds are measured whatever their estimate

@@ -51,8 +51,9 @@ struct TuneResult {
   Opts opts;
   double default_ms = 0, best_ms = 0;
   int64_t candidates = 0, compiled = 0, measured = 0;
-  double seconds = 0, scoring_seconds = 0;                   // scoring: finding candidates and putting them in order
-  bool from_cache = false, finished = true, ranked = false;  // ranked: what was learned of other kernels had a say
+  double seconds = 0, scoring_seconds = 0;  // scoring: finding candidates and putting them in order
+  bool from_cache = false, finished = true;
+  bool calibrated = false, ranked = false;  // measured costs, what was learned of other kernels: had a say
 };
 
 /// Counts of this process: a replayed run shows 0 candidates and 0 measurements.

@@ -120,6 +120,7 @@ void bench_search_command(const BenchSearchOptions& options, std::ostream& out) 
   for (const SearchPart part : kSearchParts) {
     if (part == SearchPart::Neighbours) continue;  // there are none to begin with
     if (part == SearchPart::Ranking && !all[0].result.ranked) continue;
+    if (part == SearchPart::Calibration && !all[0].result.calibrated) continue;
     if (!Interrupt::requested()) all.push_back(search(kernel, options, device, known, &part));
   }
   Runner runner({.threads = config().threads, .device = device.name()});

@@ -6,6 +6,7 @@
 #include "search/moves.h"
 #include "search/schedule.h"
 #include "tests/renderers/linear_runs.h"
+#include "tests/search/tune_fixture.h"
 #include "tests/uops/sample_kernels.h"
 
 using namespace pg;
@@ -13,7 +14,7 @@ using namespace pg::test;
 
 namespace {
 
-struct Fixture {
+struct Fixture : TuneFixture {
   Fixture() {
     store->put_device(device().info().id, device().info().json);
     store->put_toolchain(device().toolchain().id, device().toolchain().json);
@@ -36,7 +37,7 @@ struct Fixture {
   }
 
   TestCpu cpu;
-  std::unique_ptr<Store> store = Store::open(":memory:"), planted = Store::open(":memory:");
+  std::unique_ptr<Store> planted = Store::open(":memory:");
 };
 
 }  // namespace
