@@ -74,7 +74,7 @@ double measured(const Probe& probe, Device& device, Store& store) {
   if (r.status != RunStatus::Ok) return 0;
   const Timing t = timing(r.ms);
   MeasurementRow row;
-  row.key = key, row.schedule = opts, row.bindings = "{}", row.status = "ok", row.run = "calibrate";
+  row.key = key, row.schedule = opts, row.bindings = "{}", row.status = "ok", row.run = kCalibrationRun;
   row.median_ms = t.median_ms, row.spread = t.spread, row.samples = t.samples;
   store.put_kernel(kernel_row(probe.kernel, {}));
   store.put_measurements({row});

@@ -15,6 +15,8 @@ struct CpuCosts {
   friend bool operator==(const CpuCosts&, const CpuCosts&) = default;
 };
 
+inline constexpr const char* kCalibrationRun = "calibrate";  // MeasurementRow::run: of no search
+
 /// From the store's measurements of a few small kernels on this device, with these threads and this compiler; those that
 /// are missing are made (some seconds) and kept, like any other measurement. The defaults where a store that cannot be
 /// written lacks them.

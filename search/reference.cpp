@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numbers>
 #include <random>
 #include <set>
 
@@ -160,7 +161,7 @@ double Reference::read(std::span<const std::byte> buffer, int64_t element) const
   }
 }
 
-std::string Reference::compare(int64_t element, double got, double want) const {
+std::string Reference::compare(int64_t element, double got, double want, double noise) const {
   if (std::isnan(want) && std::isnan(got)) return "";
   double allowed = 0;
   if (output_.dtype.is_float()) {
@@ -169,7 +170,8 @@ std::string Reference::compare(int64_t element, double got, double want) const {
     // another into one accumulator, the error is normal with some K/20 roundings of 1. Reassociation is granted.
     const double epsilon = output_.dtype == dt::f32 ? 0x1p-23 : output_.dtype == dt::f16 ? 0x1p-10 : 0x1p-7;
     const double growth = 8 + 4 * std::sqrt(terms_), size = std::max(1.0, std::abs(want));
-    allowed = (output_.dtype == dt::f32 ? epsilon * growth : epsilon + 0x1p-23 * growth) * size + 0x1p-23 * terms_ / 4;
+    allowed =
+        (output_.dtype == dt::f32 ? epsilon * growth : epsilon + 0x1p-23 * growth) * size + noise * 0x1p-23 * terms_ / 4;
   }
   const double off = std::abs(got - want);
   if (off <= allowed || got == want) return "";
@@ -198,7 +200,7 @@ std::string Reference::check_whole(std::span<const std::byte> output, std::span<
   for (int64_t i = 0; i < output_.elements; ++i) {
     const double got = read(output, i), want = read(verified, i);
     if (got == want) continue;
-    if (std::string wrong = compare(i, got, want); !wrong.empty()) return wrong;
+    if (std::string wrong = compare(i, got, want, std::numbers::sqrt2); !wrong.empty()) return wrong;
   }
   return "";
 }

@@ -32,7 +32,8 @@ class Reference {
   Error error(std::span<const std::byte> output) const;
 
  private:
-  std::string compare(int64_t element, double got, double want) const;
+  /// `noise`: 1 where what is wanted is exact, √2 where it is rounded like what was got.
+  std::string compare(int64_t element, double got, double want, double noise = 1) const;
   double read(std::span<const std::byte> buffer, int64_t element) const;
 
   BufferSpec output_;

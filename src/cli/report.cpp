@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include "search/calibrate.h"
+
 namespace pg {
 
 namespace {
@@ -95,13 +97,15 @@ Report gather(Store& store, const ReportSubject& subject, const std::string& ker
       if (ours) search(w.key).winner = w;
       ++(ours ? report.winners : elsewhere.winners);
     }
+    bool probe = false;  // of the machine's costs, not searched for
     for (MeasurementRow& m : store.measurements(k.id)) {
+      if (probe = m.run == kCalibrationRun; probe) continue;
       const bool ours = m.key.device == subject.device.id;
       ++(ours ? report.measurements : elsewhere.measurements);
       if (ours) search(m.key).measured.push_back({.row = std::move(m)});
     }
     report.foreign_winners += elsewhere.winners;
-    if (found.empty()) report.others.push_back(std::move(elsewhere));
+    if (found.empty() && !probe) report.others.push_back(std::move(elsewhere));
     for (auto& [key, s] : found) report.searches.push_back(std::move(s));
   }
   for (Search& s : report.searches) {
