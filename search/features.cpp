@@ -13,7 +13,7 @@ namespace pg {
 
 namespace {
 
-constexpr double kPeakFlops = 4, kPeakBytes = 8;  // a cycle and lane, a cycle: only how kernels compare matters
+constexpr double kPeakFlops = 4, kPeakBytes = 8;  // a lane, a core, in some unit of time: only how kernels compare matters
 
 /// What an axis is to a kernel; several axes of one role are summed up.
 enum Role : size_t { Innermost, Second, Outer, Reduced, ReducedToo, kRoles };
@@ -92,14 +92,14 @@ Features::Features(const UOp& kernel, const Target& target) : target_(target) {
     }
   }
   const double cores = std::max(1, target.gpu ? target.sms : target.cores);
-  least_cycles_ = std::max({w.flops / (kPeakFlops * std::max(1, target.lanes_f32())), w.bytes / kPeakBytes, 1.0}) / cores;
+  least_ = std::max({w.flops / (kPeakFlops * std::max(1, target.lanes_f32())), w.bytes / kPeakBytes, 1.0}) / cores;
   for (const double x : {log_of(w.flops), log_of(w.bytes), log_of(w.flops) - log_of(w.bytes), log_of(cores),
                          static_cast<double>(all.size()), reductions, axes, operations, functions, loads})
     kernel_.push_back(static_cast<float>(x));
 }
 
 std::vector<float> Features::of(const Schedule& s, const Estimate& e) const {
-  const auto relative = [&](double cycles) { return log_of(cycles / least_cycles_ + 1e-3); };
+  const auto relative = [&](double ns) { return log_of(ns / least_ + 1e-3); };
   const std::vector<Role> role = roles(s);
   const auto role_of = [&](const std::string& axis) {
     for (size_t i = 0; i < role.size(); ++i)
@@ -140,9 +140,8 @@ std::vector<float> Features::of(const Schedule& s, const Estimate& e) const {
   const auto add = [&](double x) { row.push_back(static_cast<float>(x)); };
   for (const AxisRow& of_role : by_role)
     for (const double x : of_role) add(x);
-  for (const double x :
-       {relative(e.ns), relative(e.math / cores), relative(e.loads / cores), relative(e.latency / cores),
-        relative(e.spills / cores), relative(e.memory / cores), relative(e.copies / cores)})
+  for (const double x : {relative(e.ns), relative(e.math / cores), relative(e.loads / cores), relative(e.latency / cores),
+                         relative(e.spills / cores), relative(e.memory / cores), relative(e.copies / cores)})
     add(x);
   const double all = e.math + e.loads + e.memory;
   add(all > 0 ? e.memory / all : 0);

@@ -20,7 +20,7 @@ class Features {
 
  private:
   Target target_;
-  double least_cycles_ = 1;  // of arithmetic and memory at their peaks
+  double least_ = 1;  // of arithmetic and memory at their peaks
   std::vector<float> kernel_;
 };
 

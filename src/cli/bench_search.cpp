@@ -83,9 +83,8 @@ nlohmann::ordered_json line(const BenchKernel& kernel, const Searched& s, bool f
 std::optional<nlohmann::ordered_json> tinygrad(const BenchKernel& kernel, const BenchSearchOptions& options) {
   constexpr double kPatience = 20;  // times the seconds of one of our searches
   const double limit = kPatience * std::max(1.0, options.seconds);
-  const auto said =
-      run_process({options.python, PICOGRAD_SOURCE "/bench/peers/tinygrad_beam.py", kernel.kind, kernel.shape,
-                   options.layout.empty() ? "nn" : options.layout, std::to_string(options.beam), std::to_string(limit)});
+  const auto said = run_process({options.python, PICOGRAD_SOURCE "/bench/peers/tinygrad_beam.py", kernel.kind, kernel.shape,
+                                 options.layout, std::to_string(options.beam), std::to_string(limit)});
   nlohmann::ordered_json j = said ? nlohmann::ordered_json::parse(said->out, nullptr, false) : nlohmann::ordered_json();
   if (j.is_object() && j.contains("version")) return j;
   const std::string why = !said                   ? "no " + options.python + " (--python)"
