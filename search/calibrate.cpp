@@ -60,13 +60,13 @@ Probe read_probe(const std::string& name, const Target& t, int64_t bytes, int64_
           static_cast<double>(elements / lanes * times)};
 }
 
-/// Nanoseconds for each unit of a probe's work; 0: it failed, or is not in the store and cannot be put there.
-double measured(const Probe& probe, Device& device, Store& store) {
+/// Nanoseconds for each unit of a probe's work; 0: it failed, or is not in the store and may not be measured.
+double measured(const Probe& probe, Device& device, Store& store, bool may_measure) {
   const WinnerKey key = winner_key(probe.kernel, {}, device);
   const std::string opts = text(probe.opts);
   for (const MeasurementRow& m : store.measurements(key.kernel))
     if (m.status == "ok" && m.schedule == opts && m.key == key) return m.median_ms * 1e6 / probe.work;
-  if (!store.writable()) return 0;
+  if (!may_measure || !store.writable()) return 0;
   const Built b = build(probe.kernel, probe.opts, device);
   Runner runner({.threads = device.target().cores, .isa = device.target().isa, .device = device.name()});
   runner.set_buffers(buffer_specs(probe.kernel, {}), 1);
@@ -83,12 +83,21 @@ double measured(const Probe& probe, Device& device, Store& store) {
 
 }  // namespace
 
-CpuCosts measured_costs(Device& device, Store& store) {
+double least_ms(double flops, double bytes, const Target& t, const CpuCosts& costs) {
+  const auto cores = static_cast<double>(t.cores), vector = static_cast<double>(t.vector_bytes);
+  const double capacity[] = {static_cast<double>(t.l2_bytes) * cores, static_cast<double>(t.l3_bytes)};
+  const double beyond_l1 = bytes <= capacity[0] ? 0 : costs.byte[bytes <= capacity[1] ? 1 : 2];
+  const double math = flops / 2 / static_cast<double>(t.lanes_f32()) * costs.math;
+  return std::max(math, bytes * (costs.load / vector + beyond_l1)) / cores * 1e-6;
+}
+
+std::optional<CpuCosts> measured_costs(Device& device, Store& store, bool may_measure) {
   const Target& t = device.target();
+  if (t.gpu) return std::nullopt;
   CpuCosts costs;
-  const double math = measured(math_probe(t), device, store);
-  const double load = measured(read_probe("l1", t, t.l1_bytes / 2, 64), device, store);
-  if (math <= 0 || load <= 0) return costs;
+  const auto measure = [&](const Probe& probe) { return measured(probe, device, store, may_measure); };
+  const double math = measure(math_probe(t)), load = measure(read_probe("l1", t, t.l1_bytes / 2, 64));
+  if (math <= 0 || load <= 0) return std::nullopt;
   costs.math = math, costs.load = load;
   // A level's data must be too large for the one before. Where the next cache is hardly larger, its own cost is not seen.
   const int64_t sizes[] = {std::max(t.l2_bytes / 2, 2 * t.l1_bytes),
@@ -96,22 +105,21 @@ CpuCosts measured_costs(Device& device, Store& store) {
                            std::min(2 * t.l3_bytes, kMostBytes) / t.cores};
   const char* const names[] = {"l2", "l3", "dram"};
   for (size_t level = 0; level < costs.byte.size(); ++level) {
-    const double vector = measured(read_probe(names[level], t, sizes[level], level == 0 ? 8 : 1), device, store);
+    const double vector = measure(read_probe(names[level], t, sizes[level], level == 0 ? 8 : 1));
     if (vector > 0) costs.byte[level] = std::max(0.0, vector - load) / t.vector_bytes;
   }
   return costs;
 }
 
-CpuCosts calibrate(Device& device, Store& store) {
-  if (device.target().gpu) return {};
-  if (!store.writable()) return measured_costs(device, store);
+std::optional<CpuCosts> calibrate(Device& device, Store& store, bool may_measure) {
   static std::mutex mutex;
   static std::map<std::tuple<std::string, std::string, int>, CpuCosts> known;
   std::lock_guard lock(mutex);
   const auto key = std::tuple(device.info().id, device.toolchain().id, device.target().cores);
-  const auto found = known.find(key);
-  if (found != known.end()) return found->second;
-  return known[key] = measured_costs(device, store);
+  if (const auto found = known.find(key); found != known.end()) return found->second;
+  const std::optional<CpuCosts> costs = measured_costs(device, store, may_measure);
+  if (costs) known[key] = *costs;
+  return costs;
 }
 
 }  // namespace pg

@@ -1,6 +1,7 @@
 #pragma once
 // What a CPU's operations cost, for the estimate: measured once on a device, then known from the database.
 #include <array>
+#include <optional>
 
 #include "cache/store.h"
 #include "runtime/device.h"
@@ -14,14 +15,17 @@ struct CpuCosts {
   std::array<double, 3> byte = {1 / 224.0, 1 / 96.0, 1 / 32.0};  // a byte from L2, L3, DRAM, beyond what its load costs
   friend bool operator==(const CpuCosts&, const CpuCosts&) = default;
 };
+/// What a kernel takes at least: its operations as multiply-adds of whole vectors, or its bytes from the cache that holds
+/// them all, on all cores. Milliseconds.
+double least_ms(double flops, double bytes, const Target&, const CpuCosts&);
 
 inline constexpr const char* kCalibrationRun = "calibrate";  // MeasurementRow::run: of no search
 
 /// From the store's measurements of a few small kernels on this device, with these threads and this compiler; those that
-/// are missing are made (some seconds) and kept, like any other measurement. The defaults where a store that cannot be
-/// written lacks them.
-CpuCosts measured_costs(Device&, Store&);
-/// The same once a process and device; the defaults for a GPU.
-CpuCosts calibrate(Device&, Store&);
+/// are missing are made (some seconds) and kept, like any other measurement. Nullopt where they are missing and may not be
+/// made: `may_measure` is false, or the store cannot be written; and for a GPU.
+std::optional<CpuCosts> measured_costs(Device&, Store&, bool may_measure = true);
+/// The same, looked up once a process and device.
+std::optional<CpuCosts> calibrate(Device&, Store&, bool may_measure = true);
 
 }  // namespace pg

@@ -17,7 +17,7 @@ namespace pg {
 
 namespace {
 constexpr size_t kTogether = 6;  // kernels in one translation unit
-constexpr int kConfirmRuns = 5;
+constexpr int kConfirmRuns = 5, kGainRuns = 9;
 constexpr size_t kWave = 32;  // kernels that a GPU's compiler is given between two looks at the clock
 
 std::string run_id() {
@@ -240,19 +240,13 @@ std::vector<Timed> Candidates::measure(const std::vector<Candidate>& candidates,
     timed.push_back({c.schedule, c.program, s.timing.median_ms / drift});
     if (timed.back().ms >= leader.ms) continue;
     // A new leader is timed in turns with the old one: a moment of quiet is no gain. Either may fail only now.
-    const std::vector<RunResult> pair =
-        runner_.time({leader.program, c.program}, {.limits = {.timeout_ms = timeout_for(leader.ms)}, .runs = kConfirmRuns});
-    const std::string before = text(leader.schedule.opts());
+    const std::vector<RunResult> pair = in_turns(leader, timed.back(), kConfirmRuns);
     if (pair[1].status != RunStatus::Ok) {
-      ++rejected[text(pair[1].status)];
-      fail(name, timing(pair[1].ms), text(pair[1].status), pair[1].reason);
       timed.pop_back();
       continue;
     }
     if (pair[0].status != RunStatus::Ok) {
-      if (before == default_) continue;
-      fail(before, timing(pair[0].ms), text(pair[0].status), pair[0].reason);
-      leader = timed.back();
+      if (has_failed(leader.schedule)) leader = timed.back();
       continue;
     }
     timed.back().ms = leader.ms / speedup(pair[0].ms, pair[1].ms).ratio;
@@ -263,6 +257,25 @@ std::vector<Timed> Candidates::measure(const std::vector<Candidate>& candidates,
   }
   flush();
   return timed;
+}
+
+std::vector<RunResult> Candidates::in_turns(const Timed& a, const Timed& b, int runs) {
+  std::vector<RunResult> results =
+      runner_.time({a.program, b.program}, {.limits = {.timeout_ms = timeout_for(std::max(a.ms, b.ms))}, .runs = runs});
+  for (const auto& [timed, result] : {std::pair(&a, &results[0]), std::pair(&b, &results[1])}) {
+    const std::string name = text(timed->schedule.opts());
+    if (result->status == RunStatus::Ok || name == default_) continue;
+    ++rejected[text(result->status)];
+    fail(name, timing(result->ms), text(result->status), result->reason);
+  }
+  return results;
+}
+
+Speedup Candidates::gain(const Timed& before, const Timed& now) {
+  const std::vector<RunResult> results = in_turns(before, now, kGainRuns);
+  flush();
+  if (results[0].status != RunStatus::Ok || results[1].status != RunStatus::Ok) return {};
+  return speedup(results[0].ms, results[1].ms);
 }
 
 double Candidates::drift_of(const Timed& t) {

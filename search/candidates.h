@@ -42,6 +42,9 @@ class Candidates {
   bool is_new(const Schedule&) const;
   /// Whether it failed after it had been measured: when it was to lead, or as the leader of others.
   bool has_failed(const Schedule& s) const { return failed_.contains(text(s.opts())); }
+  /// How much faster a leader is than an earlier one, by measurements of its own: those that made it the leader were the
+  /// luckiest of many. Nothing (ratio 1) when either fails only now.
+  Speedup gain(const Timed& before, const Timed& now);
   /// Challengers interleaved with the incumbent.
   Final final_round(const Timed& incumbent, const std::vector<Timed>& challengers, int rounds);
   /// Best schedules that earlier runs measured for this key, fastest first.
@@ -63,6 +66,8 @@ class Candidates {
   void render(Compiled&);
   void compile(std::span<Compiled>);
   static void refuse_misfit(Compiled&);
+  /// Two that passed, timed in turns; what fails only now is recorded, unless it is the default.
+  std::vector<RunResult> in_turns(const Timed&, const Timed&, int runs);
   /// How much longer a program takes now than when it was timed.
   double drift_of(const Timed&);
   void record(const std::string& schedule, const Timing&, const char* status, const std::string& reason, bool verified);

@@ -64,16 +64,65 @@ bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis
   return false;
 }
 
-std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const Target& target) {
-  const Axis* reduce = nullptr;
+std::optional<ProductNames> product_axes(const Schedule& s) {
+  if (definitions(s.kernel()).size() > 1) return std::nullopt;
+  const auto longest = [&](const auto& fits) {
+    const Axis* best = nullptr;
+    for (const Axis& a : s.axes())
+      if (a.output && !a.reduce && (!best || bounds(a.extent).hi > bounds(best->extent).hi) && fits(a)) best = &a;
+    return best;
+  };
+  const Axis* columns = longest([](const Axis&) { return true; });
+  if (!columns) return std::nullopt;
+  const Axis* rows = longest([&](const Axis& a) {
+    return bounds(a.extent).hi > 1 && !shared_operand(s.kernel(), columns->name, a.name).empty() &&
+           !shared_operand(s.kernel(), a.name, columns->name).empty();
+  });
+  return rows ? std::optional(ProductNames{columns->name, rows->name}) : std::nullopt;
+}
+
+namespace {
+int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+
+}  // namespace
+
+const Axis* longest_sum(const Schedule& s) {
+  const Axis* longest = nullptr;
   for (const Axis& a : s.axes())
-    if (a.reduce && !a.output && (!reduce || bounds(a.extent).hi > bounds(reduce->extent).hi)) reduce = &a;
+    if (a.reduce && !a.output && (!longest || bounds(a.extent).hi > bounds(longest->extent).hi)) longest = &a;
+  return longest;
+}
+
+std::optional<Schedule> panels(const Schedule& s, const CacheTile& t, const Target& target) {
+  const Axis* reduce = longest_sum(s);
+  if (!reduce || t.vec_axis.empty() || t.vec_axis == reduce->name || t.staged.empty()) return std::nullopt;
+  const int64_t deep_extent = bounds(reduce->extent).hi, parts = std::max<int64_t>(1, (deep_extent + t.depth / 2) / t.depth);
+  Splits deep = s.chain(reduce->name);
+  const int64_t k = up((deep_extent + parts - 1) / parts, s.register_tile(reduce->name));
+  if (parts > 1) deep.insert(deep.begin(), {k, Kind::Loop});
+  std::optional<Schedule> tiled = with_chains(s, {{reduce->name, deep}});
+  if (!tiled) return std::nullopt;
+  Opts opts;
+  if (target.cores > 1) opts.push_back(Grid{{t.vec_axis}});
+  Order order;
+  if (target.cores == 1) order.ranges.push_back({t.vec_axis, 0});
+  if (parts > 1) order.ranges.push_back({reduce->name, 0});
+  for (const RangeRef& r : tiled->root().loops)
+    if (r.axis != t.vec_axis && s.axis(r.axis)->output) order.ranges.push_back(r);
+  order.ranges.push_back({reduce->name, parts > 1 ? k : 0});
+  opts.push_back(order);
+  opts.push_back(StageOpt{t.staged, {parts > 1 ? reduce->name : t.vec_axis, 0}});
+  const Expected<Schedule> staged = tiled->apply(opts);
+  return staged ? std::optional(*staged) : std::nullopt;
+}
+
+std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const Target& target) {
+  const Axis* reduce = longest_sum(s);
   if (!reduce || t.vec_axis.empty() || t.row_axis.empty() || t.vec_axis == reduce->name) return std::nullopt;
   const int64_t deep_extent = bounds(reduce->extent).hi, rows_extent = bounds(s.axis(t.row_axis)->extent).hi;
   // Parts of the sum of much the same length; a packed panel may be all of it.
   const int64_t parts = (deep_extent + t.depth / 2) / t.depth;
   if (parts < (t.staged.empty() ? 2 : 1) || bounds(s.axis(t.vec_axis)->extent).hi < t.columns) return std::nullopt;
-  const auto up = [](int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; };
   Splits vec = s.chain(t.vec_axis), row = s.chain(t.row_axis), deep = s.chain(reduce->name);
   const int64_t n = up(t.columns, s.register_tile(t.vec_axis)),
                 k = up((deep_extent + parts - 1) / parts, s.register_tile(reduce->name));

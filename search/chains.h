@@ -14,6 +14,16 @@ using Splits = Schedule::Splits;
 /// `s` with other chains for some axes, its grid and what is left of its order; null when that is illegal.
 std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pair<std::string, Splits>>& changed);
 
+/// A product's columns and rows: the longest output axis, and the longest of those that read again what it does not, and the
+/// other way round.
+struct ProductNames {
+  std::string columns, rows;
+};
+std::optional<ProductNames> product_axes(const Schedule&);
+
+/// Of the axes that are only summed over, the longest; null: there is none.
+const Axis* longest_sum(const Schedule&);
+
 /// How a large product stays in the caches: a block of `columns` of the vec axis by `depth` of the longest reduce axis in
 /// the L2, while blocks of `rows` pass (0: all of a core's rows in one). Partial results are merged in the output.
 struct CacheTile {
@@ -27,6 +37,10 @@ std::string shared_operand(const UOp& kernel, const std::string& vec_axis, const
 
 /// Whether an axis moves what the kernel reads of a buffer.
 bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis);
+
+/// For products of few rows: panels of one register tile's columns, each copied for a part of the sum and read by all rows;
+/// cores share the panels. `columns` and `rows` are not looked at. Null when that is illegal.
+std::optional<Schedule> panels(const Schedule& s, const CacheTile&, const Target&);
 
 /// One core takes all rows, several share them. Null when the axes are too short for that, or the partial results would need
 /// more private memory than there is.

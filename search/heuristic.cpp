@@ -94,6 +94,7 @@ class Heuristic {
     // Four vectors hide the latency of a reduction or a stream, and let a block of rows read whole runs of 256 bytes.
     // The tail of an axis of unknown length is masked code for the whole register tile: two do there.
     int64_t vectors = const_int(vec.src(0)) ? 4 : 2;
+    if (is_reduce(vec) && product_axes(schedule_)) vectors = 1;  // there will be sums enough
     while (vectors > 1 && lanes * vectors > extent(vec)) vectors /= 2;
     if (vectors > 1) take(Tile{axis_of(vec), lanes * vectors, Kind::Upcast});
     take(Tile{axis_of(vec), lanes, Kind::Vec});
@@ -102,6 +103,15 @@ class Heuristic {
   /// Register rows: the outputs of another axis that share the vector operand.
   void block(const UOp& vec) {
     if (rows_) return;  // row kernels stream; their reductions are widened already
+    if (const auto axes = vec && is_reduce(vec) ? product_axes(schedule_) : std::nullopt) {
+      // Vectors along the sum: each of a block of rows meets each of a block of columns.
+      const bool many = target_.registers >= 32;
+      const auto longest = [&](const std::string& axis) { return bounds(schedule_.axis(axis)->extent).hi; };
+      take(Tile{axes->columns, balanced(longest(axes->columns), many ? 6 : 4), Kind::Upcast});
+      row_ = axes->rows;
+      take(Tile{row_, balanced(longest(row_), many ? 4 : 3), Kind::Upcast});
+      return;
+    }
     UOp row;
     int64_t most = 0;
     for (const UOp& r : root_.ranges)
@@ -117,8 +127,30 @@ class Heuristic {
     row_ = axis_of(row);
     take(Tile{row_, balanced(most, across ? std::min<int64_t>(4, most_rows) : most_rows), Kind::Upcast});
   }
+  /// Vectors along a long sum: all rows would not stay in the L2 until the next columns come, a part of each does.
+  bool split_sum(const UOp& sum) {
+    constexpr int64_t kDepth = 1024, kBlocks = 6;  // of columns, that a part of the rows' sums passes
+    const auto axes = product_axes(schedule_);
+    if (!axes || axes->rows != row_ || !const_int(sum.src(0)) || extent(sum) < 2 * kDepth) return false;
+    const int64_t bytes = bounds(schedule_.axis(row_)->extent).hi * extent(sum) * int64_t{sizeof(float)};
+    const int64_t columns = kBlocks * schedule_.register_tile(axes->columns);
+    if (bytes < target_.l2_bytes / 4 || bounds(schedule_.axis(axes->columns)->extent).hi < 2 * columns * target_.cores)
+      return false;
+    const auto with_loop = [&](const std::string& axis, int64_t size) {
+      Splits splits = schedule_.chain(axis);
+      splits.insert(splits.begin(), {size, Kind::Loop});
+      return std::pair(axis, splits);
+    };
+    const auto parts = with_chains(schedule_, {with_loop(axis_of(sum), kDepth), with_loop(axes->columns, columns)});
+    if (!parts) return false;
+    const Expected<Schedule> ordered = parts->apply(Opts{
+        Grid{{axes->columns}}, Order{{{axis_of(sum), 0}, {axes->columns, columns}, {row_, 0}, {axis_of(sum), kDepth}}}});
+    if (ordered) schedule_ = *ordered;
+    return static_cast<bool>(ordered);
+  }
   /// Large products: what is read again and again stays in the L2.
   bool cache_tile(const UOp& vec) {
+    if (vec && is_reduce(vec) && !row_.empty() && split_sum(vec)) return true;
     if (!vec || row_.empty() || rows_ || !const_int(schedule_.axis(row_)->extent))
       return false;  // how to share unknown rows is unknown
     const std::string shared = shared_operand(kernel_, axis_of(vec), row_);
@@ -231,7 +263,8 @@ class Heuristic {
       if (at.axis.empty()) continue;  // one row
       // Memory would wait while these are computed: meanwhile the next row comes near.
       for (const UOp& u : nodes)
-        if (u.is(Op::Load) && u.src(0).src(0).is(Op::Param)) take(PrefetchBuffer{u.src(0).src(0).arg_as<ParamArg>().name, at});
+        if (u.is(Op::Load) && u.src(0).src(0).is(Op::Param))
+          take(PrefetchBuffer{u.src(0).src(0).arg_as<ParamArg>().name, at});
     }
   }
   /// Whether some load of the body does not move with this axis.

@@ -10,6 +10,9 @@ namespace {
 
 constexpr double kGiveUpFactor = 2;  // screening ends past this multiple of the best
 constexpr int kScreenRuns = 3;
+// A program that runs so long owes little of its time to cold caches: the two runs of its check tell enough where even the
+// better one is far behind the best.
+constexpr double kTellingMs = 1, kFarBehind = 1.4;
 constexpr int kMostRounds = 4;  // times those of a final, at once, while somebody seems to win and noise does not let it
 constexpr double kScreenMs = 300, kFinalMs = 4000;  // samples of slow kernels are fewer, never under the runner's least
 constexpr double kTimeoutFactor = 20, kLeastTimeoutMs = 2000, kFirstTimeoutMs = 60000;
@@ -105,6 +108,15 @@ Screened screen(Runner& runner, const RunProgram& program, double best_ms, const
     return out;
   }
   out.checked = true;
+  if (const double better = *std::min_element(out.result.ms.begin(), out.result.ms.end());
+      best_ms > 0 && better > kTellingMs && better > kFarBehind * best_ms) {
+    out.timing = timing(std::span(&better, 1));
+    if (better > limits.give_up_ms) {
+      out.result.status = RunStatus::Slow;
+      out.result.reason = "the better of its first two runs took " + std::to_string(better) + " ms";
+    }
+    return out;
+  }
   out.result = runner.time({program}, {.limits = limits, .runs = kScreenRuns, .enough_ms = kScreenMs})[0];
   out.timing = timing(out.result.ms);
   return out;

@@ -182,65 +182,6 @@ std::vector<Schedule> moves(const Schedule& s, const Target& target) {
   return target.gpu ? block_moves(s, target) : Neighbours(s, target).run();
 }
 
-namespace {
-/// The register block of a schedule and nothing else.
-std::optional<Schedule> register_block(const Schedule& s) {
-  Opts tiles;
-  for (const Axis& a : s.axes())
-    for (const auto& split : s.chain(a.name))
-      if (is_register(split.kind)) tiles.push_back(Tile{a.name, split.size, split.kind});
-  const Expected<Schedule> block = Schedule(s.kernel(), s.target()).apply(tiles);
-  return block ? std::optional(*block) : std::nullopt;
-}
-}  // namespace
-
-std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
-  if (target.gpu) return block_templates(kernel, target);
-  // Variations of the heuristic's choice that change several things at once: other register blocks in its place, on the
-  // grid by columns and by rows, and tiled for the caches with and without a packed operand.
-  std::vector<Schedule> found;
-  std::set<std::string> seen;
-  const auto add = [&](const std::optional<Schedule>& s) {
-    if (s && seen.insert(text(s->opts())).second) found.push_back(*s);
-  };
-  const Expected<Schedule> base = Schedule(kernel, target).apply(heuristic(kernel, target));
-  if (!base) return found;
-  seen.insert(text(base->opts()));
-  std::string vec_axis, row_axis;
-  for (const Axis& a : base->axes()) {
-    const auto& c = base->chain(a.name);
-    if (c.empty()) continue;
-    if (c.back().kind == Kind::Vec)
-      vec_axis = a.name;
-    else if (a.output && c.back().kind == Kind::Upcast)
-      row_axis = a.name;
-  }
-  const std::optional<Schedule> block = register_block(*base);
-  if (vec_axis.empty() || !block) return found;
-  const int64_t lanes = target.lanes_f32();
-  const std::string shared = shared_operand(kernel, vec_axis, row_axis);
-  std::vector<int64_t> rows = row_axis.empty() ? std::vector<int64_t>{1} : std::vector<int64_t>{4, 6, 8, 12, 14};
-  for (int64_t vectors : {1, 2, 3, 4})
-    for (int64_t row : rows) {
-      Splits v = {{lanes, Kind::Vec}};
-      if (vectors > 1) v.insert(v.begin(), {lanes * vectors, Kind::Upcast});
-      std::vector<std::pair<std::string, Splits>> changed = {{vec_axis, v}};
-      if (!row_axis.empty()) changed.push_back({row_axis, {{row, Kind::Upcast}}});
-      const std::optional<Schedule> s = with_chains(*block, changed);
-      if (!s || register_pressure(*s, target) > target.registers + 2) continue;
-      add(with_chains(*base, changed));
-      std::vector<std::string> grid = base->grid();
-      for (int turn = 0; turn < 2; ++turn, std::reverse(grid.begin(), grid.end()))
-        if (const Expected<Schedule> shared_out = s->apply(Opt(Grid{grid}))) add(*shared_out);
-      for (int64_t columns : {256, 512})
-        for (int64_t depth : {256, 512})
-          for (int64_t blocks : {0, 5, 10})
-            for (const std::string& staged : {std::string(), shared})
-              add(cache_tiled(*s, {vec_axis, row_axis, columns, depth, blocks * row, staged}, target));
-    }
-  return found;
-}
-
 std::string family(const Schedule& s, const Target& target) { return target.gpu ? block_family(s) : ""; }
 
 std::vector<size_t> varied(const std::vector<std::string>& families) {

@@ -32,8 +32,13 @@ class Reference {
   Error error(std::span<const std::byte> output) const;
 
  private:
+  /// What an element may be off: so much in proportion to its size (or to 1, if that is more), and so much in any case.
+  struct Tolerance {
+    double relative = 0, absolute = 0;
+  };
   /// `noise`: 1 where what is wanted is exact, √2 where it is rounded like what was got.
-  std::string compare(int64_t element, double got, double want, double noise = 1) const;
+  Tolerance tolerance(double noise) const;
+  std::string compare(int64_t element, double got, double want, const Tolerance&) const;
   double read(std::span<const std::byte> buffer, int64_t element) const;
 
   BufferSpec output_;

@@ -24,8 +24,9 @@ using namespace pg;
 
 namespace {
 
-// A first run meets cold caches: it may take this much longer than a settled one before it tells that a program is slow.
-constexpr double kColdFactor = 4, kColdMs = 0.5;
+constexpr double kColdMs = 0.5;  // what cold caches and new pages cost a first run, about
+/// What a first run may take before it tells that a program is slow.
+double most_at_first(double give_up_ms) { return std::min(4 * give_up_ms + kColdMs, 1.2 * give_up_ms + 10 * kColdMs); }
 constexpr int kLeastRounds = 3;       // of samples, when `enough_ms` cuts them short
 constexpr int kSlowAfter = 2;         // samples that must all be too slow: a single one may have been disturbed
 constexpr double kMostRepeats = 1e4;  // launches in a sample
@@ -136,7 +137,7 @@ class Job {
     if (const auto broken = buffers_.broken_guard()) {
       entries_[i].result.guards_intact = false;
       fail(i, RunStatus::Wrong, *broken);
-    } else if (give_up > 0 && ms > kColdFactor * give_up + kColdMs) {
+    } else if (give_up > 0 && ms > most_at_first(give_up)) {
       fail(i, RunStatus::Slow, "the first run took " + std::to_string(ms) + " ms");
     }
     return ms;
@@ -171,11 +172,11 @@ class Job {
     for (size_t i = 0; i < entries_.size(); ++i) {
       if (!entries_[i].alive()) continue;
       buffers_.prepare(0);
-      first_run(i);
+      double ms = first_run(i);
       if (is_lost()) return;
       if (!entries_[i].alive()) continue;
       entries_[i].digest = buffers_.digest();
-      const double ms = sample(i, true);  // warm: tells how many launches fill a sample
+      if (ms < kColdMs + o.sample_ms) ms = sample(i, true);  // warm: tells how many launches fill a sample
       if (is_lost()) return;
       entries_[i].repeats = static_cast<int64_t>(std::clamp(o.sample_ms / std::max(ms, 1e-6), 1.0, kMostRepeats));
     }

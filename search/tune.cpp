@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -22,6 +23,7 @@ namespace {
 
 constexpr int kPatience = 2;    // rounds without a gain before the search ends
 constexpr double kGain = 0.99;  // what counts as one
+constexpr double kNearRoof = 0.95;
 constexpr int kMaxRounds = 12;
 constexpr double kKernelSeconds = 45;  // one kernel's search without a budget of its own
 constexpr double kCalibrated = 5;      // seconds: a shorter search has none to spare for measuring the machine
@@ -50,10 +52,17 @@ class Beam {
     const Expected<Schedule> heuristic_schedule =
         Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
     if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
-    const Timed incumbent = candidates_.measure_default(*heuristic_schedule);
+    incumbent_ = candidates_.measure_default(*heuristic_schedule);
+    const Timed& incumbent = *incumbent_;
     beam_ = {incumbent};
-    calibrated_ = has(SearchPart::Calibration) && !device_.target().gpu && limit() >= kCalibrated;
-    if (calibrated_) costs_ = calibrate(device_, store_);
+    gained_on_ = incumbent;
+    if (const auto costs =
+            has(SearchPart::Calibration) ? calibrate(device_, store_, limit() >= kCalibrated) : std::nullopt) {
+      calibrated_ = true;
+      costs_ = *costs;
+      const KernelRow row = kernel_row(kernel_, bindings_);
+      roof_ms_ = least_ms(row.flops, row.bytes, device_.target(), costs_);
+    }
     calibrate_by(incumbent);
     say("default", incumbent);
     if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
@@ -61,9 +70,9 @@ class Beam {
       ranking_ = ranking(store_, key_, device_.target(), costs_);
 
     keep(candidates_.measure(scoring([&] { return chosen(seeds(), true); }), beam_.front(), stop_));
+    gained_on_ = beam_.front();
     int without_gain = 0;
-    for (int round = 1; has(SearchPart::Moves) && round <= kMaxRounds && without_gain < kPatience && !stop_(); ++round) {
-      const double before = beam_.front().ms;
+    for (int round = 1; has(SearchPart::Moves) && round <= kMaxRounds && without_gain < patience() && !stop_(); ++round) {
       const std::vector<Candidate> next = scoring([&] {
         std::vector<Candidate> all;
         for (const Timed& t : beam_) {
@@ -74,7 +83,7 @@ class Beam {
       });
       if (next.empty()) break;
       keep(candidates_.measure(next, beam_.front(), stop_));
-      without_gain = beam_.front().ms < kGain * before ? 0 : without_gain + 1;
+      without_gain = has_gained() ? 0 : without_gain + 1;
       say("round " + std::to_string(round), beam_.front());
     }
     return finish(incumbent);
@@ -104,6 +113,20 @@ class Beam {
 
   bool has(SearchPart part) const {
     return std::find(options_.without.begin(), options_.without.end(), part) == options_.without.end();
+  }
+
+  /// Rounds without a gain that end the search: fewer where there is little to gain.
+  int patience() const { return beam_.front().ms * kNearRoof < roof_ms_ ? 1 : kPatience; }
+
+  /// Whether the leader is faster beyond doubt than the one that last was.
+  bool has_gained() {
+    if (beam_.front().ms > kGain * gained_on_->ms) return false;
+    const Speedup s = candidates_.gain(*gained_on_, beam_.front());
+    beam_.front().ms = gained_on_->ms / s.ratio;
+    sort_beam();
+    if (!candidates_.has_failed(gained_on_->schedule) && (s.ratio * kGain < 1 || s.low < 1)) return false;
+    gained_on_ = beam_.front();
+    return true;
   }
 
   void calibrate_by(const Timed& t) { scale_ = t.ms / std::max(1.0, estimate(t.schedule, device_.target(), costs_)); }
@@ -198,11 +221,16 @@ class Beam {
 
   void keep(std::vector<Timed> timed) {
     for (Timed& t : timed) beam_.push_back(std::move(t));
-    std::erase_if(beam_, [&](const Timed& t) { return candidates_.has_failed(t.schedule); });
-    std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
+    sort_beam();
     if (const auto width = std::max(1, options_.beam); static_cast<int>(beam_.size()) > width)
       beam_.erase(beam_.begin() + width, beam_.end());
     calibrate_by(beam_.front());
+  }
+
+  void sort_beam() {
+    std::erase_if(beam_, [&](const Timed& t) { return candidates_.has_failed(t.schedule); });
+    if (beam_.empty()) beam_.push_back(*incumbent_);
+    std::stable_sort(beam_.begin(), beam_.end(), [](const Timed& a, const Timed& b) { return a.ms < b.ms; });
   }
 
   /// The default competes in every final and is replaced only beyond noise.
@@ -249,7 +277,9 @@ class Beam {
   Clock::time_point start_;
   Candidates candidates_;
   std::mt19937_64 random_;
-  std::vector<Timed> beam_;  // fastest first
+  std::vector<Timed> beam_;                     // fastest first
+  std::optional<Timed> incumbent_, gained_on_;  // the default; the leader when a round last had a gain
+  double roof_ms_ = 0;                          // 0: not known
   std::function<bool()> stop_ = [this] { return out_of_time(); };
   CpuCosts costs_;
   bool calibrated_ = false;

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <ostream>
 #include <random>
+#include <utility>
 
 #include "models/generate.h"
 #include "models/llama.h"
@@ -80,8 +81,16 @@ int llama_command(const LlamaOptions& options, std::ostream& out, std::ostream& 
   ModelSource source = open_model(options.model);
   log << source.what << "; seed " << generation.sampler.seed << std::endl;
   auto start = std::chrono::steady_clock::now();
-  Llama llama(source.config, load_weights(source, options.model));
-  log << fmt::format("ready in {:.1f} s", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count())
+  auto lap = [&] {
+    auto from = std::exchange(start, std::chrono::steady_clock::now());
+    return std::chrono::duration<double>(start - from).count();
+  };
+  LlamaWeights weights = load_weights(source, options.model);
+  log << fmt::format("weights in {:.1f} s", lap()) << std::flush;
+  Llama llama(source.config, std::move(weights));
+  const SearchCounters& counters = search_counters();
+  log << fmt::format(", kernels in {:.2f} s ({} schedules from the database, {} measurements)", lap(), counters.cache_hits,
+                     counters.measured)
       << std::endl;
 
   Interrupt interrupt;

@@ -43,13 +43,15 @@ struct Fixture : TuneFixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "calibrate: measures each cost once and finds it again") {
-  const CpuCosts costs = measured_costs(device(), *store);
+  CHECK(!measured_costs(device(), *store, /*may_measure=*/false));
+  CHECK(rows() == 0);
+  const CpuCosts costs = measured_costs(device(), *store).value();
   CHECK(rows() == 5);
   CHECK(costs.math > 0);
   CHECK(costs.load > 0);
   for (const double b : costs.byte) CHECK(b >= 0);
   CHECK(costs.byte[2] > 0);
-  CHECK(measured_costs(device(), *store) == costs);
+  CHECK(measured_costs(device(), *store, /*may_measure=*/false) == costs);
   CHECK(rows() == 5);
 }
 TEST_CASE_FIXTURE(Fixture, "calibrate: what the store says is believed") {
@@ -57,7 +59,7 @@ TEST_CASE_FIXTURE(Fixture, "calibrate: what the store says is believed") {
   planted->put_device(device().info().id, device().info().json);
   planted->put_toolchain(device().toolchain().id, device().toolchain().json);
   plant(1000);
-  const CpuCosts costs = measured_costs(device(), *planted);
+  const CpuCosts costs = measured_costs(device(), *planted).value();
   const Target& t = device().target();
   CHECK(costs.load == doctest::Approx(1e9 * t.vector_bytes / (static_cast<double>(t.l1_bytes / 2) * 64)).epsilon(0.1));
 }
@@ -90,5 +92,13 @@ TEST_CASE("calibrate: a store that cannot be written gets no measurements, a GPU
     ReadOnly() { Store::open(path); }
   } file;
   const auto store = Store::open(file.path, OpenMode::ReadOnly);
-  CHECK(calibrate(*cpu.device, *store) == CpuCosts{});
+  CHECK(!measured_costs(*cpu.device, *store));
+}
+TEST_CASE("least time: the multiply-adds or the bytes, whichever takes longer, on all cores") {
+  const Target t{.vector_bytes = 64, .cores = 2, .l1_bytes = 32 << 10, .l2_bytes = 1 << 20, .l3_bytes = 8 << 20};
+  const CpuCosts costs{.math = 0.25, .load = 0.5, .byte = {0.01, 0.02, 0.03}};
+  CHECK(least_ms(2 * 16 * 8e6, 64, t, costs) == doctest::Approx(1));                           // 8e6 vectors at 0.25 ns by 2
+  CHECK(least_ms(0, 64e3, t, costs) == doctest::Approx(1e3 * 0.5 / 2 * 1e-6));                 // from the L2: their loads
+  CHECK(least_ms(0, 4e6, t, costs) == doctest::Approx(4e6 * (0.5 / 64 + 0.02) / 2 * 1e-6));    // from the L3
+  CHECK(least_ms(2, 64e6, t, costs) == doctest::Approx(64e6 * (0.5 / 64 + 0.03) / 2 * 1e-6));  // from memory
 }

@@ -86,6 +86,15 @@ TEST_CASE("heuristic: of a large matmul a block of columns by a part of the sum 
         "tile(m,132) tile(m,6,upcast) tile(n,256) tile(n,64,upcast) tile(n,16,vec) tile(k,256) tile(k,4,unroll) "
         "grid(m) order(k n:256 m:132 k:256)");
 }
+TEST_CASE("heuristic: of a product whose lanes lie along the sum rows meet columns, in parts of a sum that is long") {
+  CHECK(chosen(gemm(64, 640, 512, false, true)) == "tile(m,4,upcast) tile(n,6,upcast) tile(k,16,vec) grid(n m)");
+  CHECK(chosen(gemm(64, 640, 512, false, true), kAvx2) == "tile(m,3,upcast) tile(n,4,upcast) tile(k,8,vec) grid(n m)");
+  CHECK(chosen(gemm(128, 2048, 5632, false, true)) ==
+        "tile(m,4,upcast) tile(n,36) tile(n,6,upcast) tile(k,1024) tile(k,16,vec) grid(n) order(k n:36 m k:1024)");
+  const UOp rows = variable("rows", 1, 128);
+  CHECK(chosen(gemm(rows, iconst(640), iconst(512), false, true)).find("tile(m,4,upcast) tile(n,6,upcast) tile(k,16,vec)") ==
+        0);
+}
 TEST_CASE("heuristic: the lanes lie along what is contiguous") {
   CHECK(vec_axis(gemm(1, 4096, 4096)) == "n");               // a row times a matrix: its columns
   CHECK(vec_axis(gemm(1, 4096, 4096, false, true)) == "k");  // its transpose: both are contiguous along the sum

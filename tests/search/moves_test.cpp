@@ -79,3 +79,16 @@ TEST_CASE("templates: legal, different, within the register file, none the heuri
     for (const Schedule& s : found) CHECK(register_pressure(s, kTarget) <= kTarget.registers + 2);
   }
 }
+TEST_CASE("templates: of few rows by a matrix whose rows lie along the sum, packed panels are among them") {
+  const UOp k = gemm(128, 2048, 2048, false, true);
+  const Target target{.vector_bytes = 64, .registers = 32, .cores = 1};
+  const auto found = templates(k, target);
+  check_moves(*Schedule(k).apply(heuristic(k, target)), found);
+  const auto has = [&](const std::string& opts) {
+    return std::any_of(found.begin(), found.end(), [&](const Schedule& s) { return text(s.opts()) == opts; });
+  };
+  CHECK(
+      has("tile(m,14,upcast) tile(n,32,upcast) tile(n,16,vec) tile(k,512) tile(k,4,unroll) order(n k m k:512) stage(B,k)"));
+  CHECK(has("tile(m,6,upcast) tile(n,4,upcast) tile(k,16,vec) grid(m n)"));
+  for (const Schedule& s : found) CHECK(register_pressure(s, target) <= target.registers + 2);
+}

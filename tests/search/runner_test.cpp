@@ -334,6 +334,20 @@ TEST_CASE_FIXTURE(Fixture, "screen: checks, accepts, then times") {
   CHECK(refused.timing.samples == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "measure: of a long program that is far behind the runs of its check are enough") {
+  const RunProgram slow = program("sluggish", kDouble + "for (volatile long i = 0; i < 3000000; ++i) {}");
+  const double ms = screen(runner, slow, 0, {}).timing.median_ms;
+  REQUIRE(ms > 1);
+  const Screened s = screen(runner, slow, ms / 3, {});
+  CHECK(s.result.status == RunStatus::Slow);
+  CHECK(contains(s.result.reason, "first two runs"));
+  CHECK(s.checked);
+  CHECK(s.timing.samples == 1);
+  CHECK(s.timing.median_ms > ms / 2);
+  const Screened wrong = screen(runner, slow, ms / 3, [] { return std::string("element 3 is 1, not 2"); });
+  CHECK(wrong.result.status == RunStatus::Wrong);  // which is never tried again; what is slow may be
+}
+
 TEST_CASE_FIXTURE(Fixture, "finalists: twice as fast wins, the same program does not") {
   const auto busy = [](const std::string& name, int rounds) {
     return program(name, "for (int r = 0; r < " + std::to_string(rounds) +
