@@ -106,10 +106,12 @@ class ClangC final : public CStyle {
     }
     const auto& lanes = u.arg_as<Ints>();
     if (t.lanes == 1) {
-      const std::string lane = x[0].at(Precedence::Postfix) + "[" + std::to_string(lanes.at(0)) + "]";
+      const int64_t of_first = u.src(0).dtype().lanes, number = lanes.at(0);
+      const std::string lane = x.at(static_cast<size_t>(number / of_first)).at(Precedence::Postfix) + "[" +
+                               std::to_string(number % of_first) + "]";
       return t.is_bool() ? CText{lane + " != 0", Precedence::Equality} : CText{lane};
     }
-    std::string s = "__builtin_shufflevector(" + x[0].text + ", " + x[0].text;
+    std::string s = "__builtin_shufflevector(" + x[0].text + ", " + x.back().text;
     for (int64_t l : lanes) s += ", " + std::to_string(l);
     return {s + ")"};
   }

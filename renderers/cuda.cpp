@@ -192,7 +192,10 @@ class CudaC final : public CStyle {
     CTexts lanes;
     if (u.is(Op::Broadcast)) return CTexts(static_cast<size_t>(u.dtype().lanes), x[0][0]);
     if (u.is(Op::Shuffle))
-      for (int64_t l : u.arg_as<Ints>()) lanes.push_back(x[0].at(static_cast<size_t>(l)));
+      for (int64_t l : u.arg_as<Ints>()) {
+        const int64_t of_first = u.src(0).dtype().lanes;
+        lanes.push_back(x.at(static_cast<size_t>(l / of_first)).at(static_cast<size_t>(l % of_first)));
+      }
     else
       for (size_t l = 0; l < x.size(); ++l) lanes.push_back(convert(held(u.src(l)), part(held(u)), x[l][0]));
     return lanes;

@@ -1,7 +1,9 @@
 #include "search/chains.h"
 
 #include <algorithm>
+#include <numeric>
 
+#include "search/movement.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -64,6 +66,18 @@ bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis
   return false;
 }
 
+bool lies_along(const UOp& kernel, const std::string& buffer, const std::string& axis) {
+  bool read = false;
+  for (const UOp& u : toposort(kernel)) {
+    if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param) || u.src(0).src(0).arg_as<ParamArg>().name != buffer) continue;
+    read = true;
+    const UOp flat = flat_address(u.src(0));
+    for (const UOp& r : free_ranges(u))
+      if (axis_of(r) == axis && coefficient(flat, r) != 1) return false;
+  }
+  return read;
+}
+
 std::optional<ProductNames> product_axes(const Schedule& s) {
   if (definitions(s.kernel()).size() > 1) return std::nullopt;
   const auto longest = [&](const auto& fits) {
@@ -83,6 +97,10 @@ std::optional<ProductNames> product_axes(const Schedule& s) {
 
 namespace {
 int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+/// Whole vectors too, so that a panel can be turned by squares.
+int64_t part_of(int64_t extent, int64_t parts, int64_t tile, const Target& target) {
+  return up((extent + parts - 1) / parts, std::lcm(tile, target.lanes_f32()));
+}
 
 }  // namespace
 
@@ -98,21 +116,31 @@ std::optional<Schedule> panels(const Schedule& s, const CacheTile& t, const Targ
   if (!reduce || t.vec_axis.empty() || t.vec_axis == reduce->name || t.staged.empty()) return std::nullopt;
   const int64_t deep_extent = bounds(reduce->extent).hi, parts = std::max<int64_t>(1, (deep_extent + t.depth / 2) / t.depth);
   Splits deep = s.chain(reduce->name);
-  const int64_t k = up((deep_extent + parts - 1) / parts, s.register_tile(reduce->name));
+  const int64_t k = part_of(deep_extent, parts, s.register_tile(reduce->name), target);
   if (parts > 1) deep.insert(deep.begin(), {k, Kind::Loop});
   std::optional<Schedule> tiled = with_chains(s, {{reduce->name, deep}});
   if (!tiled) return std::nullopt;
-  Opts opts;
-  if (target.cores > 1) opts.push_back(Grid{{t.vec_axis}});
+  Grid grid;
   Order order;
-  if (target.cores == 1) order.ranges.push_back({t.vec_axis, 0});
+  std::vector<RangeRef> inner;
+  for (const RangeRef& r : tiled->root().loops) {
+    if (r.axis == t.vec_axis || !s.axis(r.axis)->output) continue;
+    if (r.tile != 0 || !moves(s.kernel(), t.staged, r.axis))
+      inner.push_back(r);
+    else if (target.cores > 1)
+      grid.axes.push_back(r.axis);  // another panel for each of these
+    else
+      order.ranges.push_back(r);
+  }
+  if (target.cores > 1)
+    grid.axes.push_back(t.vec_axis);
+  else
+    order.ranges.push_back({t.vec_axis, 0});
   if (parts > 1) order.ranges.push_back({reduce->name, 0});
-  for (const RangeRef& r : tiled->root().loops)
-    if (r.axis != t.vec_axis && s.axis(r.axis)->output) order.ranges.push_back(r);
+  order.ranges.insert(order.ranges.end(), inner.begin(), inner.end());
   order.ranges.push_back({reduce->name, parts > 1 ? k : 0});
-  opts.push_back(order);
-  opts.push_back(StageOpt{t.staged, {parts > 1 ? reduce->name : t.vec_axis, 0}});
-  const Expected<Schedule> staged = tiled->apply(opts);
+  const Expected<Schedule> staged =
+      tiled->apply(Opts{grid, order, StageOpt{t.staged, {parts > 1 ? reduce->name : t.vec_axis, 0}}});
   return staged ? std::optional(*staged) : std::nullopt;
 }
 
@@ -125,7 +153,7 @@ std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const
   if (parts < (t.staged.empty() ? 2 : 1) || bounds(s.axis(t.vec_axis)->extent).hi < t.columns) return std::nullopt;
   Splits vec = s.chain(t.vec_axis), row = s.chain(t.row_axis), deep = s.chain(reduce->name);
   const int64_t n = up(t.columns, s.register_tile(t.vec_axis)),
-                k = up((deep_extent + parts - 1) / parts, s.register_tile(reduce->name));
+                k = part_of(deep_extent, parts, s.register_tile(reduce->name), target);
   vec.insert(vec.begin(), {n, Kind::Loop});
   if (parts > 1) deep.insert(deep.begin(), {k, Kind::Loop});
   std::vector<RangeRef> rows{{t.row_axis, 0}};

@@ -42,6 +42,9 @@ bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis
 /// cores share the panels. `columns` and `rows` are not looked at. Null when that is illegal.
 std::optional<Schedule> panels(const Schedule& s, const CacheTile&, const Target&);
 
+/// Whether an axis walks over neighbours of a buffer wherever it is read.
+bool lies_along(const UOp& kernel, const std::string& buffer, const std::string& axis);
+
 /// One core takes all rows, several share them. Null when the axes are too short for that, or the partial results would need
 /// more private memory than there is.
 std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile&, const Target&);

@@ -28,6 +28,7 @@ class Heuristic {
 
   Opts run() {
     const UOp vec = vector_axis();
+    if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_.opts();
     if (vec) widen(vec);
     if (root_.reduce) block(vec);
     if (!cache_tile(vec) && !stage_windows(vec)) parallelise();
@@ -38,6 +39,7 @@ class Heuristic {
 
  private:
   int64_t extent(const UOp& axis) const { return bounds(axis.src(0)).hi; }
+  int64_t longest(const std::string& axis) const { return bounds(schedule_.axis(axis)->extent).hi; }
   bool is_reduce(const UOp& axis) const {
     return std::none_of(root_.ranges.begin(), root_.ranges.end(), [&](const UOp& r) { return r == axis; });
   }
@@ -106,7 +108,6 @@ class Heuristic {
     if (const auto axes = vec && is_reduce(vec) ? product_axes(schedule_) : std::nullopt) {
       // Vectors along the sum: each of a block of rows meets each of a block of columns.
       const bool many = target_.registers >= 32;
-      const auto longest = [&](const std::string& axis) { return bounds(schedule_.axis(axis)->extent).hi; };
       take(Tile{axes->columns, balanced(longest(axes->columns), many ? 6 : 4), Kind::Upcast});
       row_ = axes->rows;
       take(Tile{row_, balanced(longest(row_), many ? 4 : 3), Kind::Upcast});
@@ -127,15 +128,38 @@ class Heuristic {
     row_ = axis_of(row);
     take(Tile{row_, balanced(most, across ? std::min<int64_t>(4, most_rows) : most_rows), Kind::Upcast});
   }
+  /// A product whose operands both lie along the sum: with many rows, or a sum that is short beside them, to merge the lanes
+  /// of every result costs more than to turn the shared operand round.
+  bool pack_panels(const UOp& sum) {
+    constexpr int64_t kManyRows = 64, kLeastRows = 16, kMergeCost = 8;  // of a result, in steps of the sum for each row
+    const auto axes = product_axes(schedule_);
+    const int64_t lanes = target_.lanes_f32();
+    if (!axes || !const_int(sum.src(0))) return false;
+    const int64_t rows = longest(axes->rows), columns = longest(axes->columns);
+    const bool pays = rows >= kManyRows || (rows >= kLeastRows && kMergeCost * rows >= extent(sum));
+    if (!pays || columns < lanes) return false;
+    const bool many = target_.registers >= 32;
+    const int64_t vectors = std::min<int64_t>(many ? 3 : 2, columns / lanes);
+    Opts block;
+    if (vectors > 1) block.push_back(Tile{axes->columns, lanes * vectors, Kind::Upcast});
+    block.push_back(Tile{axes->columns, lanes, Kind::Vec});
+    block.push_back(Tile{axes->rows, balanced(rows, many ? 8 : 6), Kind::Upcast});
+    block.push_back(Tile{axis_of(sum), std::min<int64_t>(4, extent(sum)), Kind::Unroll});
+    const Expected<Schedule> s = schedule_.apply(block);
+    if (!s) return false;
+    const CacheTile panel{axes->columns, axes->rows, 0, 1024, 0, shared_operand(kernel_, axes->columns, axes->rows)};
+    const auto packed = panels(*s, panel, target_);
+    if (packed) schedule_ = *packed;
+    return packed.has_value();
+  }
   /// Vectors along a long sum: all rows would not stay in the L2 until the next columns come, a part of each does.
   bool split_sum(const UOp& sum) {
     constexpr int64_t kDepth = 1024, kBlocks = 6;  // of columns, that a part of the rows' sums passes
     const auto axes = product_axes(schedule_);
     if (!axes || axes->rows != row_ || !const_int(sum.src(0)) || extent(sum) < 2 * kDepth) return false;
-    const int64_t bytes = bounds(schedule_.axis(row_)->extent).hi * extent(sum) * int64_t{sizeof(float)};
+    const int64_t bytes = longest(row_) * extent(sum) * int64_t{sizeof(float)};
     const int64_t columns = kBlocks * schedule_.register_tile(axes->columns);
-    if (bytes < target_.l2_bytes / 4 || bounds(schedule_.axis(axes->columns)->extent).hi < 2 * columns * target_.cores)
-      return false;
+    if (bytes < target_.l2_bytes / 4 || longest(axes->columns) < 2 * columns * target_.cores) return false;
     const auto with_loop = [&](const std::string& axis, int64_t size) {
       Splits splits = schedule_.chain(axis);
       splits.insert(splits.begin(), {size, Kind::Loop});
@@ -214,9 +238,8 @@ class Heuristic {
     if (line && vectors_ == 1 && schedule_.chain(lines).empty() && extent(line) >= 4) {
       // A narrow image: the block of registers has lines too, and fewer filters.
       const int64_t filters = std::max<int64_t>(1, (target_.registers - 1) / 4 - 1);
-      if (const auto narrow =
-              with_chains(schedule_, {{row_, {{balanced(bounds(schedule_.axis(row_)->extent).hi, filters), Kind::Upcast}}},
-                                      {lines, {{4, Kind::Upcast}}}}))
+      if (const auto narrow = with_chains(
+              schedule_, {{row_, {{balanced(longest(row_), filters), Kind::Upcast}}}, {lines, {{4, Kind::Upcast}}}}))
         schedule_ = *narrow;
     } else if (line && extent(line) >= 8) {
       take(Tile{lines, 4});

@@ -33,14 +33,14 @@ class Templates {
     }
     if (vec.empty()) return {};
     const auto product = product_axes(*base);
-    const std::optional<Schedule> block = register_block(*base);
-    if (!block) return {};
-    if (!base->axis(vec)->output && product) {
-      along_sum(*block, vec, *product);
-      if (const Axis* steps = longest_sum(*base)) sum_ = steps->name;
+    const Axis* sum = longest_sum(*base);
+    if (product && sum && lies_along(kernel_, shared_operand(kernel_, product->columns, product->rows), sum->name))
+      along_sum(sum->name, *product);
+    if (base->axis(vec)->output) {
+      if (const std::optional<Schedule> block = register_block(*base)) across_sum(*base, *block, vec, row);
+    } else if (product && sum) {
+      sum_ = sum->name;
       across_sum(std::nullopt, bare_, product->columns, product->rows);
-    } else {
-      across_sum(*base, *block, vec, row);
     }
     return std::move(found_);
   }
@@ -61,15 +61,17 @@ class Templates {
   bool fits(const Schedule& s) const { return register_pressure(s, target_) <= target_.registers + 2; }
 
   /// Vectors along the sum: blocks of rows by columns, the columns of one block after another from the L2.
-  void along_sum(const Schedule& block, const std::string& sum, const ProductNames& axes) {
+  void along_sum(const std::string& sum, const ProductNames& axes) {
+    const Splits vectors = {{target_.lanes_f32(), Kind::Vec}};
     const std::pair<int64_t, int64_t> blocks[] = {{4, 6}, {6, 4}, {5, 5}, {3, 8}, {2, 12}, {3, 4}};  // rows by columns
     for (const auto& [rows, columns] : blocks) {
-      const auto s = with_chains(block, {{axes.rows, {{rows, Kind::Upcast}}}, {axes.columns, {{columns, Kind::Upcast}}}});
+      const auto s = with_chains(
+          bare_, {{axes.rows, {{rows, Kind::Upcast}}}, {axes.columns, {{columns, Kind::Upcast}}}, {sum, vectors}});
       if (!s || !fits(*s)) continue;
       for (const Grid& grid : {Grid{{axes.columns, axes.rows}}, Grid{{axes.rows, axes.columns}}})
         if (const Expected<Schedule> shared_out = s->apply(Opt(grid))) add(*shared_out);
       for (const int64_t depth : {512, 1024}) {
-        Splits steps = s->chain(sum);
+        Splits steps = vectors;
         steps.insert(steps.begin(), {depth, Kind::Loop});
         const auto parts =
             with_chains(*s, {{sum, steps}, {axes.columns, {{6 * columns, Kind::Loop}, {columns, Kind::Upcast}}}});

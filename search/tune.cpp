@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <random>
@@ -45,7 +46,7 @@ class Beam {
         start_(now()),
         candidates_(kernel, bindings, device, store, key_, options.seed),
         random_(options.seed) {
-    if (options.on_leader) candidates_.on_leader = [this](const Timed& t) { options_.on_leader(elapsed(), t.ms); };
+    candidates_.on_leader = [this](const Timed& t) { tell_leader(t); };
   }
 
   TuneResult run() {
@@ -65,7 +66,7 @@ class Beam {
     }
     calibrate_by(incumbent);
     say("default", incumbent);
-    if (options_.on_leader) options_.on_leader(elapsed(), incumbent.ms);
+    tell_leader(incumbent);
     if (has(SearchPart::Estimate) && has(SearchPart::Ranking) && limit() >= kRankingSeconds)
       ranking_ = ranking(store_, key_, device_.target(), costs_);
 
@@ -109,6 +110,13 @@ class Beam {
     std::snprintf(line, sizeof line, "  %-9s %10.4f ms  %4lld measured  ", stage.c_str(), t.ms,
                   static_cast<long long>(candidates_.measured));
     options_.progress(line + text(t.schedule.opts()));
+  }
+
+  /// A leader that turned out to be no better than an earlier one is not told.
+  void tell_leader(const Timed& t) {
+    if (!options_.on_leader || t.ms >= told_ms_) return;
+    told_ms_ = t.ms;
+    options_.on_leader(elapsed(), t.ms);
   }
 
   bool has(SearchPart part) const {
@@ -280,6 +288,7 @@ class Beam {
   std::vector<Timed> beam_;                     // fastest first
   std::optional<Timed> incumbent_, gained_on_;  // the default; the leader when a round last had a gain
   double roof_ms_ = 0;                          // 0: not known
+  double told_ms_ = std::numeric_limits<double>::infinity();
   std::function<bool()> stop_ = [this] { return out_of_time(); };
   CpuCosts costs_;
   bool calibrated_ = false;

@@ -77,8 +77,8 @@ Interval raw_bounds(const UOp& u) {
     case Op::Variable: return {u.arg_as<VariableArg>().lo, u.arg_as<VariableArg>().hi};
     case Op::Range: return {0, std::max<int64_t>(0, add(of(0).hi, -1))};
     case Op::Lanes: return {0, u.dtype().lanes - 1};
-    case Op::Broadcast:
-    case Op::Shuffle: return of(0);
+    case Op::Broadcast: return of(0);
+    case Op::Shuffle:
     case Op::Stack: {
       Interval all = of(0);
       for (int i = 1; i < static_cast<int>(u.src().size()); ++i) all = unite(all, of(i));
@@ -178,8 +178,8 @@ int64_t raw_divisor(const UOp& u) {
     case Op::Min: return std::gcd(of(0), of(1));
     case Op::Where: return std::gcd(of(1), of(2));
     case Op::Neg:
-    case Op::Broadcast:
-    case Op::Shuffle: return of(0);
+    case Op::Broadcast: return of(0);
+    case Op::Shuffle:
     case Op::Stack: {
       int64_t d = of(0);
       for (size_t i = 1; i < u.src().size(); ++i) d = std::gcd(d, of(static_cast<int>(i)));

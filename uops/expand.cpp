@@ -9,6 +9,7 @@
 #include "uops/reducers.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
+#include "uops/turned_copy.h"
 
 namespace pg {
 
@@ -283,6 +284,8 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
     if (std::find(ranges.begin(), ranges.end(), r) == ranges.end()) ranges.push_back(r);
   UOp vec;
   std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (vec = r, true); });
+  if (vec && !context.target.gpu)
+    if (const UOp turned = turned_copy(statement, ranges, vec)) return turned;
   // Reduce ranges outermost (a run of updates of the whole block), then the most numerous output axis: compilers keep our
   // order, and the operands of the inner axes stay live.
   const UOp& place = (statement.is(Op::StoreAll) ? statement.src(0) : statement).src(0);

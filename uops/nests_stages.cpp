@@ -23,6 +23,20 @@ int64_t source_step(const UOp& param, const TilePart& p) {
   for (size_t d = p.dim + 1; d < param.src().size(); ++d) step *= std::max<int64_t>(bounds(param.src(d)).hi, 1);
   return step;
 }
+/// Where the lanes of a row lie apart in the buffer and other parts of the tile walk over neighbours: how many of each part
+/// make a square of `lanes`, to be turned (uops/turned_copy.h). Empty: there is none.
+std::vector<int64_t> square(const UOps& loops, const StagedTile& tile, const UOp& param, int64_t lanes) {
+  if (lanes < 4 || param.dtype().bytes() != 4 || source_step(param, tile.parts.back()) == 1) return {};
+  std::vector<int64_t> near(loops.size(), 1);
+  int64_t covered = 1;
+  for (size_t i = loops.size(); i-- > 0 && covered < lanes;) {
+    const auto trips = loops[i] ? const_int(loops[i].src(0)) : std::nullopt;
+    if (!trips || source_step(param, tile.parts[i]) != covered) continue;
+    near[i] = std::gcd(*trips, lanes / covered);
+    covered *= near[i];
+  }
+  return covered == lanes ? near : std::vector<int64_t>();
+}
 /// The loop that moves farthest in the buffer; null: none turns.
 UOp farthest(const UOps& loops, const StagedTile& tile, const UOp& param) {
   UOp best;
@@ -103,9 +117,20 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
     loops.push_back(once ? UOp() : loop);
     counters.push_back(once ? iconst(0) : loop);
   }
+  bool turned = false;
   if (n > 0) {
     const int64_t row = *const_int(tile.memory.src(n - 1)), lanes = std::min(row, lanes_of(param.dtype()));
-    int64_t vectors = row / lanes, together = std::min(vectors, kCopyVectors);
+    const auto near = group.by_axes || stage.hinted ? std::vector<int64_t>() : square(loops, tile, param, lanes);
+    for (size_t i = 0; i < near.size(); ++i) {
+      if (near[i] == 1) continue;
+      const int64_t trips = *const_int(loops[i].src(0)) / near[i];
+      counters[i] = range(named(std::to_string(i) + "_near"), iconst(near[i]), near[i], pg::Kind::Upcast);
+      const UOp loop = range(named(std::to_string(i)), iconst(trips));
+      if (trips > 1) counters[i] = loop * iconst(near[i]) + counters[i];
+      loops[i] = trips > 1 ? loop : UOp();
+      turned = true;
+    }
+    int64_t vectors = row / lanes, together = turned ? 1 : std::min(vectors, kCopyVectors);
     while (vectors % together) --together;
     UOp at = iconst(0);
     if (vectors > together) {
@@ -140,7 +165,7 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
       body = block(UOps{UOp(Op::Prefetch, dt::kVoid, int64_t{0},
                             {substitute(index(param, coordinates), {{rows, rows + iconst(kRowsAhead)}})}),
                         body});
-  if (row_loop) body = UOp(Op::For, dt::kVoid, {}, {row_loop, body});
+  if (row_loop && !turned) body = UOp(Op::For, dt::kVoid, {}, {row_loop, body});
   std::vector<size_t> order(loops.size());
   std::iota(order.begin(), order.end(), size_t{0});
   if (!group.by_axes)
@@ -149,6 +174,8 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
     });
   for (size_t i = loops.size(); i-- > 0;)
     if (loops[order[i]]) body = UOp(Op::For, dt::kVoid, {}, {loops[order[i]], body});
+  // Squares follow one another along the buffer's rows: few rows are under way at a time.
+  if (row_loop && turned) body = UOp(Op::For, dt::kVoid, {}, {row_loop, body});
   return body;
 }
 

@@ -220,10 +220,13 @@ void InterpretedProgram::add_value(Instruction& in) {
   if (in.op == Op::Shuffle) {
     const Ints& from = in.node.arg_as<Ints>();
     if (static_cast<int>(from.size()) != in.lanes) fail("a Shuffle needs a number for each lane", in.node);
+    const int64_t lanes = src[0].dtype().lanes;
+    if (src.size() == 2 && src[1].dtype().lanes != lanes) fail("a Shuffle is of two vectors of one type", in.node);
     in.parts.clear();
     for (const int64_t lane : from) {
-      if (lane < 0 || lane >= src[0].dtype().lanes) fail("lane " + std::to_string(lane) + " does not exist", in.node);
-      in.parts.push_back(in.src[0] + static_cast<int>(lane));
+      if (lane < 0 || lane >= lanes * static_cast<int64_t>(src.size()))
+        fail("lane " + std::to_string(lane) + " does not exist", in.node);
+      in.parts.push_back(in.src[lane / lanes] + static_cast<int>(lane % lanes));
     }
   }
 }

@@ -82,8 +82,10 @@ Fault vector_fault(const UOp& u) {
   }
   const Ints* lanes = std::get_if<Ints>(&u.arg());
   if (!lanes || lanes->size() != t.lanes) return "a Shuffle names one source lane for each of its lanes";
+  if (u.src().size() == 2 && u.src(0).dtype() != u.src(1).dtype()) return "a Shuffle is of two vectors of one type";
   for (int64_t l : *lanes)
-    if (l < 0 || l >= u.src(0).dtype().lanes) return "a Shuffle names lane " + std::to_string(l);
+    if (l < 0 || l >= u.src(0).dtype().lanes * static_cast<int64_t>(u.src().size()))
+      return "a Shuffle names lane " + std::to_string(l);
   return "";
 }
 

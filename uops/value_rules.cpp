@@ -42,6 +42,7 @@ UOp stack_of_equals(const UOp& node, const Bindings&) {
 }
 UOp shuffle_undone(const UOp& node, const Bindings&) {
   const UOp& x = node.src(0);
+  if (node.src().size() == 2) return {};
   if (x.is(Op::Broadcast)) return broadcast(x.src(0), node.dtype().lanes);
   if (node.dtype() != x.dtype()) return {};
   const Ints& lanes = node.arg_as<Ints>();

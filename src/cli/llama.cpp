@@ -86,10 +86,10 @@ int llama_command(const LlamaOptions& options, std::ostream& out, std::ostream& 
     return std::chrono::duration<double>(start - from).count();
   };
   LlamaWeights weights = load_weights(source, options.model);
-  log << fmt::format("weights in {:.1f} s", lap()) << std::flush;
+  log << fmt::format("weights in {:.1f} s", lap()) << std::endl;
   Llama llama(source.config, std::move(weights));
   const SearchCounters& counters = search_counters();
-  log << fmt::format(", kernels in {:.2f} s ({} schedules from the database, {} measurements)", lap(), counters.cache_hits,
+  log << fmt::format("kernels in {:.2f} s ({} schedules from the database, {} measurements)", lap(), counters.cache_hits,
                      counters.measured)
       << std::endl;
 

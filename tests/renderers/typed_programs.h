@@ -160,7 +160,10 @@ inline UOp accesses_of(DType t) {
   p.value(from_tile);
   Ints reversed;
   for (int l = n - 1; l >= 0; --l) reversed.push_back(l);
-  p.store(p.at(turned, i, t), n == 1 ? from_tile : UOp(Op::Shuffle, t, reversed, {from_tile}));
+  // The reverse, the second half of it from another vector that has the same lanes.
+  for (int l = n / 2; l < n; ++l) reversed[l] += n;
+  const UOp same = n == 1 ? from_tile : p.value(UOp(Op::Shuffle, t, reversed, {from_tile, p.again(load(p.at(tile, iconst(1), t)))}));
+  p.store(p.at(turned, i, t), same);
   // An array of vector registers behind a run-time index, and named ones.
   const UOp registers = p.memory("acc", t, 2), named = p.memory("named", t, 3);
   for (int k = 0; k < 2; ++k) p.store(p.at(registers, iconst(k), t), k ? from_tile : x);

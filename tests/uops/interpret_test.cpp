@@ -278,6 +278,9 @@ TEST_CASE("interpret: broken programs are refused") {
   CHECK_ERROR("extents are constant", linear({UOp(Op::Memory, dt::f32, ParamArg{0, "m"}, {variable("n", 1, 2)})}), {}, {1});
   CHECK_ERROR("a source for each lane", linear({UOp(Op::Stack, dt::index.vec(3), {}, {iconst(1), iconst(2)})}), {});
   CHECK_ERROR("lane 2 does not exist", linear({i2, UOp(Op::Shuffle, dt::index.vec(2), Ints{0, 2}, {i2})}), {});
+  const UOp pair = UOp(Op::Shuffle, dt::index.vec(2), Ints{0, 3}, {i2, i2});
+  CHECK_ERROR("lane 4 does not exist", linear({i2, UOp(Op::Shuffle, dt::index.vec(2), Ints{0, 4}, {i2, i2})}), {});
+  CHECK_ERROR("two vectors of one type", linear({i2, pair, UOp(Op::Shuffle, dt::index, Ints{0}, {i2, iconst(1)})}), {});
   CHECK_ERROR("a number for each lane", linear({i2, UOp(Op::Shuffle, dt::index.vec(2), Ints{0}, {i2})}), {});
   CHECK_ERROR("not an op on floats", linear({alu(Op::Mod, constant(dt::f32, 1.0), constant(dt::f32, 1.0))}), {});
   CHECK_ERROR("not an op on integers", linear({alu(Op::Exp, iconst(1))}), {});

@@ -33,7 +33,10 @@ inline UOp lane_of(const UOp& u, int64_t i) {
     case Op::Lanes: return constant(u.dtype().element(), i);
     case Op::Broadcast: return u.src(0);
     case Op::Stack: return u.src(static_cast<size_t>(i));
-    case Op::Shuffle: return lane_of(u.src(0), u.arg_as<Ints>()[static_cast<size_t>(i)]);
+    case Op::Shuffle: {
+      const int64_t lane = u.arg_as<Ints>()[static_cast<size_t>(i)], lanes = u.src(0).dtype().lanes;
+      return lane_of(u.src(static_cast<size_t>(lane / lanes)), lane % lanes);
+    }
     default: break;
   }
   UOps src;
@@ -196,6 +199,7 @@ class Expressions {
     if (t.is_int() && random_.chance(30)) return alu(random_.chance(50) ? Op::IDiv : Op::Mod, sub(), broadcast(positive(t.element()), t.lanes));
     if (random_.chance(10)) return alu(Op::Where, vector(dt::kBool.vec(t.lanes), depth - 1), sub(), sub());
     if (random_.chance(10)) return UOp(Op::Shuffle, t, Ints{3, 0, 0, 1}, {sub()});
+    if (random_.chance(5)) return UOp(Op::Shuffle, t, Ints{5, 0, 7, 2}, {sub(), sub()});
     return alu(random_.pick(t.is_int() ? ints : reals), sub(), sub());
   }
 

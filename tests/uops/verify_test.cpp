@@ -193,6 +193,8 @@ TEST_CASE("verify: vectors") {
   CHECK(bad(node(Op::Stack, dt::f32.vec(4), {}, {one, one})) == "Stack f32x4: a Stack takes one scalar a lane");
   CHECK(bad(node(Op::Shuffle, dt::f32.vec(2), Ints{0}, {four})) == "Shuffle f32x2: a Shuffle names one source lane for each of its lanes");
   CHECK(bad(node(Op::Shuffle, dt::f32.vec(2), Ints{0, 4}, {four})) == "Shuffle f32x2: a Shuffle names lane 4");
+  CHECK(bad(node(Op::Shuffle, dt::f32.vec(2), Ints{0, 8}, {four, four})) == "Shuffle f32x2: a Shuffle names lane 8");
+  CHECK(bad(node(Op::Shuffle, dt::f32.vec(2), Ints{0, 4}, {four, one})) == "Shuffle f32x2: a Shuffle is of two vectors of one type");
 }
 
 TEST_CASE("verify: memory") {

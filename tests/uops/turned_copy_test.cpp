@@ -1,0 +1,71 @@
+// Panels of an operand that lies across them: squares turned in registers, the rest gathered, all of it what it must be.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/uops/sample_kernels.h"
+#include "tests/uops/scheduled.h"
+#include "uops/gathers.h"
+#include "uops/interpret.h"
+
+using namespace pg;
+using namespace pg::test;
+
+namespace {
+
+struct Panels {
+  int64_t m, n, k;
+  int vector_bytes;
+  std::vector<std::string> said;
+  UOp kernel = gemm(m, n, k, false, true);
+  UOp linear = lower(scheduled(kernel, said), Target{.vector_bytes = vector_bytes});
+
+  int64_t shuffles() const {
+    return std::count_if(linear.src().begin(), linear.src().end(),
+                         [](const UOp& u) { return u.is(Op::Shuffle) && u.src().size() == 2; });
+  }
+  static std::vector<float> product(const UOp& program, int64_t m, int64_t n, int64_t k) {
+    std::vector<float> out(m * n, -1), a(m * k), b(n * k);  // small integers: sums are exact in any order
+    for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * 7 % 11) - 5;
+    for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i * 5 % 13) - 6;
+    interpret(program, std::vector<HostBuffer>{{out.data(), m * n}, {a.data(), m * k}, {b.data(), n * k}}, {});
+    return out;
+  }
+  bool is_right() const {
+    return product(linear, m, n, k) == product(lower(scheduled(kernel, {"m", "n", "k"}), {}), m, n, k);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("turned copies: as many shuffles as a transposition takes, and no gathers") {
+  for (const int lanes : {4, 8, 16}) {
+    CAPTURE(lanes);
+    const auto with = [&](const std::string& range, const char* kind) { return range + ":" + std::to_string(lanes) + kind; };
+    const Panels p{5, 2 * lanes, 2 * lanes, 4 * lanes, {"n", "m", "k", with("n", " vec"), "stage(B,n)"}};
+    CHECK(p.shuffles() == lanes * (lanes == 4 ? 2 : lanes == 8 ? 3 : 4));
+    CHECK(inner_gathers(p.linear).empty());
+    CHECK(p.is_right());
+  }
+}
+TEST_CASE("turned copies: a square across parts of the sum's axis, several to a row") {
+  const Panels p{6, 32, 64, 32, {"n", "k", "m", "n:16 upcast", "n:8 vec", "k:32", "k:4 unroll", "stage(B,k)"}};
+  CHECK(p.shuffles() == 24);
+  CHECK(inner_gathers(p.linear).empty());
+  CHECK(p.is_right());
+}
+TEST_CASE("turned copies: tails of either axis") {
+  for (const int64_t n : {16, 17, 23, 24})
+    for (const int64_t k : {8, 9, 16, 21, 3}) {
+      CAPTURE(n);
+      CAPTURE(k);
+      CHECK(Panels{3, n, k, 32, {"n", "m", "k", "n:16 upcast", "n:8 vec", "stage(B,n)"}}.is_right());
+      CHECK(Panels{3, n, k, 32, {"n", "k", "m", "n:8 vec", "k:8", "stage(B,k)"}}.is_right());
+    }
+}
+TEST_CASE("turned copies: what is no square, or lies along the row already, is copied as before") {
+  CHECK(Panels{4, 16, 6, 32, {"n", "m", "k", "n:8 vec", "stage(B,n)"}}.shuffles() == 0);
+  const UOp plain = gemm(4, 16, 16);
+  const UOp linear = lower(scheduled(plain, {"n", "m", "k", "n:8 vec", "stage(B,n)"}), Target{.vector_bytes = 32});
+  CHECK(std::none_of(linear.src().begin(), linear.src().end(), [](const UOp& u) { return u.is(Op::Shuffle); }));
+}
