@@ -134,8 +134,7 @@ class TuneRun {
     if (out_of_time()) return;  // but winners further down the list are still told
     TuneOptions options;
     options.beam = options_.beam;
-    // At least a second: less would measure the default and little else.
-    if (options_.budget_seconds > 0) options.budget_seconds = std::max(1.0, budget_left() * search_weight(j) / left_);
+    if (options_.budget_seconds > 0) options.budget_seconds = share_of_budget(i);
     if (options_.verbose) options.progress = [&](const std::string& line) { out_ << line << std::endl; };
     TuneResult r = tune(j.kernel.ast, j.kernel.bindings, device, store_, options);
     left_ -= search_weight(j);
@@ -147,6 +146,12 @@ class TuneRun {
          << (r.finished ? "" : "  (unfinished)") << std::endl;
   }
 
+  /// Seconds for a job: one second at least, less would measure the default and little else, and what remains when all that
+  /// are to come have had theirs is shared by weight. Where there is not that much, those to come go without.
+  double share_of_budget(size_t i) const {
+    const double rest = budget_left() - static_cast<double>(jobs_.size() - i);
+    return 1 + std::max(0.0, rest) * search_weight(jobs_[i]) / left_;
+  }
   double eta() const {
     double going_on = elapsed() / std::max(searched_, 1e-9) * std::max(left_, 0.0);
     return options_.budget_seconds > 0 ? std::clamp(budget_left(), 0.0, going_on) : going_on;
