@@ -84,10 +84,13 @@ LlamaState LlamaState::zeros(const LlamaConfig& c, Device& device) {
   LlamaState state;
   state.cosines = Tensor::from(cosines, {rows, half}, device);
   state.sines = Tensor::from(sines, {rows, half}, device);
-  std::vector<float> zeros(c.kv_heads * rows * c.head_dim);
+  UOps extents{iconst(c.kv_heads), iconst(rows), iconst(c.head_dim)};
+  auto cache = [&] {
+    return Tensor(new_buffer(Memory::zeroed(device, c.kv_heads * rows * c.head_dim * sizeof(float)), dt::f32, extents));
+  };
   for (int64_t i = 0; i < c.layers; i++) {
-    state.keys.push_back(Tensor::from(zeros, {c.kv_heads, rows, c.head_dim}, device));
-    state.values.push_back(Tensor::from(zeros, {c.kv_heads, rows, c.head_dim}, device));
+    state.keys.push_back(cache());
+    state.values.push_back(cache());
   }
   return state;
 }

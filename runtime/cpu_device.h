@@ -23,6 +23,7 @@ class CpuDevice final : public HostMemoryDevice {
   Artifact compile(const Source&) override;
   std::vector<Artifact> compile_all(std::span<const Source>) override;
   std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) override;
+  ArtifactCache* artifacts() override { return &cache(); }
 
   /// By which route kernels are compiled, or why by none.
   const FoundClang& compiler() const;

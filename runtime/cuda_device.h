@@ -36,6 +36,7 @@ class CudaDevice final : public Device {
   Artifact compile(const Source&) override;
   std::vector<Artifact> compile_all(std::span<const Source>) override;
   std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) override;
+  ArtifactCache* artifacts() override { return &cache(); }
   std::unique_ptr<LaunchSequence> sequence() override;  // a CudaGraph
   void synchronize() override;
 

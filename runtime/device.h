@@ -12,6 +12,8 @@
 
 namespace pg {
 
+class ArtifactCache;
+
 /// A compiled kernel that can be stored, sent to the runner and loaded again: CPU: a shared object; REF: the Linear's text;
 /// CUDA: a CudaBinary.
 struct Artifact {
@@ -85,6 +87,8 @@ class Device {
   /// threads, as compile may. Throws what compile throws for the first that does not compile.
   virtual std::vector<Artifact> compile_all(std::span<const Source>);
   virtual std::shared_ptr<Program> load(const Artifact&, const LaunchInfo&) = 0;
+  /// Where its compiled kernels are kept from run to run; null: they are not.
+  virtual ArtifactCache* artifacts() { return nullptr; }
   /// For launches of this device's programs; it must not outlive the device. Null where nothing is gained over enqueueing
   /// one after the other.
   virtual std::unique_ptr<LaunchSequence> sequence() { return nullptr; }

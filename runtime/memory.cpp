@@ -1,6 +1,8 @@
 // Buffers come and go with every kernel of a model: freed ones wait in the pool, by size class.
 #include "runtime/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <map>
@@ -82,6 +84,25 @@ Memory::~Memory() {
   if (owned_) Pool::get().give(device_, data_, size_class(bytes_));
 }
 
+std::shared_ptr<Memory> Memory::zeroed(Device& device, size_t bytes) {
+  constexpr size_t kHugePage = 2 << 20;  // from that size on fresh pages are worth asking for
+  if (device.shares_host_memory() && bytes >= kHugePage) {
+    const size_t mapped = bytes + kHugePage;  // room to align
+    void* p = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p != MAP_FAILED) {
+      madvise(p, mapped, MADV_HUGEPAGE);  // a wish
+      const uintptr_t aligned = (reinterpret_cast<uintptr_t>(p) + kHugePage - 1) / kHugePage * kHugePage;
+      return borrow(device, reinterpret_cast<void*>(aligned), bytes,
+                    std::shared_ptr<void>(p, [mapped](void* q) { munmap(q, mapped); }));
+    }
+  }
+  auto memory = std::make_shared<Memory>(device, bytes);
+  constexpr size_t kPiece = 1 << 20;  // bounds the memory needed beside it
+  const std::vector<std::byte> zeros(std::min(bytes, kPiece));
+  for (size_t at = 0; at < bytes; at += kPiece)
+    device.copy_in(static_cast<std::byte*>(memory->data()) + at, zeros.data(), std::min(kPiece, bytes - at));
+  return memory;
+}
 std::shared_ptr<Memory> Memory::borrow(Device& device, void* data, size_t bytes, std::shared_ptr<void> keep) {
   return std::shared_ptr<Memory>(new Memory(device, data, bytes, std::move(keep)));
 }

@@ -18,6 +18,9 @@ class Memory {
   /// Memory that somebody else owns (a mapped file); `keep` is released with it.
   static std::shared_ptr<Memory> borrow(Device&, void* data, size_t bytes, std::shared_ptr<void> keep);
 
+  /// Zeros. On a host that has its pages from the system at first touch, they take neither time nor memory before.
+  static std::shared_ptr<Memory> zeroed(Device&, size_t bytes);
+
   Device& device() const { return device_; }
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "runtime/config.h"
+#include "search/kept_kernel.h"
 #include "search/trace.h"
 #include "uops/kernel.h"
 
@@ -80,8 +81,12 @@ class ProgramCache {
     for (size_t i = 0; i < requests.size(); ++i) {
       const ProgramKey k = key(requests[i].ast, chosen[i], device);
       if (programs_.contains(k) || !seen.emplace(k, i).second) continue;
-      sources.push_back(render_kernel(requests[i].ast, chosen[i].opts, device));
       trace_kernel(requests[i].ast, chosen[i].opts, device);
+      if (std::optional<Built> kept = kept_kernel(requests[i].ast, chosen[i].opts, device)) {
+        add(requests[i].ast, chosen[i], std::move(*kept), device);
+        continue;
+      }
+      sources.push_back(render_kernel(requests[i].ast, chosen[i].opts, device));
       origin.push_back(i);
     }
     if (sources.empty()) return;
@@ -89,10 +94,13 @@ class ProgramCache {
     for (size_t s = 0; s < sources.size(); ++s) {
       const UOp& ast = requests[origin[s]].ast;
       const Chosen& c = chosen[origin[s]];
-      Built built{device.load(artifacts[s], sources[s].launch), sources[s], artifacts[s]};
-      auto ready = std::make_shared<ReadyKernel>(ReadyKernel{ast, c.opts, c.source, std::move(built)});
-      programs_.emplace(key(ast, c, device), std::move(ready));
+      keep_kernel(ast, c.opts, device, sources[s], artifacts[s]);
+      add(ast, c, {device.load(artifacts[s], sources[s].launch), sources[s], artifacts[s]}, device);
     }
+  }
+  void add(const UOp& ast, const Chosen& c, Built built, Device& device) {
+    programs_.emplace(key(ast, c, device),
+                      std::make_shared<ReadyKernel>(ReadyKernel{ast, c.opts, c.source, std::move(built)}));
   }
 
   std::mutex mutex_;
