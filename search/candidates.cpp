@@ -18,7 +18,8 @@ namespace pg {
 namespace {
 constexpr size_t kTogether = 6;  // kernels in one translation unit
 constexpr int kConfirmRuns = 5, kGainRuns = 9;
-constexpr size_t kWave = 32;  // kernels that a GPU's compiler is given between two looks at the clock
+constexpr size_t kLongSource = 96 << 10;  // bytes
+constexpr size_t kWave = 32;              // kernels that a GPU's compiler is given between two looks at the clock
 
 std::string run_id() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -109,6 +110,14 @@ void Candidates::compile(std::span<Compiled> batch) {
   }
 }
 
+/// A compiler takes more than twice as long for twice the code: hundreds of instances would hold up the whole search.
+void Candidates::refuse_long(Compiled& c) const {
+  const size_t bytes = c.source.text.size();
+  if (!c.error.empty() || bytes <= std::max(kLongSource, 2 * default_bytes_)) return;
+  c.refused = "long";
+  c.error = "a source of " + std::to_string(bytes >> 10) + " KB takes too long to compile";
+}
+
 /// A kernel of a GPU is not worth a run where its threads have no registers for everything: the rest goes to memory.
 void Candidates::refuse_misfit(Compiled& c) {
   for (const KernelResources& r : cuda_resources(c.program.artifact)) {
@@ -164,6 +173,7 @@ Timed Candidates::measure_default(const Schedule& schedule) {
   const std::string what = "the default schedule '" + default_ + "' of " + kernel_.arg_as<std::string>();
   if (!c.error.empty()) throw InternalError(what + " does not compile: " + c.error);
   sources_.emplace(c.source.text, default_);
+  default_bytes_ = c.source.text.size();
   const Screened s = screen(runner_, c.program, 0, [&] { return reference_->check_samples(runner_.output()); });
   if (s.result.status != RunStatus::Ok) throw InternalError(what + ": " + text(s.result.status) + ": " + s.result.reason);
   const auto output = runner_.output();
@@ -183,6 +193,7 @@ std::vector<Timed> Candidates::measure(const std::vector<Candidate>& candidates,
     lineages_.emplace(name, candidate.lineage);
     batch.push_back({candidate.schedule, {}, {}, {}});
     render(batch.back());
+    refuse_long(batch.back());
     if (!batch.back().error.empty()) continue;
     const auto [source, fresh] = sources_.emplace(batch.back().source.text, name);
     if (fresh) continue;

@@ -65,6 +65,7 @@ class Candidates {
   void quarantine();
   void render(Compiled&);
   void compile(std::span<Compiled>);
+  void refuse_long(Compiled&) const;
   static void refuse_misfit(Compiled&);
   /// Two that passed, timed in turns; what fails only now is recorded, unless it is the default.
   std::vector<RunResult> in_turns(const Timed&, const Timed&, int runs);
@@ -84,6 +85,7 @@ class Candidates {
   Runner runner_;
   std::unique_ptr<Reference> reference_;
   std::vector<std::byte> verified_;  // the default's whole output
+  size_t default_bytes_ = 0;         // of its source
   std::string default_;              // schedules by text, from here on
   std::set<std::string> seen_;
   std::map<std::string, std::string> sources_;     // programs by text, with the first schedule that has it

@@ -32,6 +32,7 @@ constexpr int kFinalRounds = 15;
 constexpr double kLongMs = 500;        // kernels that run longer get fewer rounds
 constexpr int64_t kRegisterSlack = 4;  // registers above the file that are still tried: compilers rematerialise
 constexpr size_t kFinalists = 3;
+constexpr double kShort = 4;           // seconds: more candidates at a time would be compiled and never run
 constexpr double kRankingSeconds = 3;  // shorter searches cannot spare the time to fit a ranking
 
 class Beam {
@@ -196,7 +197,8 @@ class Beam {
           {has(SearchPart::Estimate) ? scale_ * e.ns : static_cast<double>(random_()), name, std::move(all[i])});
     }
     const std::vector<size_t> order = ordered(scored, rows, seeding);
-    const size_t best = static_cast<size_t>(8 + 4 * options_.beam), random = has(SearchPart::Chance) ? best / 10 + 1 : 0;
+    const size_t best = limit() < kShort ? 8 : static_cast<size_t>(8 + 4 * options_.beam),
+                 random = has(SearchPart::Chance) ? best / 10 + 1 : 0;
     for (size_t i = 0; i < order.size() && i < best; ++i) result.push_back(scored[order[i]].candidate);
     if (order.size() > best)
       for (size_t i = 0; i < random; ++i)
@@ -266,6 +268,7 @@ class Beam {
     r.calibrated = calibrated_;
     r.ranked = ranking_ != nullptr;
     r.seconds = elapsed();
+    keep_earlier_winner(r);
     store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
     SearchCounters& counters = search_counters();
     counters.candidates += r.candidates;
@@ -274,6 +277,17 @@ class Beam {
     counters.seconds += r.seconds;
     for (const auto& [reason, n] : candidates_.rejected) counters.rejected[reason] += n;
     return r;
+  }
+
+  /// What won before and did not get its turn this time is not given up for what did.
+  void keep_earlier_winner(TuneResult& r) const {
+    const auto before = r.finished ? std::nullopt : store_.winner(key_);
+    if (!before || before->schedule == text(r.opts)) return;
+    const Expected<Schedule> s = read_schedule(kernel_, before->schedule, device_.target());
+    if (!s || !candidates_.is_new(*s)) return;
+    r.opts = s->opts();
+    r.best_ms = before->median_ms;
+    r.default_ms = before->default_ms;
   }
 
   UOp kernel_;

@@ -146,11 +146,12 @@ class TuneRun {
          << (r.finished ? "" : "  (unfinished)") << std::endl;
   }
 
-  /// Seconds for a job: one second at least, less would measure the default and little else, and what remains when all that
-  /// are to come have had theirs is shared by weight. Where there is not that much, those to come go without.
+  /// Seconds for a job: two at least, less would measure the default and little else, and what remains when all that are to
+  /// come have had theirs is shared by weight. Where there is not that much, those to come go without.
   double share_of_budget(size_t i) const {
-    const double rest = budget_left() - static_cast<double>(jobs_.size() - i);
-    return 1 + std::max(0.0, rest) * search_weight(jobs_[i]) / left_;
+    constexpr double kLeast = 2;
+    const double rest = budget_left() - kLeast * static_cast<double>(jobs_.size() - i);
+    return kLeast + std::max(0.0, rest) * search_weight(jobs_[i]) / left_;
   }
   double eta() const {
     double going_on = elapsed() / std::max(searched_, 1e-9) * std::max(left_, 0.0);
@@ -201,8 +202,8 @@ std::vector<Job> own_jobs(std::vector<Job> all, const Shard& shard, Store& store
   return own;
 }
 
-/// The processes of one launch, each with a database of its own beside the common one. They meet by files, so that no library
-/// of the launcher's is needed; its launcher ends all of them when one fails.
+/// The processes of one launch, each with a database of its own beside the common one. They meet by files, so that no
+/// library of the launcher's is needed; its launcher ends all of them when one fails.
 struct Ranks {
   Shard shard;
   std::string prefix;
@@ -210,7 +211,8 @@ struct Ranks {
   static Ranks of_launcher(const std::string& database) {
     const std::optional<Launched> l = launched(environment);
     if (!l)
-      throw UserError("--mpi: no launcher has started this process; run `mpirun -n N picograd tune llama --mpi`, or use --shard");
+      throw UserError(
+          "--mpi: no launcher has started this process; run `mpirun -n N picograd tune llama --mpi`, or use --shard");
     return {l->shard, database + "." + identifier(l->job)};
   }
   std::string file(int number) const { return fmt::format("{}.{}-of-{}.db", prefix, number, shard.of); }
@@ -263,8 +265,8 @@ int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
   }
   Store& winners = apart ? *apart : *store;
   if (!winners.writable() || (ranks && !store->writable()))
-    throw UserError("tuning needs a database that can be written: " + (apart && winners.writable() ? *store : winners).path() +
-                    " is read-only (set PICOGRAD_DB or --db)");
+    throw UserError("tuning needs a database that can be written: " +
+                    (apart && winners.writable() ? *store : winners).path() + " is read-only (set PICOGRAD_DB or --db)");
   out << source.what << "; " << work.size() << " kernels to tune with beam " << options.beam;
   if (!shard.whole()) out << ", shard " << shard.number << " of " << shard.of;
   out << "; winners go to " << winners.path() << std::endl;

@@ -124,6 +124,20 @@ TEST_CASE_FIXTURE(Fixture, "tune: a search that its budget ended is unfinished, 
   CHECK(all.size() > before);
 }
 
+TEST_CASE_FIXTURE(Fixture, "tune: a search that has no time to look at an earlier winner leaves it") {
+  const std::string opts =
+      text(Schedule(kernel).apply(parse_opts("tile(m,3,upcast) tile(n,48,upcast) tile(n,16,vec)"))->opts());
+  store->put_kernel(kernel_row(kernel, {}));
+  store->put_device(device("CPU").info().id, device("CPU").info().json);
+  store->put_toolchain(device("CPU").toolchain().id, device("CPU").toolchain().json);
+  store->put_winner({key(), opts, 0.5, 1, 10, 3, false});
+  const TuneResult r = tuned(0.001);
+  CHECK(!r.finished);
+  CHECK(text(r.opts) == opts);
+  CHECK(store->winner(key())->schedule == opts);
+  CHECK(store->winner(key())->median_ms == 0.5);
+}
+
 TEST_CASE_FIXTURE(Fixture, "tune: quarantined schedules are not tried") {
   tuned();
   std::vector<MeasurementRow> planted;
