@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 #include "search/build.h"
 #include "search/reference.h"
 #include "search/runner.h"
@@ -13,9 +15,10 @@
 namespace pg {
 
 namespace {
-/// Values that fall into a bucket: its upper end, as far as the Variable goes; Variables outside the bucket at their lower
-/// end.
-Bindings64 bindings_in(const std::string& bucket, const UOp& kernel) {
+/// Values that fall into a bucket: those that were measured, else its upper end, as far as the Variable goes; Variables outside
+/// the bucket at their lower end.
+Bindings64 bindings_in(const std::string& bucket, const UOp& kernel, const std::string& measured) {
+  const auto said = nlohmann::json::parse(measured, nullptr, /*allow_exceptions=*/false);
   Bindings64 bindings;
   for (const UOp& variable : variables_of(kernel)) {
     const VariableArg& v = variable.arg_as<VariableArg>();
@@ -23,6 +26,8 @@ Bindings64 bindings_in(const std::string& bucket, const UOp& kernel) {
     const std::string named = "," + bucket;
     if (const size_t at = named.find("," + v.name + "="); at != named.npos)
       value = std::clamp(static_cast<int64_t>(std::atoll(named.c_str() + at + v.name.size() + 2)), v.lo, v.hi);
+    if (said.is_object() && said.contains(v.name) && said[v.name].is_number_integer())
+      if (const int64_t n = said[v.name]; v.lo <= n && n <= v.hi) value = n;
     bindings.push_back({v.name, value});
   }
   return bindings;
@@ -37,10 +42,10 @@ std::string default_text(const UOp& kernel, const Target& target) {
 /// One winner, run on the device that it is of.
 class Recheck {
  public:
-  Recheck(const WinnerRow& winner, const KernelRow& row, Device& device)
+  Recheck(const WinnerRow& winner, const KernelRow& row, Device& device, const std::string& bindings)
       : winner_(winner),
         kernel_(parse(row.ir)),
-        bindings_(bindings_in(winner.key.bucket, kernel_)),
+        bindings_(bindings_in(winner.key.bucket, kernel_, bindings)),
         device_(device),
         runner_({.threads = winner.key.threads, .isa = device.target().isa, .device = device.name()}) {}
 
@@ -99,10 +104,10 @@ class Recheck {
 };
 }  // namespace
 
-Rechecked recheck(const WinnerRow& winner, const KernelRow& row, Device& device) {
+Rechecked recheck(const WinnerRow& winner, const KernelRow& row, Device& device, const std::string& bindings) {
   if (winner.key.device != device.info().id || winner.key.toolchain != device.toolchain().id) return {};
   try {
-    return Recheck(winner, row, device).run();
+    return Recheck(winner, row, device, bindings).run();
   } catch (const UserError& e) {
     return {.here = true, .problem = e.what()};
   }

@@ -14,7 +14,8 @@ struct Rechecked {
   bool slower = false;            // than the default, beyond noise, twice in a row, by half a microsecond at least
 };
 /// Builds a stored winner again, runs it in the runner, compares sampled outputs with the reference, and times it in turns
-/// with the default schedule.
-Rechecked recheck(const WinnerRow&, const KernelRow&, Device&);
+/// with the default schedule. `bindings`: the Variables' values, as MeasurementRow::bindings of the winner has them; those that it
+/// does not name, or that are out of bounds: the end of the winner's bucket.
+Rechecked recheck(const WinnerRow&, const KernelRow&, Device&, const std::string& bindings = "{}");
 
 }  // namespace pg

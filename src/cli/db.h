@@ -31,7 +31,7 @@ struct DbOptions {
   bool dry_run = false;                      // Prune: say what would go
 };
 /// Runs a winner again on this machine.
-using Reverify = std::function<Rechecked(const WinnerRow&, const KernelRow&)>;
+using Reverify = std::function<Rechecked(const WinnerRow&, const KernelRow&, const std::string& bindings)>;
 
 /// The kernel whose id begins with these digits. UserError unless there is exactly one.
 KernelRow find_kernel(Store&, const std::string& id);

@@ -23,6 +23,13 @@ json to_json(const WinnerRow& w, const KernelRow& k, const Rechecked& r) {
               {"slower", r.slower}});
   return j;
 }
+/// What the winner's Variables were when it was timed last.
+std::string bindings_of(Store& store, const WinnerRow& w) {
+  std::string bindings = "{}";
+  for (const MeasurementRow& m : store.measurements(w.key.kernel))
+    if (m.key == w.key && m.schedule == w.schedule && m.status == "ok") bindings = m.bindings;
+  return bindings;
+}
 /// "1.91 [1.88, 1.94]"
 std::string ratio(const Speedup& s) { return fixed(s.ratio, 2) + " [" + fixed(s.low, 2) + ", " + fixed(s.high, 2) + "]"; }
 
@@ -36,7 +43,7 @@ int verify(const DbOptions& o, std::ostream& out, const Reverify& reverify) {
   for (const WinnerRow& w : winners) {
     if (o.no_run || !reverify) break;
     const KernelRow k = kernel_of(*store, w);
-    const Rechecked r = reverify(w, k);
+    const Rechecked r = reverify(w, k, bindings_of(*store, w));
     if (!r.here) continue;
     runs.push_back(to_json(w, k, r));
     const std::string name = k.name + " (" + k.id.substr(0, kShortId) + ", " + key_text(w.key) + ")";

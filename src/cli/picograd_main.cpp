@@ -241,8 +241,9 @@ struct DbCommands {
       CLI::App& sub = command(db, chosen, name, description, [this, action] {
         options.action = action;
         options.path = config().db;
-        return db_command(options, std::cout,
-                          [](const WinnerRow& w, const KernelRow& k) { return recheck(w, k, default_device()); });
+        return db_command(options, std::cout, [](const WinnerRow& w, const KernelRow& k, const std::string& bindings) {
+          return recheck(w, k, default_device(), bindings);
+        });
       });
       sub.add_flag("--json", options.json, "as JSON");
       return sub;

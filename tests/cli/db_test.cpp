@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Fixture, "db show") {
 TEST_CASE_FIXTURE(Fixture, "db verify") {
   CHECK(contains(text(Action::Verify), "sound, 1 winners, 0 of them run again\n"));
   int asked = 0;
-  const Reverify fine = [&](const WinnerRow& w, const KernelRow& k) {
+  const Reverify fine = [&](const WinnerRow& w, const KernelRow& k, const std::string&) {
     asked += w.schedule == "grid(m)" && k.name == "matmul_abc111";
     return Rechecked{.here = true, .ms = 1.5, .default_ms = 3, .over_default = {2, 1.9, 2.1}};
   };
@@ -115,10 +115,10 @@ TEST_CASE_FIXTURE(Fixture, "db verify") {
   CHECK(asked == 1);
   CHECK(contains(run({.action = Action::Verify, .no_run = true}, fine), "0 of them run again"));
   CHECK(asked == 1);
-  const Reverify elsewhere = [](const WinnerRow&, const KernelRow&) { return Rechecked{}; };
+  const Reverify elsewhere = [](const WinnerRow&, const KernelRow&, const std::string&) { return Rechecked{}; };
   CHECK(document(Action::Verify, "", elsewhere)["run_again"] == 0);
 
-  const Reverify wrong = [](const WinnerRow&, const KernelRow&) {
+  const Reverify wrong = [](const WinnerRow&, const KernelRow&, const std::string&) {
     return Rechecked{.here = true, .problem = "element 3 is 1, not 2"};
   };
   CHECK(contains(text(Action::Verify, "", wrong, 1),
@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(Fixture, "db verify") {
   CHECK(j["problems"].size() == 1);
   CHECK(j["run_again"] == 1);
 
-  const Reverify slower = [](const WinnerRow&, const KernelRow&) {
+  const Reverify slower = [](const WinnerRow&, const KernelRow&, const std::string&) {
     return Rechecked{.here = true, .ms = 2, .default_ms = 1.8, .over_default = {0.9, 0.88, 0.92}, .slower = true};
   };
   CHECK(

@@ -59,3 +59,15 @@ TEST_CASE_FIXTURE(Fixture, "recheck: another device's or toolchain's winner is n
   SUBCASE("toolchain") { key.toolchain = "other"; }
   CHECK_FALSE(rechecked("tile(m", key).here);
 }
+
+TEST_CASE_FIXTURE(Fixture, "recheck: Variables have the values that were measured, else the end of the bucket") {
+  const UOp rows = variable("rows", 1, 4096);
+  kernel = gemm(rows, iconst(256), iconst(256));
+  WinnerRow w{.key = winner_key(kernel, {{"rows", 2000}}, *cpu.device), .schedule = "tile(n,16,vec)", .median_ms = 1};
+  const KernelRow row = kernel_row(kernel, {{"rows", 2000}});
+  CHECK(w.key.bucket == "rows=2048");
+  const double whole = recheck(w, row, *cpu.device).ms, small = recheck(w, row, *cpu.device, "{\"rows\": 8}").ms;
+  CHECK(small > 0);
+  CHECK(small < whole / 10);
+  CHECK(recheck(w, row, *cpu.device, "{\"rows\": 9999999}").ms > whole / 4);  // out of bounds
+}
