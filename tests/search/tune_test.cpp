@@ -8,11 +8,13 @@
 #include <set>
 
 #include "search/build.h"
+#include "search/candidates.h"
 #include "search/keys.h"
 #include "search/moves.h"
 #include "search/schedule.h"
 #include "tests/renderers/linear_runs.h"
 #include "tests/search/tune_fixture.h"
+#include "tests/uops/kernel_writer.h"
 #include "tests/uops/sample_kernels.h"
 
 using namespace pg;
@@ -136,6 +138,25 @@ TEST_CASE_FIXTURE(Fixture, "tune: a search that has no time to look at an earlie
   CHECK(text(r.opts) == opts);
   CHECK(store->winner(key())->schedule == opts);
   CHECK(store->winner(key())->median_ms == 0.5);
+}
+
+TEST_CASE_FIXTURE(Fixture, "candidates: what takes too long to compile is refused with its reason, and not tried again") {
+  KernelWriter w;
+  const UOp m = iconst(32), n = iconst(32), o = iconst(8);
+  const UOp i = w.axis("i", m), j = w.axis("j", n), l = w.axis("l", o);
+  const UOp y = w.param("y", dt::f32, {m, n, o}), a = w.param("a", dt::f32, {o, n, m}), b = w.param("b", dt::f32, {n, o, m});
+  const UOp sum = alu(Op::Exp, KernelWriter::read(a, {l, j, i}) * KernelWriter::read(b, {j, l, i}));
+  kernel = w.output("spread", KernelWriter::at(y, {i, j, l}), sum, {i, j, l});
+  store->put_device(device("CPU").info().id, device("CPU").info().json);
+  store->put_toolchain(device("CPU").toolchain().id, device("CPU").toolchain().json);
+  store->put_kernel(kernel_row(kernel, {}));
+  Candidates candidates(kernel, {}, *cpu.device, *store, key(), 1);
+  const Timed plain = candidates.measure_default(Schedule(kernel, cpu.device->target()));
+  const Schedule huge =
+      *Schedule(kernel, cpu.device->target()).apply(parse_opts("tile(i,8,upcast) tile(j,8,upcast) tile(l,8,upcast)"));
+  CHECK(candidates.measure({{huge, {.origin = "move"}}}, plain, [] { return false; }).empty());
+  CHECK(candidates.rejected["long"] == 1);
+  CHECK(!Candidates(kernel, {}, *cpu.device, *store, key(), 1).is_new(huge));
 }
 
 TEST_CASE_FIXTURE(Fixture, "tune: quarantined schedules are not tried") {
