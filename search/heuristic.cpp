@@ -203,18 +203,13 @@ class Heuristic {
   /// The other operand too, where it lies across the sum: each block of rows once.
   void pack_rows(const std::string& vec) {
     const std::string operand = shared_operand(kernel_, row_, vec);
-    for (const UOp& u : expression_nodes(root_.bodies[0])) {
-      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param) || u.src(0).src(0).arg_as<ParamArg>().name != operand) continue;
-      const UOp flat = flat_address(u.src(0));
-      if (std::any_of(root_.reduce_ranges.begin(), root_.reduce_ranges.end(),
-                      [&](const UOp& k) { return coefficient(flat, k) == 1; }))
+    for (const UOp& k : root_.reduce_ranges)
+      if (lies_along(kernel_, operand, axis_of(k))) return;
+    for (const RangeRef& r : schedule_.root().loops)
+      if (r.axis == row_) {
+        take(StageOpt{operand, r});
         return;
-      for (const RangeRef& r : schedule_.root().loops)
-        if (r.axis == row_) {
-          take(StageOpt{operand, r});
-          return;
-        }
-    }
+      }
   }
 
   /// A buffer that is read by overlapping windows (a convolution's input): a few lines of it, with their halo and their

@@ -130,10 +130,13 @@ class Beam {
   /// Whether the leader is faster beyond doubt than the one that last was.
   bool has_gained() {
     if (beam_.front().ms > kGain * gained_on_->ms) return false;
-    const Speedup s = candidates_.gain(*gained_on_, beam_.front());
-    beam_.front().ms = gained_on_->ms / s.ratio;
+    Timed& leader = beam_.front();
+    const Speedup s = candidates_.gain(*gained_on_, leader);
+    leader.ms = gained_on_->ms / s.ratio;
+    const bool gained = s.ratio * kGain >= 1 && s.low >= 1;
+    if (gained) gained_on_ = leader;
     sort_beam();
-    if (!candidates_.has_failed(gained_on_->schedule) && (s.ratio * kGain < 1 || s.low < 1)) return false;
+    if (!candidates_.has_failed(gained_on_->schedule)) return gained;
     gained_on_ = beam_.front();
     return true;
   }
@@ -268,8 +271,8 @@ class Beam {
     r.calibrated = calibrated_;
     r.ranked = ranking_ != nullptr;
     r.seconds = elapsed();
-    keep_earlier_winner(r);
-    store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
+    if (!earlier_winner_stays(r))
+      store_.put_winner({key_, text(r.opts), r.best_ms, r.default_ms, r.candidates, r.seconds, r.finished});
     SearchCounters& counters = search_counters();
     counters.candidates += r.candidates;
     counters.compiled += r.compiled;
@@ -280,14 +283,15 @@ class Beam {
   }
 
   /// What won before and did not get its turn this time is not given up for what did.
-  void keep_earlier_winner(TuneResult& r) const {
+  bool earlier_winner_stays(TuneResult& r) const {
     const auto before = r.finished ? std::nullopt : store_.winner(key_);
-    if (!before || before->schedule == text(r.opts)) return;
+    if (!before || before->schedule == text(r.opts)) return false;
     const Expected<Schedule> s = read_schedule(kernel_, before->schedule, device_.target());
-    if (!s || !candidates_.is_new(*s)) return;
+    if (!s || !candidates_.is_new(*s)) return false;
     r.opts = s->opts();
     r.best_ms = before->median_ms;
     r.default_ms = before->default_ms;
+    return true;
   }
 
   UOp kernel_;

@@ -72,7 +72,9 @@ UOp turned_copy(const UOp& store_of, const UOps& ranges, const UOp& vec) {
   if (!store_of.is(Op::Store) || store_of.src().size() != 2 || !store_of.src(1).is(Op::Load)) return {};
   const UOp &to = store_of.src(0), &access = store_of.src(1), &from = access.src(0);
   const DType t = to.dtype();
-  if (!to.src(0).is(Op::Memory) || !from.src(0).is(Op::Param) || t != from.dtype() || t.bytes() != 4) return {};
+  if (!to.src(0).is(Op::Memory) || to.src(0).dtype() != t || !from.src(0).is(Op::Param) || from.dtype() != t ||
+      t.bytes() != 4)
+    return {};
   const int64_t lanes = *const_int(vec.src(0));
   const auto apart = coefficient(from.src(1), vec);
   if (lanes < 4 || !apart || *apart == 0 || *apart == 1 || coefficient(to.src(1), vec) != 1) return {};
@@ -97,7 +99,7 @@ UOp turned_copy(const UOp& store_of, const UOps& ranges, const UOp& vec) {
       const UOp here = gate ? simplify(substitute(gate, with(outside, vec, i))) : iconst(1);
       const UOp place = at(from, first, i * *apart);
       rows.push_back(const_int(here) == 1   ? load(place)
-                     : const_int(here) == 0 ? constant(row, 0.0)
+                     : const_int(here) == 0 ? constant(row, int64_t{0})
                                             : load(place, broadcast(here, static_cast<int>(lanes))));
     }
     size_t column = 0;

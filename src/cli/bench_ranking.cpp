@@ -43,8 +43,9 @@ void bench_ranking_command(const BenchRankingOptions& options, std::ostream& out
   const auto store = Store::open(config().db, OpenMode::ReadOnly, true);
   const WinnerKey like{.device = device.info().id, .toolchain = device.toolchain().id, .threads = device.target().cores};
   RankingData data;
-  const double reading =
-      seconds_of([&] { data = ranking_data(*store, like, device.target(), kMostRankingRows, calibrate(device, *store).value_or(CpuCosts())); });
+  const double reading = seconds_of([&] {
+    data = ranking_data(*store, like, device.target(), kMostRankingRows, calibrate(device, *store).value_or(CpuCosts()));
+  });
   if (data.kernels() < kLeastRankingKernels)
     throw UserError("the database has measurements of " + std::to_string(data.kernels()) +
                     " kernels under this toolchain and " + std::to_string(like.threads) + " threads, and a ranking needs " +
