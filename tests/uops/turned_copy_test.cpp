@@ -17,22 +17,26 @@ struct Panels {
   int64_t m, n, k;
   int vector_bytes;
   std::vector<std::string> said;
-  UOp kernel = gemm(m, n, k, false, true);
+  DType type = dt::f32;
+  UOp kernel = gemm(m, n, k, false, true, type);
   UOp linear = lower(scheduled(kernel, said), Target{.vector_bytes = vector_bytes});
 
   int64_t shuffles() const {
     return std::count_if(linear.src().begin(), linear.src().end(),
                          [](const UOp& u) { return u.is(Op::Shuffle) && u.src().size() == 2; });
   }
-  static std::vector<float> product(const UOp& program, int64_t m, int64_t n, int64_t k) {
-    std::vector<float> out(m * n, -1), a(m * k), b(n * k);  // small integers: sums are exact in any order
-    for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * 7 % 11) - 5;
-    for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i * 5 % 13) - 6;
+  template <class T>
+  std::vector<T> product(const UOp& program) const {
+    std::vector<T> out(m * n, -1), a(m * k), b(n * k);  // small integers: sums are exact in any order
+    for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i * 7 % 11) - 5;
+    for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<T>(i * 5 % 13) - 6;
     interpret(program, std::vector<HostBuffer>{{out.data(), m * n}, {a.data(), m * k}, {b.data(), n * k}}, {});
     return out;
   }
   bool is_right() const {
-    return product(linear, m, n, k) == product(lower(scheduled(kernel, {"m", "n", "k"}), {}), m, n, k);
+    const UOp plain = lower(scheduled(kernel, {"m", "n", "k"}), {});
+    return type == dt::f32 ? product<float>(linear) == product<float>(plain)
+                           : product<int32_t>(linear) == product<int32_t>(plain);
   }
 };
 
@@ -61,6 +65,7 @@ TEST_CASE("turned copies: tails of either axis") {
       CAPTURE(k);
       CHECK(Panels{3, n, k, 32, {"n", "m", "k", "n:16 upcast", "n:8 vec", "stage(B,n)"}}.is_right());
       CHECK(Panels{3, n, k, 32, {"n", "k", "m", "n:8 vec", "k:8", "stage(B,k)"}}.is_right());
+      CHECK(Panels{3, n, k, 32, {"n", "m", "k", "n:16 upcast", "n:8 vec", "stage(B,n)"}, dt::i32}.is_right());
     }
 }
 TEST_CASE("turned copies: what is no square, or lies along the row already, is copied as before") {
