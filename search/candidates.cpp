@@ -17,7 +17,9 @@ namespace pg {
 
 namespace {
 constexpr size_t kTogether = 6;  // kernels in one translation unit
-constexpr int kConfirmRuns = 5, kGainRuns = 9;
+// Whether a candidate leads; whether that was a gain. Of long programs the fewest: six pairs have a 95 % interval.
+int confirm_runs(double ms) { return ms > kLongRunMs ? 3 : 5; }
+int gain_runs(double ms) { return ms > kLongRunMs ? 6 : 9; }
 constexpr size_t kLongSource = 96 << 10;  // bytes
 constexpr size_t kWave = 32;              // kernels that a GPU's compiler is given between two looks at the clock
 
@@ -251,7 +253,7 @@ std::vector<Timed> Candidates::measure(const std::vector<Candidate>& candidates,
     timed.push_back({c.schedule, c.program, s.timing.median_ms / drift});
     if (timed.back().ms >= leader.ms) continue;
     // A new leader is timed in turns with the old one: a moment of quiet is no gain. Either may fail only now.
-    const std::vector<RunResult> pair = in_turns(leader, timed.back(), kConfirmRuns);
+    const std::vector<RunResult> pair = in_turns(leader, timed.back(), confirm_runs(leader.ms));
     if (pair[1].status != RunStatus::Ok) {
       timed.pop_back();
       continue;
@@ -283,14 +285,15 @@ std::vector<RunResult> Candidates::in_turns(const Timed& a, const Timed& b, int 
 }
 
 Speedup Candidates::gain(const Timed& before, const Timed& now) {
-  const std::vector<RunResult> results = in_turns(before, now, kGainRuns);
+  const std::vector<RunResult> results = in_turns(before, now, gain_runs(now.ms));
   flush();
   if (results[0].status != RunStatus::Ok || results[1].status != RunStatus::Ok) return {};
   return speedup(results[0].ms, results[1].ms);
 }
 
 double Candidates::drift_of(const Timed& t) {
-  const RunResult r = runner_.time({t.program}, {.limits = {.timeout_ms = timeout_for(t.ms)}, .runs = kConfirmRuns})[0];
+  const TimeOptions options{.limits = {.timeout_ms = timeout_for(t.ms)}, .runs = confirm_runs(t.ms)};
+  const RunResult r = runner_.time({t.program}, options)[0];
   return r.status == RunStatus::Ok ? timing(r.ms).median_ms / t.ms : 1;
 }
 

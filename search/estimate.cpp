@@ -89,7 +89,7 @@ struct Stream {
   UOp address;
   bool packed = false;  // a staged tile: its elements lie side by side
 };
-double memory_ns(const Schedule& s, const Target& target, const CpuCosts& costs, const Definition& d,
+double memory_ns(const Schedule& s, const Target& target, const Costs& costs, const Definition& d,
                  const std::vector<Stream>& streams) {
   std::vector<RangeRef> loops;
   UOps axes = d.ranges;
@@ -125,8 +125,8 @@ double memory_ns(const Schedule& s, const Target& target, const CpuCosts& costs,
 
 }  // namespace
 
-Estimate estimate_parts(const Schedule& s, const Target& target, const CpuCosts& costs) {
-  if (target.gpu) return {.ns = estimate_blocks(s, target)};
+Estimate estimate_parts(const Schedule& s, const Target& target, const Costs& costs) {
+  if (target.gpu) return {.ns = estimate_blocks(s, target, costs)};
   const double cycle = kMathPerCycle * costs.math;
   Estimate e;
   double ns = 0;
@@ -199,7 +199,7 @@ Estimate estimate_parts(const Schedule& s, const Target& target, const CpuCosts&
   return e;
 }
 
-double estimate(const Schedule& s, const Target& target, const CpuCosts& costs) {
+double estimate(const Schedule& s, const Target& target, const Costs& costs) {
   return estimate_parts(s, target, costs).ns;
 }
 

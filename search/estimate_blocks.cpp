@@ -15,7 +15,6 @@ namespace pg {
 
 namespace {
 
-constexpr double kLaunchNs = 2500;           // of a kernel, in a stream
 constexpr double kWarpsPerCycle = 4;         // instructions that a processor issues
 constexpr double kGlobalWait = 600;          // cycles until what is fetched is there, from L2 or beyond
 constexpr double kNearWait = 200;            // the same where the L1 has most of it
@@ -33,13 +32,12 @@ constexpr int64_t kAddressRegisters = 28;                                       
 constexpr int64_t kThreadRegisters = 255;
 constexpr double kElement = 4;
 
-/// In cycles of a processor. The defaults are round figures of the first chip of each generation.
+/// In cycles of a processor.
 struct Machine {
-  double clock = 1.5, dram = 1000, l2 = 3000;  // GHz, bytes a cycle for the two others
-  explicit Machine(const Target& t) {
-    clock = t.sm >= 89 ? 1.8 : 1.4;
-    dram = (t.sm >= 100 ? 8000 : t.sm == 90 ? 3350 : t.sm == 89 ? 1000 : 1500) / clock;
-    l2 = kSector * std::max(t.sms, 1);
+  double clock, dram, l2, launch;  // GHz; bytes a cycle of all processors; a kernel in a stream
+  Machine(const Target& t, const Costs& costs) : clock(1 / (kWarpsPerCycle * costs.math)), launch(costs.launch * clock) {
+    const auto bytes = [&](double beyond) { return std::max(t.sms, 1) / (costs.load / kLine + beyond) / clock; };
+    l2 = bytes(costs.byte[0]), dram = bytes(costs.byte[2]);
   }
 };
 
@@ -89,10 +87,10 @@ int64_t registers_of(const Placement& placement) {
 
 class BlockEstimate {
  public:
-  BlockEstimate(const Schedule& s, const Target& t)
-      : s_(s), target_(t), machine_(t), placement_(s.scheduled(), true), threads_(double(placement_.threads())) {}
+  BlockEstimate(const Schedule& s, const Target& t, const Costs& costs)
+      : s_(s), target_(t), machine_(t, costs), placement_(s.scheduled(), true), threads_(double(placement_.threads())) {}
 
-  double cycles() {
+  double ns() {
     if (!placement_.fault().empty()) return 1e18;
     const NestPlan& root = placement_.nest(placement_.root());
     for (const UOp& r : root.loops)
@@ -120,7 +118,7 @@ class BlockEstimate {
       launches = 2;
       all += outputs() * kElement * (2 * parts_ + 1) / std::min(machine_.dram, machine_.l2) + kGlobalWait;
     }
-    return all + launches * kLaunchNs * machine_.clock;
+    return (all + launches * machine_.launch) / machine_.clock;
   }
 
  private:
@@ -382,6 +380,8 @@ class BlockEstimate {
 
 }  // namespace
 
-double estimate_blocks(const Schedule& s, const Target& target) { return BlockEstimate(s, target).cycles(); }
+double estimate_blocks(const Schedule& s, const Target& target, const Costs& costs) {
+  return BlockEstimate(s, target, costs).ns();
+}
 
 }  // namespace pg

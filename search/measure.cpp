@@ -109,7 +109,7 @@ Screened screen(Runner& runner, const RunProgram& program, double best_ms, const
   }
   out.checked = true;
   if (const double better = *std::min_element(out.result.ms.begin(), out.result.ms.end());
-      best_ms > 0 && better > kTellingMs && better > kFarBehind * best_ms) {
+      best_ms > 0 && better > kTellingMs && better > (better > kLongRunMs ? 1 : kFarBehind) * best_ms) {
     out.timing = timing(std::span(&better, 1));
     if (better > limits.give_up_ms) {
       out.result.status = RunStatus::Slow;

@@ -24,10 +24,13 @@ struct Speedup {
 /// median (binomial, no assumption on the noise); with fewer than six pairs there is none, and low is 0, high is infinite.
 Speedup speedup(std::span<const double> incumbent, std::span<const double> candidate);
 
+/// A run that takes so many milliseconds averages the noise by itself and owes nothing to cold caches: few are enough.
+inline constexpr double kLongRunMs = 100;
 inline constexpr double kWinMargin = 1.01;  // a candidate must be faster by 1 % with 95 % confidence
 
 /// First look at a candidate: check, then few samples, given up past twice the best time so far (`best_ms` 0: there is none
-/// yet).
+/// yet). Where the two runs of the check tell that it is far behind, or, of a long program, that it is not ahead, they are
+/// its samples.
 struct Screened {
   RunResult result;  // of the check if that failed, else of the timing
   Timing timing;

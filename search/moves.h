@@ -31,10 +31,11 @@ struct Estimate {
   double math = 0, loads = 0, latency = 0;  // the largest of a nest counts
   double spills = 0, memory = 0, copies = 0;
 };
-Estimate estimate_parts(const Schedule&, const Target&, const CpuCosts& = {});
-/// Estimated time of a run in nanoseconds (a GPU's: in cycles): arithmetic, loads (gathers by lane), latency of too few
+Estimate estimate_parts(const Schedule&, const Target&, const Costs&);
+/// Estimated time of a run in nanoseconds: arithmetic, loads (gathers by lane), latency of too few
 /// accumulators, loops, caches and memory, spills, work in tails, grid quantisation. Only its order matters. Variables count
 /// at their upper bounds.
-double estimate(const Schedule&, const Target&, const CpuCosts& = {});
+double estimate(const Schedule&, const Target&, const Costs&);
+inline double estimate(const Schedule& s, const Target& t) { return estimate(s, t, default_costs(t)); }
 
 }  // namespace pg

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "search/calibrate.h"
 #include "search/schedule.h"
 
 namespace pg {
@@ -10,6 +11,6 @@ namespace pg {
 std::vector<Schedule> block_moves(const Schedule&, const Target&);
 std::vector<Schedule> block_templates(const UOp& kernel, const Target&);
 std::string block_family(const Schedule&);
-double estimate_blocks(const Schedule&, const Target&);
+double estimate_blocks(const Schedule&, const Target&, const Costs&);
 
 }  // namespace pg

@@ -111,7 +111,7 @@ void say_once(const std::string& what) {
     std::cerr << "ranking: " << what << ": candidates come in the order of the estimate\n";
 }
 
-std::shared_ptr<const Ranking> fresh(Store& store, const WinnerKey& like, const Target& target, const CpuCosts& costs) {
+std::shared_ptr<const Ranking> fresh(Store& store, const WinnerKey& like, const Target& target, const Costs& costs) {
   const auto start = std::chrono::steady_clock::now();
   const FoundXgboost xgboost = Xgboost::find(config().xgboost);
   if (!xgboost.library) {
@@ -141,7 +141,7 @@ std::shared_ptr<const Ranking> fresh(Store& store, const WinnerKey& like, const 
 
 }  // namespace
 
-std::shared_ptr<const Ranking> ranking(Store& store, const WinnerKey& like, const Target& target, const CpuCosts& costs) {
+std::shared_ptr<const Ranking> ranking(Store& store, const WinnerKey& like, const Target& target, const Costs& costs) {
   struct Known {
     int64_t rows = 0;
     std::shared_ptr<const Ranking> ranking;

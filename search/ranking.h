@@ -35,7 +35,7 @@ std::vector<double> held_out_scores(const RankingData&, const std::shared_ptr<co
 /// The ranking for searches of this device, toolchain and number of threads: fitted to the store's rows when there are
 /// enough, and again when a fifth is new. Null where there are too few, where XGBoost is missing or refuses, and where
 /// the estimate is the better one.
-std::shared_ptr<const Ranking> ranking(Store&, const WinnerKey& like, const Target&, const CpuCosts& = {});
+std::shared_ptr<const Ranking> ranking(Store&, const WinnerKey& like, const Target&, const Costs&);
 
 inline constexpr size_t kLeastRankingRows = 300;   // fewer say more about the noise than about schedules
 inline constexpr size_t kLeastRankingKernels = 3;  // of fewer, none can be held out and still leave two to compare

@@ -62,7 +62,7 @@ size_t RankingData::kernels() const {
   return all.size();
 }
 
-RankingData ranking_data(Store& store, const WinnerKey& like, const Target& target, size_t most, const CpuCosts& costs) {
+RankingData ranking_data(Store& store, const WinnerKey& like, const Target& target, size_t most, const Costs& costs) {
   struct Measured {
     KernelRow kernel;
     Times times;

@@ -26,7 +26,7 @@ struct RankingData {
 
 /// What this device, toolchain and number of threads measured and found right, `most` rows at most: of each group its share,
 /// from the fastest to the slowest.
-RankingData ranking_data(Store&, const WinnerKey& like, const Target&, size_t most, const CpuCosts& = {});
+RankingData ranking_data(Store&, const WinnerKey& like, const Target&, size_t most, const Costs&);
 
 /// How an order by `scores`, the least first, fares against the times.
 struct OrderQuality {

@@ -28,8 +28,8 @@ constexpr double kNearRoof = 0.95;
 constexpr int kMaxRounds = 12;
 constexpr double kKernelSeconds = 45;  // one kernel's search without a budget of its own
 constexpr double kCalibrated = 5;      // seconds: a shorter search has none to spare for measuring the machine
-constexpr int kFinalRounds = 15;
-constexpr double kLongMs = 500;        // kernels that run longer get fewer rounds
+constexpr int kFinalRounds = 15, kLongFinalRounds = 6;  // the fewest with a 95 % interval
+constexpr double kHopeless = 1.05;                      // of the default's time: no finalist
 constexpr int64_t kRegisterSlack = 4;  // registers above the file that are still tried: compilers rematerialise
 constexpr size_t kFinalists = 3;
 constexpr double kShort = 4;           // seconds: more candidates at a time would be compiled and never run
@@ -251,12 +251,14 @@ class Beam {
     TuneResult r;
     std::vector<Timed> challengers;
     for (const Timed& t : beam_)
-      if (challengers.size() < kFinalists && text(t.schedule.opts()) != text(incumbent.schedule.opts()))
+      if (challengers.size() < kFinalists && t.ms < kHopeless * incumbent.ms &&
+          text(t.schedule.opts()) != text(incumbent.schedule.opts()))
         challengers.push_back(t);
     r.opts = incumbent.schedule.opts();
     r.default_ms = r.best_ms = incumbent.ms;
     if (!challengers.empty()) {
-      const Final f = candidates_.final_round(incumbent, challengers, incumbent.ms > kLongMs ? 6 : kFinalRounds);
+      const Final f =
+          candidates_.final_round(incumbent, challengers, incumbent.ms > kLongRunMs ? kLongFinalRounds : kFinalRounds);
       if (f.incumbent.result.status == RunStatus::Ok) r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
       if (f.winner >= 0) {
         r.best_ms = f.candidates[static_cast<size_t>(f.winner)].timing.median_ms;
@@ -308,7 +310,7 @@ class Beam {
   double roof_ms_ = 0;                          // 0: not known
   double told_ms_ = std::numeric_limits<double>::infinity();
   std::function<bool()> stop_ = [this] { return out_of_time(); };
-  CpuCosts costs_;
+  Costs costs_ = default_costs(device_.target());
   bool calibrated_ = false;
   double scoring_seconds_ = 0;
   double scale_ = 1;         // measured over estimated time of the best so far

@@ -44,7 +44,7 @@ void bench_ranking_command(const BenchRankingOptions& options, std::ostream& out
   const WinnerKey like{.device = device.info().id, .toolchain = device.toolchain().id, .threads = device.target().cores};
   RankingData data;
   const double reading = seconds_of([&] {
-    data = ranking_data(*store, like, device.target(), kMostRankingRows, calibrate(device, *store).value_or(CpuCosts()));
+    data = ranking_data(*store, like, device.target(), kMostRankingRows, calibrate(device, *store).value_or(default_costs(device.target())));
   });
   if (data.kernels() < kLeastRankingKernels)
     throw UserError("the database has measurements of " + std::to_string(data.kernels()) +

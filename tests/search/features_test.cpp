@@ -18,7 +18,7 @@ namespace {
 const Target kTarget{.vector_bytes = 64, .registers = 32, .cores = 4};
 
 std::vector<float> features(const UOp& kernel, const Schedule& s) {
-  return Features(kernel, kTarget).of(s, estimate_parts(s, kTarget));
+  return Features(kernel, kTarget).of(s, estimate_parts(s, kTarget, default_costs(kTarget)));
 }
 std::vector<float> features(const UOp& kernel, const char* opts) {
   const Expected<Schedule> s = Schedule(kernel, kTarget).apply(parse_opts(opts));

@@ -62,7 +62,7 @@ TEST_CASE_FIXTURE(Fixture, "ranking: only rows of this machine that were found r
   more[2].median_ms /= 2, more[2].key.threads = like.threads + 1;
   more[3].median_ms /= 2, more[3].verified = false, more[3].run = "not looked at";
   store->put_measurements(more);
-  const RankingData data = ranking_data(*store, like, target, 1000);
+  const RankingData data = ranking_data(*store, like, target, 1000, {});
   REQUIRE(data.groups.size() == 1);
   CHECK(data.kernels() == 1);
   CHECK(data.rows() == rows.size());
@@ -71,7 +71,7 @@ TEST_CASE_FIXTURE(Fixture, "ranking: only rows of this machine that were found r
   for (const MeasurementRow& r : rows) expected += r.median_ms;
   for (const double ms : data.ms) got += ms;
   CHECK(got == doctest::Approx(expected - more[0].median_ms));
-  CHECK(ranking_data(*store, like, target, 20).rows() == 20);
+  CHECK(ranking_data(*store, like, target, 20, {}).rows() == 20);
 }
 
 TEST_CASE_FIXTURE(Fixture, "ranking: a rule that the estimate misses is learned, for kernels that were not seen too") {
@@ -81,7 +81,7 @@ TEST_CASE_FIXTURE(Fixture, "ranking: a rule that the estimate misses is learned,
     target = {.vector_bytes = bytes, .registers = bytes / 2, .cores = like.threads};
     store = Store::open(folder / std::to_string(bytes));
     fill(4, 120);
-    const RankingData data = ranking_data(*store, like, target, kMostRankingRows);
+    const RankingData data = ranking_data(*store, like, target, kMostRankingRows, {});
     std::string why;
     const auto fitted = Ranking::fit(data, found.library, why);
     REQUIRE_MESSAGE(fitted, why);
@@ -99,7 +99,7 @@ TEST_CASE_FIXTURE(Fixture, "ranking: a rule that the estimate misses is learned,
 TEST_CASE_FIXTURE(Fixture, "ranking: where the estimate is right already it stays alone") {
   if (!has_xgboost()) return;
   fill(4, 100);
-  RankingData data = ranking_data(*store, like, target, kMostRankingRows);
+  RankingData data = ranking_data(*store, like, target, kMostRankingRows, {});
   data.ms = data.estimates;
   std::string why;
   const auto fitted = Ranking::fit(data, found.library, why);
@@ -109,10 +109,10 @@ TEST_CASE_FIXTURE(Fixture, "ranking: where the estimate is right already it stay
 
 TEST_CASE_FIXTURE(Fixture, "ranking: none from few rows, from few kernels, or without the library") {
   fill(2, 200);
-  CHECK(!ranking(*store, like, target));
+  CHECK(!ranking(*store, like, target, {}));
   store = Store::open(folder / "few.db");
   fill(4, 20);
-  CHECK(!ranking(*store, like, target));
+  CHECK(!ranking(*store, like, target, {}));
   store = Store::open(folder / "enough.db");
   fill(4, 120);
   Config c = before;
@@ -120,13 +120,13 @@ TEST_CASE_FIXTURE(Fixture, "ranking: none from few rows, from few kernels, or wi
     CAPTURE(library);
     c.xgboost = library;
     set_config(c);
-    CHECK(!ranking(*store, like, target));
+    CHECK(!ranking(*store, like, target, {}));
   }
   set_config(before);
   if (!has_xgboost()) return;
-  const auto found_one = ranking(*store, like, target);
+  const auto found_one = ranking(*store, like, target, {});
   CHECK(found_one);
-  CHECK(ranking(*store, like, target) == found_one);  // nothing new: fitted once
+  CHECK(ranking(*store, like, target, {}) == found_one);  // nothing new: fitted once
 }
 
 TEST_CASE_FIXTURE(Fixture, "ranking: a search takes it, and goes without it where the library is missing") {
