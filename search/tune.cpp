@@ -96,7 +96,21 @@ class Beam {
   static Clock::time_point now() { return Clock::now(); }
   double elapsed() const { return std::chrono::duration<double>(now() - start_).count(); }
   double limit() const { return options_.budget_seconds > 0 ? options_.budget_seconds : kKernelSeconds; }
-  bool out_of_time() const { return search_interrupted() || elapsed() > limit(); }
+  bool out_of_time() { return stopped_ |= search_interrupted() || elapsed() + final_seconds() > limit(); }
+  /// What the final of a long kernel takes; that of a short one is no matter.
+  double final_seconds() const {
+    if (!incumbent_ || incumbent_->ms <= kLongRunMs) return 0;
+    const double runs = kLongFinalRounds + 2, programs = static_cast<double>(1 + challengers().size());  // 2: first, last
+    return std::min(limit() / 2, 1e-3 * incumbent_->ms * runs * programs);
+  }
+  std::vector<Timed> challengers() const {
+    std::vector<Timed> fastest;
+    for (const Timed& t : beam_)
+      if (fastest.size() < kFinalists && t.ms < kHopeless * incumbent_->ms &&
+          text(t.schedule.opts()) != text(incumbent_->schedule.opts()))
+        fastest.push_back(t);
+    return fastest;
+  }
 
   std::vector<Candidate> scoring(const std::function<std::vector<Candidate>()>& choose) {
     const Clock::time_point start = now();
@@ -249,27 +263,23 @@ class Beam {
   /// The default competes in every final and is replaced only beyond noise.
   TuneResult finish(const Timed& incumbent) {
     TuneResult r;
-    std::vector<Timed> challengers;
-    for (const Timed& t : beam_)
-      if (challengers.size() < kFinalists && t.ms < kHopeless * incumbent.ms &&
-          text(t.schedule.opts()) != text(incumbent.schedule.opts()))
-        challengers.push_back(t);
+    const std::vector<Timed> rivals = challengers();
     r.opts = incumbent.schedule.opts();
     r.default_ms = r.best_ms = incumbent.ms;
-    if (!challengers.empty()) {
+    if (!rivals.empty()) {
       const Final f =
-          candidates_.final_round(incumbent, challengers, incumbent.ms > kLongRunMs ? kLongFinalRounds : kFinalRounds);
+          candidates_.final_round(incumbent, rivals, incumbent.ms > kLongRunMs ? kLongFinalRounds : kFinalRounds);
       if (f.incumbent.result.status == RunStatus::Ok) r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
       if (f.winner >= 0) {
         r.best_ms = f.candidates[static_cast<size_t>(f.winner)].timing.median_ms;
-        r.opts = challengers[static_cast<size_t>(f.winner)].schedule.opts();
+        r.opts = rivals[static_cast<size_t>(f.winner)].schedule.opts();
       }
     }
     r.candidates = static_cast<int64_t>(scored_.size()) + 1;  // and the default
     r.scoring_seconds = scoring_seconds_;
     r.compiled = candidates_.compiled;
     r.measured = candidates_.measured;
-    r.finished = !search_interrupted() && (options_.budget_seconds == 0 || elapsed() <= options_.budget_seconds);
+    r.finished = !search_interrupted() && (options_.budget_seconds == 0 || !stopped_);
     r.calibrated = calibrated_;
     r.ranked = ranking_ != nullptr;
     r.seconds = elapsed();
@@ -311,7 +321,7 @@ class Beam {
   double told_ms_ = std::numeric_limits<double>::infinity();
   std::function<bool()> stop_ = [this] { return out_of_time(); };
   Costs costs_ = default_costs(device_.target());
-  bool calibrated_ = false;
+  bool calibrated_ = false, stopped_ = false;  // stopped: the time was over
   double scoring_seconds_ = 0;
   double scale_ = 1;         // measured over estimated time of the best so far
   size_t must_measure_ = 0;  // the first seeds are measured whatever their estimate
