@@ -347,6 +347,14 @@ TEST_CASE_FIXTURE(Fixture, "measure: of a long program that is far behind the ru
   CHECK(wrong.result.status == RunStatus::Wrong);  // which is never tried again; what is slow may be
 }
 
+TEST_CASE_FIXTURE(Fixture, "screen: of a program above a tenth of a second they are enough where it is not ahead") {
+  const RunProgram lasting = program("lasting", kDouble + "extern int usleep(unsigned); if (begin == 0) usleep(120000);");
+  const Screened behind = screen(runner, lasting, 115, {});  // far from behind by a factor
+  CHECK(behind.result.status == RunStatus::Ok);
+  CHECK(behind.timing.samples == 1);
+  CHECK(screen(runner, lasting, 1000, {}).timing.samples == 3);  // ahead: what it takes is asked again
+}
+
 TEST_CASE_FIXTURE(Fixture, "finalists: twice as fast wins, the same program does not") {
   const auto busy = [](const std::string& name, int rounds) {
     return program(name, "for (int r = 0; r < " + std::to_string(rounds) +
