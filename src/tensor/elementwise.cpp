@@ -122,6 +122,9 @@ Tensor operator*(double a, const Tensor& b) { return beside(b, a) * b; }
 Tensor operator/(double a, const Tensor& b) { return beside(b, a) / b; }
 
 Tensor operator<(const Tensor& a, const Tensor& b) { return binary(Op::Lt, "less", a, b); }
+Tensor operator<=(const Tensor& a, const Tensor& b) { return (a < b) | (a == b); }  // of a NaN false
+Tensor operator>(const Tensor& a, const Tensor& b) { return b < a; }
+Tensor operator>=(const Tensor& a, const Tensor& b) { return b <= a; }
 Tensor operator==(const Tensor& a, const Tensor& b) { return binary(Op::Eq, "equal", a, b); }
 Tensor operator!=(const Tensor& a, const Tensor& b) { return binary(Op::Ne, "not equal", a, b); }
 Tensor operator<(const Tensor& a, double b) { return a < beside(a, b); }

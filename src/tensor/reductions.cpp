@@ -20,6 +20,14 @@ Tensor reduced(const char* reducer, const Tensor& x, const std::vector<int>& axe
   return keepdim ? y : without(y, axes);
 }
 
+/// Elements that are reduced to one.
+Dim count_along(const char* name, const Tensor& x, const std::vector<int>& axes) {
+  const Shape from = x.shape();
+  Dim n = 1;
+  for (const int axis : checked_axes(name, axes, from)) n = n * from[axis];
+  return n;
+}
+
 /// Extremes have no value over nothing; bool is ordered as 0, 1.
 Tensor extreme(const char* reducer, const Tensor& x, const std::vector<int>& asked, bool keepdim) {
   const Shape shape = x.shape();
@@ -41,9 +49,7 @@ Tensor Tensor::sum(std::vector<int> axes, bool keepdim) const {
 }
 
 Tensor Tensor::mean(std::vector<int> axes, bool keepdim) const {
-  const Shape from = shape();
-  Dim n = 1;
-  for (const int axis : checked_axes("mean", axes, from)) n = n * from[axis];
+  const Dim n = count_along("mean", *this, axes);
   const Tensor total = cast(dt::f32).sum(std::move(axes), keepdim);
   const Tensor result =
       n.number() ? total * (1.0 / static_cast<double>(*n.number())) : total * scalar(n, dt::f32).reciprocal();
@@ -66,11 +72,55 @@ Tensor Tensor::argmax(int axis, bool keepdim) const {
   return keepdim ? index : without(index, {at});
 }
 
+/// The order is turned round without a step that could overflow: ~x of integers, -x of floats.
+Tensor Tensor::argmin(int axis, bool keepdim) const {
+  if (dtype().is_float()) return neg().argmax(axis, keepdim);
+  const Tensor x = dtype().is_bool() ? cast(dt::u8) : *this;
+  return (x ^ full({}, -1, x.dtype())).argmax(axis, keepdim);
+}
+
+namespace {
+Tensor logical(const char* reducer, const Tensor& x, const std::vector<int>& asked, bool keepdim) {
+  const std::vector<int> axes = checked_axes(reducer, asked, x.shape());
+  return reduced(reducer, x.cast(dt::kBool).cast(dt::u8), axes, keepdim).cast(dt::kBool);
+}
+}  // namespace
+
+Tensor Tensor::any(std::vector<int> axes, bool keepdim) const { return logical("max", *this, axes, keepdim); }
+Tensor Tensor::all(std::vector<int> axes, bool keepdim) const { return logical("min", *this, axes, keepdim); }
+
+Tensor Tensor::var(std::vector<int> axes, bool keepdim, int64_t correction) const {
+  const Tensor x = dtype().is_float() ? cast(dt::f32) : *this;
+  const Dim n = count_along("var", x, axes) - correction;
+  const Tensor centred = x - x.mean(axes, true), squares = (centred * centred).sum(std::move(axes), keepdim);
+  // 0 / 0 where one element has no deviation; a negative count has no variance either.
+  const Tensor count = scalar(n, dt::f32).maximum(full({}, 0));
+  const Tensor result = squares / count;
+  return dtype().is_float() ? result.cast(dtype()) : result;
+}
+Tensor Tensor::std(std::vector<int> axes, bool keepdim, int64_t correction) const {
+  return var(std::move(axes), keepdim, correction).sqrt();
+}
+
+/// The maximum only keeps exp in range, and only where it is finite.
+Tensor Tensor::logsumexp(std::vector<int> axes, bool keepdim) const {
+  const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
+  const Tensor top = x.max(axes, true).detach(), shift = where(top.isfinite(), top, full({}, 0, x.dtype()));
+  const Tensor sum = (x - shift).exp().sum(axes, true).log() + shift;
+  return keepdim ? sum : without(sum, checked_axes("logsumexp", axes, x.shape()));
+}
+
 /// The maximum only keeps exp in range; the result does not depend on it, so no gradient need flow through it.
 Tensor Tensor::softmax(int axis) const {
   const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
   const Tensor e = (x - x.max({axis}, true).detach()).exp();
   return e * e.sum({axis}, true).reciprocal();  // a division a row, not an element
+}
+
+Tensor Tensor::log_softmax(int axis) const {
+  const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
+  const Tensor shifted = x - x.max({axis}, true).detach();
+  return shifted - shifted.exp().sum({axis}, true).log();
 }
 
 Tensor Tensor::rmsnorm(const Tensor& weight, double eps) const {

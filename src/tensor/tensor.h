@@ -122,6 +122,44 @@ class Tensor {
   Tensor cast(DType) const;
   Tensor maximum(const Tensor&) const;
   Tensor minimum(const Tensor&) const;
+  // Made of those above (functions.cpp); of integers and bool in f32, but for square, sign, clamp and roundings.
+  Tensor square() const;
+  Tensor pow(double exponent) const;
+  Tensor pow(const Tensor& exponent) const;  // of a negative number by a fraction: NaN
+  Tensor exp2() const;
+  Tensor expm1() const;  // exp(x) - 1, exact near 0
+  Tensor log2() const;
+  Tensor log10() const;
+  Tensor log1p() const;  // log(1 + x), exact near 0
+  Tensor tan() const;
+  Tensor asin() const;
+  Tensor acos() const;
+  Tensor atan() const;
+  Tensor atan2(const Tensor& x) const;  // this is y; 0 at the origin
+  Tensor sinh() const;
+  Tensor cosh() const;
+  Tensor asinh() const;
+  Tensor acosh() const;
+  Tensor atanh() const;
+  Tensor ceil() const;
+  Tensor trunc() const;
+  Tensor round() const;  // halves to even
+  Tensor frac() const;   // what trunc leaves
+  Tensor sign() const;
+  Tensor clamp(double low, double high) const;
+  Tensor leaky_relu(double slope = 0.01) const;
+  Tensor elu(double alpha = 1) const;
+  Tensor softplus() const;  // log(1 + exp(x))
+  Tensor logsigmoid() const;
+  Tensor mish() const;
+  Tensor relu6() const;
+  Tensor hardsigmoid() const;
+  Tensor hardswish() const;
+  Tensor isnan() const;  // bool, as the two below
+  Tensor isinf() const;
+  Tensor isfinite() const;
+  /// Where `mask` (bool) is true, `value`.
+  Tensor masked_fill(const Tensor& mask, double value) const;
   /// condition (bool) ? a : b
   static Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
@@ -131,7 +169,15 @@ class Tensor {
   Tensor max(std::vector<int> axes = {}, bool keepdim = false) const;
   Tensor min(std::vector<int> axes = {}, bool keepdim = false) const;
   Tensor argmax(int axis, bool keepdim = false) const;  // int32; the first of equal ones
+  Tensor argmin(int axis, bool keepdim = false) const;
+  Tensor any(std::vector<int> axes = {}, bool keepdim = false) const;  // bool
+  Tensor all(std::vector<int> axes = {}, bool keepdim = false) const;
+  /// Sum of squared deviations / (count - correction); NaN where that is no positive number.
+  Tensor var(std::vector<int> axes = {}, bool keepdim = false, int64_t correction = 1) const;
+  Tensor std(std::vector<int> axes = {}, bool keepdim = false, int64_t correction = 1) const;
+  Tensor logsumexp(std::vector<int> axes, bool keepdim = false) const;
   Tensor softmax(int axis = -1) const;
+  Tensor log_softmax(int axis = -1) const;
   Tensor rmsnorm(const Tensor& weight, double eps) const;  // over the last axis
   /// (x - mean) / √(variance + eps) over the last axis, times weight [n], plus bias [n]; either may be empty.
   Tensor layernorm(const Tensor& weight, const Tensor& bias, double eps) const;
@@ -182,6 +228,9 @@ Tensor operator-(double, const Tensor&);
 Tensor operator*(double, const Tensor&);
 Tensor operator/(double, const Tensor&);
 Tensor operator<(const Tensor&, const Tensor&);
+Tensor operator<=(const Tensor&, const Tensor&);
+Tensor operator>(const Tensor&, const Tensor&);
+Tensor operator>=(const Tensor&, const Tensor&);
 Tensor operator==(const Tensor&, const Tensor&);
 Tensor operator!=(const Tensor&, const Tensor&);
 Tensor operator<(const Tensor&, double);

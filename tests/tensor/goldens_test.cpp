@@ -1,4 +1,4 @@
-// Values and gradients of the tensor ops against PyTorch (goldens/make_goldens.py).
+// Values and gradients of the tensor ops against PyTorch (goldens/make_goldens.py, make_functions.py).
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -64,6 +64,17 @@ const std::map<std::string, Case>& ops() {
       UNARY(neg), UNARY(exp), UNARY(log), UNARY(sqrt), UNARY(rsqrt), UNARY(reciprocal), UNARY(sin), UNARY(cos), UNARY(tanh),
       UNARY(erf),
       UNARY(floor), UNARY(abs), UNARY(relu), UNARY(sigmoid), UNARY(silu), UNARY(gelu), UNARY(gelu_tanh), UNARY(logical_not),
+      UNARY(square), UNARY(exp2), UNARY(expm1), UNARY(log2), UNARY(log10), UNARY(log1p), UNARY(tan), UNARY(asin), UNARY(acos),
+      UNARY(atan), UNARY(sinh), UNARY(cosh), UNARY(asinh), UNARY(acosh), UNARY(atanh), UNARY(ceil), UNARY(trunc), UNARY(round),
+      UNARY(frac), UNARY(sign), UNARY(leaky_relu), UNARY(elu), UNARY(softplus), UNARY(logsigmoid), UNARY(mish), UNARY(relu6),
+      UNARY(hardsigmoid), UNARY(hardswish), UNARY(isnan), UNARY(isinf), UNARY(isfinite),
+      CASE("pow", x[0].pow(x[1])), CASE("pow_number", x[0].pow(a["exponent"].get<double>())), CASE("atan2", x[0].atan2(x[1])),
+      CASE("clamp", x[0].clamp(a["low"], a["high"])), CASE("masked_fill", x[0].masked_fill(x[1], a["value"])),
+      CASE("less_equal", x[0] <= x[1]), CASE("greater", x[0] > x[1]), CASE("greater_equal", x[0] >= x[1]),
+      REDUCTION(any), REDUCTION(all), REDUCTION(logsumexp),
+      CASE("var", x[0].var(axes_of(a), a.value("keepdim", false), a.value("correction", 1))),
+      CASE("std", x[0].std(axes_of(a), a.value("keepdim", false), a.value("correction", 1))),
+      CASE("argmin", x[0].argmin(a["axis"], a.value("keepdim", false))), CASE("log_softmax", x[0].log_softmax(a["axis"])),
       CASE("add", x[0] + x[1]), CASE("sub", x[0] - x[1]), CASE("mul", x[0] * x[1]), CASE("div", x[0] / x[1]),
       CASE("maximum", x[0].maximum(x[1])), CASE("minimum", x[0].minimum(x[1])),
       CASE("less", x[0] < x[1]), CASE("equal", x[0] == x[1]), CASE("not_equal", x[0] != x[1]),
@@ -169,7 +180,7 @@ void check_group(const std::string& group, const char* device_name, size_t strid
   }
 }
 
-constexpr const char* kGroups[] = {"elementwise", "dtypes", "reductions", "movement", "products"};
+constexpr const char* kGroups[] = {"elementwise", "dtypes", "reductions", "movement", "products", "functions"};
 
 }  // namespace
 
