@@ -69,6 +69,10 @@ class Tensor {
   static Tensor full(Shape shape, double value, DType = dt::f32);
   static Tensor zeros(Shape shape, DType dtype = dt::f32) { return full(std::move(shape), 0, dtype); }
   static Tensor arange(Dim n, DType = dt::i32);  // [n]
+  /// n numbers from first to last, both included.
+  static Tensor linspace(double first, double last, int64_t n);
+  /// [n, n], ones on the diagonal.
+  static Tensor eye(Dim n, DType = dt::f32);
   /// An index expression as a value of rank 0: `Tensor::arange(T) + Tensor::scalar(pos)`.
   static Tensor scalar(Dim, DType = dt::i32);
   /// Seeded uniform [0,1) / standard normal numbers, filled on the host.
@@ -96,6 +100,22 @@ class Tensor {
   Tensor squeeze(int axis) const;
   static Tensor stack(const std::vector<Tensor>&, int axis = 0);
   static Tensor cat(const std::vector<Tensor>&, int axis = 0);
+  // Made of those above (rearrange.cpp).
+  /// Python's x[begin:end:step] of one axis: negative ones count from the end, what lies outside is cut off; none: the
+  /// whole. A negative step walks from begin down to end, which it excludes. The extent must be a number. UserError: a step
+  /// of 0.
+  Tensor slice_step(int axis, std::optional<int64_t> begin, std::optional<int64_t> end, int64_t step) const;
+  Tensor repeat(std::vector<int64_t> times) const;          // the whole, so often along each axis; leading axes may be added
+  Tensor repeat_interleave(int64_t times, int axis) const;  // each element so often in a row
+  Tensor roll(int64_t by, int axis) const;                  // element i moves to i + by, round the end
+  /// Parts of these extents, which add up to the axis; of `size` each, the last may be shorter.
+  std::vector<Tensor> split(const std::vector<int64_t>& sizes, int axis = 0) const;
+  std::vector<Tensor> split(int64_t size, int axis = 0) const;
+  Tensor tril(int64_t diagonal = 0) const;  // zeros above this diagonal of the last two axes
+  Tensor triu(int64_t diagonal = 0) const;  // .. below it
+  /// (before, after) along one axis: mirrored without the edge; the edge again.
+  Tensor pad_reflect(int axis, int64_t before, int64_t after) const;
+  Tensor pad_replicate(int axis, int64_t before, int64_t after) const;
   Tensor contiguous() const;  // materialised here
   /// The same values, through which no gradient flows.
   Tensor detach() const;
@@ -194,6 +214,8 @@ class Tensor {
   Tensor conv1d(const Tensor& weight, const Tensor& bias = {}, const Conv1d& = {}) const;
   /// Rows of this [n, ..] by int ids [..i] → [..i, ..].
   Tensor gather(const Tensor& ids) const;
+  /// [..i] → [..i, classes] of i64: 1 where the id is the class.
+  Tensor one_hot(Dim classes) const;
   /// softmax(q·kᵀ·scale + mask)·v: q [.., T, d], k, v [.., S, d]; an optional mask broadcasts to [.., T, S]
   /// and is added. Scale 0: 1/√d.
   static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0);

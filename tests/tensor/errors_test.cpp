@@ -151,3 +151,25 @@ TEST_CASE("errors of gradients") {
   CHECK(ERROR(gradients(Tensor::empty({2, 3}).assign(x).sum(), {x})) ==
         "gradients: Assign has no derivative; use detach() where none is meant");
 }
+
+TEST_CASE("errors of functions and of what is made of views") {
+  const Tensor x = zeros({2, 3}), n = zeros({Dim(variable("n", 4, 9)), 3});
+  CHECK(ERROR(x.clamp(2, 1)) == "clamp: the lower limit 2.000000 is above the upper one, 1.000000");
+  CHECK(ERROR(x.masked_fill(x, 1)) == "where: the condition is f32, not bool; compare it first");
+  CHECK(ERROR(x.var({2})) == "var: axis 2 is out of range for shape [2, 3]");
+  CHECK(ERROR(x.logsumexp({-3})) == "max: axis -3 is out of range for shape [2, 3]");
+  CHECK(ERROR(x.slice_step(0, 0, 2, 0)) == "slice: a step of 0");
+  CHECK(ERROR(n.slice_step(0, 0, 2, 1)) == "slice: axis 0 of [n, 3] is no number");
+  CHECK(ERROR(x.repeat({2})) == "repeat: needs a number of times, 0 or more, for each axis of [2, 3]");
+  CHECK(ERROR(x.repeat({2, -1})) == "repeat: needs a number of times, 0 or more, for each axis of [2, 3]");
+  CHECK(ERROR(x.repeat_interleave(-1, 0)) == "repeat_interleave: -1 times");
+  CHECK(ERROR(x.split(std::vector<int64_t>{1, 3}, 1)) == "split: the sizes must add up to the 3 of axis 1");
+  CHECK(ERROR(x.split(std::vector<int64_t>{4, -1}, 1)) == "split: the sizes must add up to the 3 of axis 1");
+  CHECK(ERROR(x.split(0, 1)) == "split: parts of 0");
+  CHECK(ERROR(zeros({3}).tril()) == "tril: [3] has no rows and columns");
+  CHECK(ERROR(x.pad_reflect(1, 3, 0)) ==
+        "pad_reflect: 3 and 0 must be 0 or more and less than the 3 elements that are mirrored");
+  CHECK(ERROR(zeros({0}).pad_replicate(0, 1, 0)) == "pad_replicate: 1 and 0 beside 0 elements");
+  CHECK(ERROR(Tensor::linspace(0, 1, 0)) == "linspace: 0 numbers");
+  CHECK(ERROR(x.one_hot(3)) == "one_hot: ids are integers, not f32");
+}

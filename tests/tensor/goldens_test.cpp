@@ -19,6 +19,7 @@ using Tensors = std::vector<Tensor>;
 using Case = std::function<Tensor(const Tensors& x, const Json& attrs)>;
 
 std::vector<int> axes_of(const Json& a) { return a.value("axes", std::vector<int>{}); }
+std::optional<int64_t> maybe(const Json& j) { return j.is_null() ? std::nullopt : std::optional(j.get<int64_t>()); }
 Shape shape_from(const Json& extents) {
   Shape s;
   for (const int64_t n : extents) s.push_back(n);
@@ -75,6 +76,15 @@ const std::map<std::string, Case>& ops() {
       CASE("var", x[0].var(axes_of(a), a.value("keepdim", false), a.value("correction", 1))),
       CASE("std", x[0].std(axes_of(a), a.value("keepdim", false), a.value("correction", 1))),
       CASE("argmin", x[0].argmin(a["axis"], a.value("keepdim", false))), CASE("log_softmax", x[0].log_softmax(a["axis"])),
+      CASE("slice_step", x[0].slice_step(a["axis"], maybe(a["begin"]), maybe(a["end"]), a["step"])),
+      CASE("repeat", x[0].repeat(a["times"])), CASE("repeat_interleave", x[0].repeat_interleave(a["times"], a["axis"])),
+      CASE("roll", x[0].roll(a["by"], a["axis"])), CASE("split", x[0].split(a["size"].get<int64_t>(), a["axis"])[a["part"]]),
+      CASE("split_sizes", x[0].split(a["sizes"].get<std::vector<int64_t>>(), a["axis"])[a["part"]]),
+      CASE("tril", x[0].tril(a["diagonal"])), CASE("triu", x[0].triu(a["diagonal"])),
+      CASE("pad_reflect", x[0].pad_reflect(a["axis"], a["before"], a["after"])),
+      CASE("pad_replicate", x[0].pad_replicate(a["axis"], a["before"], a["after"])),
+      CASE("linspace", Tensor::linspace(a["first"], a["last"], a["n"])), CASE("eye", Tensor::eye(a["n"].get<int64_t>())),
+      CASE("one_hot", x[0].one_hot(a["classes"].get<int64_t>())),
       CASE("add", x[0] + x[1]), CASE("sub", x[0] - x[1]), CASE("mul", x[0] * x[1]), CASE("div", x[0] / x[1]),
       CASE("maximum", x[0].maximum(x[1])), CASE("minimum", x[0].minimum(x[1])),
       CASE("less", x[0] < x[1]), CASE("equal", x[0] == x[1]), CASE("not_equal", x[0] != x[1]),
@@ -175,7 +185,7 @@ void check_group(const std::string& group, const char* device_name, size_t strid
     try {
       check_case(cases[i], device(device_name));
     } catch (const std::exception& e) {
-      FAIL_CHECK(group << ": " << name << ": " << e.what());
+      FAIL_CHECK(group << ": " << name << ": " << std::string(e.what()));
     }
   }
 }

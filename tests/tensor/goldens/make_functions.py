@@ -112,6 +112,45 @@ case("log_softmax of large values", "log_softmax", lambda x: x.log_softmax(-1), 
 low = -2**31
 case("argmin of integers", "argmin", lambda x: x.argmin(0).int(), [torch.tensor([3, low, low, 2**31 - 1], dtype=torch.int32)], gradient=False, axis=0)
 case("any of numbers", "any", lambda x: x.bool().any(0), [torch.tensor([0.0, 0.25])], gradient=False, axes=[0])
+
+
+# ---- movement and creation ----
+def stepped(x, axis, begin, end, step):
+    """As Python slices; torch has no negative steps."""
+    places = range(x.shape[axis])[slice(begin, end, step)]
+    return x.index_select(axis, torch.tensor(list(places), dtype=torch.int64))
+
+
+ends = [None, 0, 1, 4, 7, 9, -1, -3, -7, -20]
+for begin in ends:
+    for end in ends:
+        for step in [1, 2, 3, 10, -1, -2, -7]:
+            if len(range(7)[slice(begin, end, step)]) > 0:
+                case("slice %s:%s:%s" % (begin, end, step), "slice_step", lambda x: stepped(x, 0, begin, end, step), [torch.arange(7.0)], gradient=False,
+                     axis=0, begin=begin, end=end, step=step)
+for axis, begin, end, step in [(0, None, None, 2), (1, -2, None, -2), (-1, 1, -1, 3)]:
+    case("slice axis %d" % axis, "slice_step", lambda x: stepped(x, axis, begin, end, step), [within(-1, 1, 3, 4, 6)], axis=axis, begin=begin, end=end, step=step)
+for times in [[2, 3], [1, 1, 2], [3, 1, 2]]:
+    case("repeat %s" % times, "repeat", lambda x: x.repeat(times), [within(-1, 1, 2, 3)], times=times)
+for axis in [0, 1, -1]:
+    case("repeat_interleave %d" % axis, "repeat_interleave", lambda x: x.repeat_interleave(3, axis), [within(-1, 1, 2, 3, 2)], times=3, axis=axis)
+for by in [0, 1, -1, 3, 5, -7]:
+    case("roll %d" % by, "roll", lambda x: x.roll(by, 1), [within(-1, 1, 2, 5)], by=by, axis=1)
+case("split of sizes", "split_sizes", lambda x: x.split([1, 4, 2], 1)[1], [within(-1, 1, 2, 7)], sizes=[1, 4, 2], axis=1, part=1)
+for part in [0, 2]:
+    case("split by 3, part %d" % part, "split", lambda x: x.split(3, 1)[part], [within(-1, 1, 2, 7)], size=3, axis=1, part=part)
+for diagonal in [-2, -1, 0, 1, 3]:
+    case("tril %d" % diagonal, "tril", lambda x: x.tril(diagonal), [within(-1, 1, 2, 3, 4)], diagonal=diagonal)
+    case("triu %d" % diagonal, "triu", lambda x: x.triu(diagonal), [within(-1, 1, 2, 4, 3)], diagonal=diagonal)
+for before, after in [(0, 0), (1, 2), (3, 0), (0, 3)]:
+    case("reflect %d %d" % (before, after), "pad_reflect", lambda x: F.pad(x, (before, after), mode="reflect"), [within(-1, 1, 2, 3, 4)], axis=-1,
+         before=before, after=after)
+    case("replicate %d %d" % (before, after), "pad_replicate", lambda x: F.pad(x, (before, after), mode="replicate"), [within(-1, 1, 2, 3, 4)], axis=2,
+         before=before, after=after)
+for first, last, n in [(0, 1, 5), (-2, 3.5, 8), (4, -1, 2), (3, 9, 1)]:
+    case("linspace %g %g %d" % (first, last, n), "linspace", lambda: torch.linspace(first, last, n), [], gradient=False, first=first, last=last, n=n)
+case("eye", "eye", lambda: torch.eye(4), [], gradient=False, n=4)
+case("one_hot", "one_hot", lambda i: F.one_hot(i.long(), 5), [torch.tensor([[0, 4], [2, 2]], dtype=torch.int32)], gradient=False, classes=5)
 text = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)
 Path(__file__).with_name("functions.json").write_text("[\n" + text + "\n]\n")
 print("functions", len(cases))
