@@ -87,7 +87,7 @@ Probe math_probe(const Target& t) { return t.gpu ? gpu_math(t) : cpu_math(t); }
 
 Probe near_probe(const Target& t) {
   if (!t.gpu) return cpu_read("l1", t, t.l1_bytes / 2, 64);
-  return gpu_read("l1", t, kProcessorBlocks * t.sms, 1, t.l1_bytes / (2 * kProcessorBlocks), 64);
+  return gpu_read("l1", t, kProcessorBlocks * t.sms, 1, t.l1_bytes / (2 * kProcessorBlocks), 256);  // first from memory
 }
 
 std::vector<Probe> far_probes(const Target& t) {

@@ -96,7 +96,7 @@ Tensor Tensor::asin() const {
 }
 Tensor Tensor::acos() const {
   const Tensor x = as_float(*this);
-  return odd(((number(x, 1) - x) / (x + 1)).sqrt(), atan_of) * 2;
+  return atan_of(((number(x, 1) - x) / (x + 1)).sqrt()) * 2;
 }
 Tensor Tensor::atan2(const Tensor& other) const {
   const Tensor y = as_float(*this), x = as_float(other), on_axis = x == 0;
