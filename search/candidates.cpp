@@ -292,7 +292,7 @@ Speedup Candidates::gain(const Timed& before, const Timed& now) {
 }
 
 double Candidates::drift_of(const Timed& t) {
-  const TimeOptions options{.limits = {.timeout_ms = timeout_for(t.ms)}, .runs = confirm_runs(t.ms)};
+  const TimeOptions options{.limits = {.timeout_ms = timeout_for(t.ms)}, .runs = t.ms > kLongRunMs ? 1 : confirm_runs(t.ms)};
   const RunResult r = runner_.time({t.program}, options)[0];
   return r.status == RunStatus::Ok ? timing(r.ms).median_ms / t.ms : 1;
 }

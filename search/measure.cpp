@@ -108,6 +108,10 @@ Screened screen(Runner& runner, const RunProgram& program, double best_ms, const
     return out;
   }
   out.checked = true;
+  if (best_ms <= 0 && *std::min_element(out.result.ms.begin(), out.result.ms.end()) > kLongRunMs) {
+    out.timing = timing(out.result.ms);
+    return out;
+  }
   if (const double better = *std::min_element(out.result.ms.begin(), out.result.ms.end());
       best_ms > 0 && better > kTellingMs && better > (better > kLongRunMs ? 1 : kFarBehind) * best_ms) {
     out.timing = timing(std::span(&better, 1));

@@ -30,7 +30,7 @@ inline constexpr double kWinMargin = 1.01;  // a candidate must be faster by 1 %
 
 /// First look at a candidate: check, then few samples, given up past twice the best time so far (`best_ms` 0: there is none
 /// yet). Where the two runs of the check tell that it is far behind, or, of a long program, that it is not ahead, they are
-/// its samples.
+/// its samples; of a long program that is the first, too.
 struct Screened {
   RunResult result;  // of the check if that failed, else of the timing
   Timing timing;

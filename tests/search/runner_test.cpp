@@ -352,6 +352,7 @@ TEST_CASE_FIXTURE(Fixture, "screen: of a program above a tenth of a second they 
   const Screened behind = screen(runner, lasting, 115, {});  // far from behind by a factor
   CHECK(behind.result.status == RunStatus::Ok);
   CHECK(behind.timing.samples == 1);
+  CHECK(screen(runner, lasting, 0, {}).timing.samples == 2);     // the first of all
   CHECK(screen(runner, lasting, 1000, {}).timing.samples == 3);  // ahead: what it takes is asked again
 }
 
