@@ -9,8 +9,6 @@ namespace pg {
 namespace {
 
 Tensor unary(Op op, const Tensor& x) { return Tensor(alu(op, x.uop())); }
-/// Integers and bool become f32 first.
-Tensor as_float(const Tensor& x) { return x.dtype().is_float() ? x : x.cast(dt::f32); }
 Tensor float_unary(Op op, const Tensor& x) { return unary(op, as_float(x)); }
 
 Tensor binary(Op op, const char* name, const Tensor& a, const Tensor& b) {
@@ -30,20 +28,20 @@ Tensor bitwise(Op op, const char* name, const Tensor& a, const Tensor& b) {
   return binary(op, name, a, b);
 }
 
-/// `value` as a tensor that leaves x's dtype alone where it can.
-Tensor beside(const Tensor& x, double value) {
-  DType dtype = x.dtype();
-  if (!dtype.is_float() && !(value == std::floor(value) && std::abs(value) < 0x1p63)) dtype = dt::f32;
-  if (dtype.is_bool()) dtype = dt::i64;
-  return Tensor::full(x.shape(), value, dtype);
-}
-
 void refuse_bool(const char* name, const Tensor& a, const Tensor& b) {
   if (a.dtype().is_bool() && b.dtype().is_bool())
     throw UserError(std::string(name) + ": not defined on bool; cast to a number or use logical_not, ^");
 }
 
 }  // namespace
+
+Tensor as_float(const Tensor& x) { return x.dtype().is_float() ? x : x.cast(dt::f32); }
+Tensor beside(const Tensor& x, double value) {
+  DType dtype = x.dtype();
+  if (!dtype.is_float() && !(value == std::floor(value) && std::abs(value) < 0x1p63)) dtype = dt::f32;
+  if (dtype.is_bool()) dtype = dt::i64;
+  return Tensor::full(x.shape(), value, dtype);
+}
 
 Tensor Tensor::neg() const {
   refuse_bool("neg", *this, *this);

@@ -4,7 +4,7 @@
 #include <limits>
 #include <numbers>
 
-#include "src/tensor/tensor.h"
+#include "src/tensor/shape.h"
 
 namespace pg {
 
@@ -12,10 +12,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-Tensor as_float(const Tensor& x) { return x.dtype().is_float() ? x : x.cast(dt::f32); }
-/// A number beside x, of its dtype.
-Tensor number(const Tensor& x, double value) { return Tensor::full({}, value, x.dtype()); }
-Tensor select(const Tensor& condition, const Tensor& a, double b) { return Tensor::where(condition, a, number(a, b)); }
+Tensor select(const Tensor& condition, const Tensor& a, double b) { return Tensor::where(condition, a, beside(a, b)); }
 /// f of |x| with x's sign, of an odd function: -0 stays -0.
 template <class F>
 Tensor odd(const Tensor& x, const F& f) {
@@ -34,12 +31,12 @@ Tensor power(const Tensor& x, int64_t exponent) {
 
 /// Of x >= 0. Cephes' atanf (Moshier): three ranges by tan(π/8) and tan(3π/8), then a polynomial of the square.
 Tensor atan_of(const Tensor& x) {
-  const Tensor large = number(x, 2.414213562373095) < x, middle = (number(x, 0.4142135623730950) < x) & large.logical_not();
+  const Tensor large = beside(x, 2.414213562373095) < x, middle = (beside(x, 0.4142135623730950) < x) & large.logical_not();
   const Tensor inverse = select(large, x, 1).reciprocal();
-  const Tensor capped = Tensor::where(large, number(x, 1), x);  // so that infinity is nowhere subtracted
+  const Tensor capped = Tensor::where(large, beside(x, 1), x);  // so that infinity is nowhere subtracted
   const Tensor t = Tensor::where(large, -inverse, Tensor::where(middle, (capped - 1) / (capped + 1), capped)), z = t * t;
-  const Tensor offset = Tensor::where(large, number(x, std::numbers::pi / 2),
-                                      Tensor::where(middle, number(x, std::numbers::pi / 4), number(x, 0)));
+  const Tensor offset = Tensor::where(large, beside(x, std::numbers::pi / 2),
+                                      Tensor::where(middle, beside(x, std::numbers::pi / 4), beside(x, 0)));
   const Tensor p = ((z * 8.05374449538e-2 - 1.38776856032e-1) * z + 1.99777106478e-1) * z - 3.33329491539e-1;
   return offset + (p * z * t + t);
 }
@@ -56,7 +53,7 @@ Tensor Tensor::pow(double exponent) const {
     const Tensor whole = power(x, static_cast<int64_t>(std::abs(exponent)));
     return exponent < 0 ? whole.reciprocal() : whole;
   }
-  return x.pow(number(x, exponent));
+  return x.pow(beside(x, exponent));
 }
 /// exp(b log |a|); a negative base by an even or odd whole number, by a fraction NaN; anything to the 0 is 1, and so is 1 to
 /// anything.
@@ -65,8 +62,8 @@ Tensor Tensor::pow(const Tensor& exponent) const {
   const Tensor magnitude = where(a < 0, -a, a), negative = a < 0;
   const Tensor half = b * 0.5, is_even = half == half.floor(), is_whole_number = b == b.floor();
   const Tensor p = (b * magnitude.log()).exp();
-  const Tensor of_negative = where(is_whole_number, where(is_even, p, -p), number(p, std::nan("")));
-  return where((b == 0) | (a == 1), number(p, 1), where(negative, of_negative, p));
+  const Tensor of_negative = where(is_whole_number, where(is_even, p, -p), beside(p, std::nan("")));
+  return where((b == 0) | (a == 1), beside(p, 1), where(negative, of_negative, p));
 }
 
 Tensor Tensor::exp2() const { return (as_float(*this) * std::numbers::ln2).exp(); }
@@ -74,16 +71,16 @@ Tensor Tensor::log2() const { return log() * std::numbers::log2e; }
 Tensor Tensor::log10() const { return log() * std::numbers::log10e; }
 /// Within a half the series, which ends where a float does; its gradient is one too.
 Tensor Tensor::expm1() const {
-  const Tensor x = as_float(*this), near = (number(x, -0.5) < x) & (x < 0.5), v = select(near, x, 0);
-  Tensor series = number(x, 1);
+  const Tensor x = as_float(*this), near = (beside(x, -0.5) < x) & (x < 0.5), v = select(near, x, 0);
+  Tensor series = beside(x, 1);
   for (int n = 9; n >= 2; --n) series = v * (1.0 / n) * series + 1;
   return where(near, v * series, x.exp() - 1);
 }
 /// Within a quarter as 2 atanh(x / (2 + x)).
 Tensor Tensor::log1p() const {
-  const Tensor x = as_float(*this), near = (number(x, -0.25) < x) & (x < 0.25), v = select(near, x, 0);
+  const Tensor x = as_float(*this), near = (beside(x, -0.25) < x) & (x < 0.25), v = select(near, x, 0);
   const Tensor s = v / (v + 2), square = s * s;
-  Tensor series = number(x, 1.0 / 9);
+  Tensor series = beside(x, 1.0 / 9);
   for (int n = 7; n >= 1; n -= 2) series = square * series + 1.0 / n;
   return where(near, s * series * 2, select(near.logical_not(), x + 1, 1).log());
 }
@@ -92,11 +89,11 @@ Tensor Tensor::tan() const { return sin() / cos(); }
 Tensor Tensor::atan() const { return odd(as_float(*this), atan_of); }
 Tensor Tensor::asin() const {
   const Tensor x = as_float(*this);
-  return (x / ((number(x, 1) - x * x).sqrt() + 1)).atan() * 2;
+  return (x / ((beside(x, 1) - x * x).sqrt() + 1)).atan() * 2;
 }
 Tensor Tensor::acos() const {
   const Tensor x = as_float(*this);
-  return atan_of(((number(x, 1) - x) / (x + 1)).sqrt()) * 2;
+  return atan_of(((beside(x, 1) - x) / (x + 1)).sqrt()) * 2;
 }
 Tensor Tensor::atan2(const Tensor& other) const {
   const Tensor y = as_float(*this), x = as_float(other), on_axis = x == 0;
@@ -130,36 +127,36 @@ Tensor Tensor::trunc() const { return is_whole(*this) ? *this : where(*this < 0,
 Tensor Tensor::round() const {
   if (is_whole(*this)) return *this;
   const Tensor below = floor(), rest = *this - below, half = below * 0.5, is_odd = half != half.floor();
-  return below + ((number(*this, 0.5) < rest) | ((rest == 0.5) & is_odd)).cast(dtype());
+  return below + ((beside(*this, 0.5) < rest) | ((rest == 0.5) & is_odd)).cast(dtype());
 }
 Tensor Tensor::frac() const { return *this - trunc(); }
 Tensor Tensor::sign() const {
   if (dtype().is_bool()) return *this;
-  const Tensor positive = (number(*this, 0) < *this).cast(dtype());
+  const Tensor positive = (beside(*this, 0) < *this).cast(dtype());
   return dtype().is_unsigned() ? positive : positive - (*this < 0).cast(dtype());
 }
 Tensor Tensor::clamp(double low, double high) const {
   if (!(low <= high))
     throw UserError("clamp: the lower limit " + std::to_string(low) + " is above the upper one, " + std::to_string(high));
   Tensor x = *this;
-  if (low > -kInfinity) x = where(x < low, number(x, low), x);
-  if (high < kInfinity) x = where(x > number(x, high), number(x, high), x);
+  if (low > -kInfinity) x = where(x < low, beside(x, low), x);
+  if (high < kInfinity) x = where(x > beside(x, high), beside(x, high), x);
   return x;
 }
 
 Tensor Tensor::leaky_relu(double slope) const {
   const Tensor x = as_float(*this);
-  return where(number(x, 0) < x, x, x * slope);
+  return where(beside(x, 0) < x, x, x * slope);
 }
 Tensor Tensor::elu(double alpha) const {
   const Tensor x = as_float(*this);
-  const Tensor positive = number(x, 0) < x;
-  return where(positive, x, where(positive, number(x, 0), x).expm1() * alpha);
+  const Tensor positive = beside(x, 0) < x;
+  return where(positive, x, where(positive, beside(x, 0), x).expm1() * alpha);
 }
 /// Above 20 the value is x to all purposes.
 Tensor Tensor::softplus() const {
-  const Tensor x = as_float(*this), is_large = number(x, 20) < x;
-  return where(is_large, x, where(is_large, number(x, 0), x).exp().log1p());
+  const Tensor x = as_float(*this), is_large = beside(x, 20) < x;
+  return where(is_large, x, where(is_large, beside(x, 0), x).exp().log1p());
 }
 Tensor Tensor::logsigmoid() const { return -as_float(*this).neg().softplus(); }
 Tensor Tensor::mish() const { return *this * softplus().tanh(); }
@@ -173,6 +170,6 @@ Tensor Tensor::isinf() const {
 }
 Tensor Tensor::isfinite() const { return is_whole(*this) ? full(shape(), 1, dt::kBool) : (*this - *this) == 0; }
 
-Tensor Tensor::masked_fill(const Tensor& mask, double value) const { return where(mask, number(*this, value), *this); }
+Tensor Tensor::masked_fill(const Tensor& mask, double value) const { return where(mask, beside(*this, value), *this); }
 
 }  // namespace pg

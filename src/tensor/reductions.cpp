@@ -93,7 +93,6 @@ Tensor Tensor::var(std::vector<int> axes, bool keepdim, int64_t correction) cons
   const Tensor x = dtype().is_float() ? cast(dt::f32) : *this;
   const Dim n = count_along("var", x, axes) - correction;
   const Tensor centred = x - x.mean(axes, true), squares = (centred * centred).sum(std::move(axes), keepdim);
-  // 0 / 0 where one element has no deviation; a negative count has no variance either.
   const Tensor count = scalar(n, dt::f32).maximum(full({}, 0));
   const Tensor result = squares / count;
   return dtype().is_float() ? result.cast(dtype()) : result;
@@ -104,7 +103,7 @@ Tensor Tensor::std(std::vector<int> axes, bool keepdim, int64_t correction) cons
 
 /// The maximum only keeps exp in range, and only where it is finite.
 Tensor Tensor::logsumexp(std::vector<int> axes, bool keepdim) const {
-  const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
+  const Tensor x = as_float(*this);
   const Tensor top = x.max(axes, true).detach(), shift = where(top.isfinite(), top, full({}, 0, x.dtype()));
   const Tensor sum = (x - shift).exp().sum(axes, true).log() + shift;
   return keepdim ? sum : without(sum, checked_axes("logsumexp", axes, x.shape()));
@@ -112,13 +111,13 @@ Tensor Tensor::logsumexp(std::vector<int> axes, bool keepdim) const {
 
 /// The maximum only keeps exp in range; the result does not depend on it, so no gradient need flow through it.
 Tensor Tensor::softmax(int axis) const {
-  const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
+  const Tensor x = as_float(*this);
   const Tensor e = (x - x.max({axis}, true).detach()).exp();
   return e * e.sum({axis}, true).reciprocal();  // a division a row, not an element
 }
 
 Tensor Tensor::log_softmax(int axis) const {
-  const Tensor x = dtype().is_float() ? *this : cast(dt::f32);
+  const Tensor x = as_float(*this);
   const Tensor shifted = x - x.max({axis}, true).detach();
   return shifted - shifted.exp().sum({axis}, true).log();
 }

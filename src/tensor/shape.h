@@ -24,4 +24,9 @@ std::vector<int> checked_axes(const char* op, const std::vector<int>& axes, cons
 /// {x, extents..}: the sources of a Reshape or Expand.
 UOps with_extents(const UOp& x, const Shape&);
 
+/// Integers and bool become f32.
+Tensor as_float(const Tensor&);
+/// `value` as a tensor like x that leaves x's dtype alone where it can: a fraction makes integers f32, any number bool i64.
+Tensor beside(const Tensor& x, double value);
+
 }  // namespace pg

@@ -142,7 +142,8 @@ class Tensor {
   Tensor cast(DType) const;
   Tensor maximum(const Tensor&) const;
   Tensor minimum(const Tensor&) const;
-  // Made of those above (functions.cpp); of integers and bool in f32, but for square, sign, clamp and roundings.
+  // Made of those above (functions.cpp); of integers and bool in f32, but for square, sign, roundings, and
+  // clamp and masked_fill, whose numbers follow the rule of operators below.
   Tensor square() const;
   Tensor pow(double exponent) const;
   Tensor pow(const Tensor& exponent) const;  // of a negative number by a fraction: NaN
@@ -192,7 +193,7 @@ class Tensor {
   Tensor argmin(int axis, bool keepdim = false) const;
   Tensor any(std::vector<int> axes = {}, bool keepdim = false) const;  // bool
   Tensor all(std::vector<int> axes = {}, bool keepdim = false) const;
-  /// Sum of squared deviations / (count - correction); NaN where that is no positive number.
+  /// Sum of squared deviations / max(count - correction, 0), as PyTorch: NaN of one element.
   Tensor var(std::vector<int> axes = {}, bool keepdim = false, int64_t correction = 1) const;
   Tensor std(std::vector<int> axes = {}, bool keepdim = false, int64_t correction = 1) const;
   Tensor logsumexp(std::vector<int> axes, bool keepdim = false) const;

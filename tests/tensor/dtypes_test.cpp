@@ -48,6 +48,23 @@ TEST_CASE("functions of integers are f32") {
   CHECK(Tensor::scalar(7, dt::f32).dtype() == dt::f32);
 }
 
+TEST_CASE("numbers of clamp and masked_fill are beside a tensor as those of operators are") {
+  const auto of = [](DType t) { return Tensor::empty({3}, t); };
+  const Tensor mask = of(dt::kBool);
+  CHECK(of(dt::i32).clamp(-1, 2).dtype() == dt::i32);
+  CHECK(of(dt::i32).clamp(-0.5, 2).dtype() == dt::f32);
+  CHECK(of(dt::f16).clamp(-0.5, 2).dtype() == dt::f16);
+  CHECK(of(dt::i32).masked_fill(mask, 7).dtype() == dt::i32);
+  CHECK(of(dt::i32).masked_fill(mask, 0.5).dtype() == dt::f32);
+  CHECK(of(dt::kBool).masked_fill(mask, 1).dtype() == dt::i64);
+  CHECK(Tensor::from(std::vector<int32_t>{-4, 0, 3}, {3}).clamp(-0.5, 1.5).to_floats() == std::vector<float>{-0.5, 0, 1.5});
+  CHECK(of(dt::u8).sign().dtype() == dt::u8);
+  CHECK(of(dt::i32).round().dtype() == dt::i32);
+  CHECK(of(dt::i32).expm1().dtype() == dt::f32);
+  CHECK(of(dt::f16).std().dtype() == dt::f16);
+  CHECK(of(dt::i64).var().dtype() == dt::f32);
+}
+
 TEST_CASE("16-bit floats are multiplied and added up in f32") {
   const Tensor a = Tensor::empty({3, 4}, dt::f16), b = Tensor::empty({4, 2}, dt::bf16);
   CHECK(a.matmul(b).dtype() == dt::f32);

@@ -7,20 +7,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from stored import stored
+
 torch.manual_seed(20261127)
-NAMES = {torch.float32: "f32", torch.bool: "bool", torch.uint8: "u8", torch.int32: "i32", torch.int64: "i64"}
 cases = []
-
-
-def number(x):
-    if isinstance(x, float) and not math.isfinite(x):
-        return "nan" if math.isnan(x) else "inf" if x > 0 else "-inf"
-    return float("%.9g" % x) if isinstance(x, float) else int(x)
-
-
-def stored(t):
-    t = t.detach()
-    return {"dtype": NAMES[t.dtype], "shape": list(t.shape), "data": [number(x) for x in t.flatten().tolist()]}
 
 
 def case(name, op, f, inputs, gradient=True, **attrs):
