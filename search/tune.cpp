@@ -97,11 +97,13 @@ class Beam {
   double elapsed() const { return std::chrono::duration<double>(now() - start_).count(); }
   double limit() const { return options_.budget_seconds > 0 ? options_.budget_seconds : kKernelSeconds; }
   bool out_of_time() { return stopped_ |= search_interrupted() || elapsed() + final_seconds() > limit(); }
-  /// What the final of a long kernel takes; that of a short one is no matter.
+  /// Rounds of the final.
+  int final_rounds() const { return incumbent_->ms > kLongRunMs ? kLongFinalRounds : kFinalRounds; }
+  /// What the final will take, with one challenger at least.
   double final_seconds() const {
-    if (!incumbent_ || incumbent_->ms <= kLongRunMs) return 0;
-    const double runs = kLongFinalRounds + 2, programs = static_cast<double>(1 + challengers().size());  // 2: first, last
-    return std::min(limit() / 2, 1e-3 * incumbent_->ms * runs * programs);
+    if (!incumbent_) return 0;
+    const double runs = final_rounds() + 2, programs = static_cast<double>(1 + std::max<size_t>(1, challengers().size()));
+    return std::min(limit() / 2, 1e-3 * incumbent_->ms * runs * programs);  // 2: its first and its last run
   }
   std::vector<Timed> challengers() const {
     std::vector<Timed> fastest;
@@ -267,8 +269,7 @@ class Beam {
     r.opts = incumbent.schedule.opts();
     r.default_ms = r.best_ms = incumbent.ms;
     if (!rivals.empty()) {
-      const Final f =
-          candidates_.final_round(incumbent, rivals, incumbent.ms > kLongRunMs ? kLongFinalRounds : kFinalRounds);
+      const Final f = candidates_.final_round(incumbent, rivals, final_rounds());
       if (f.incumbent.result.status == RunStatus::Ok) r.default_ms = r.best_ms = f.incumbent.timing.median_ms;
       if (f.winner >= 0) {
         r.best_ms = f.candidates[static_cast<size_t>(f.winner)].timing.median_ms;
