@@ -60,6 +60,18 @@ void Llama::run(Step& step, std::span<const int32_t> tokens) {
   logits_ = step.graph.outputs()[0].to_floats();
 }
 
+void Llama::rewind(int64_t position) {
+  if (position < 0 || position > position_)
+    throw UserError("llama: " + std::to_string(position_) + " tokens were read, it cannot go back to " +
+                    std::to_string(position));
+  position_ = position;
+}
+
+std::vector<double> Llama::decode_profile() { return decode_->graph.profile({{"pos", position_}}); }
+std::vector<double> Llama::prefill_profile(int64_t tokens) {
+  return prefill_->graph.profile({{"pos", position_}, {"T", tokens}});
+}
+
 std::vector<Graph::KernelUse> Llama::decode_kernels() const { return decode_->graph.kernels(); }
 std::vector<Graph::KernelUse> Llama::prefill_kernels() const {
   return prefill_ ? prefill_->graph.kernels() : std::vector<Graph::KernelUse>();

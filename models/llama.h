@@ -35,10 +35,16 @@ class Llama {
   const std::vector<float>& logits() const { return logits_; }
   /// Forgets all tokens.
   void reset() { position_ = 0; }
+  /// Forgets those from this position on. UserError when there are not so many.
+  void rewind(int64_t position);
 
   /// The distinct kernels of the two graphs (prefill: empty where the context holds but one token).
   std::vector<Graph::KernelUse> decode_kernels() const;
   std::vector<Graph::KernelUse> prefill_kernels() const;
+  /// Milliseconds that each of these takes for the next token, and for a chunk of `tokens` of them (2 .. config().chunk).
+  /// The cache's contents from here on are lost.
+  std::vector<double> decode_profile();
+  std::vector<double> prefill_profile(int64_t tokens);
 
  private:
   struct Step;  // a captured graph and its input

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "search/chains.h"
+#include "search/heuristic_attention.h"
 #include "search/heuristic_blocks.h"
 #include "search/movement.h"
 #include "search/schedule.h"
@@ -23,10 +24,14 @@ class Heuristic {
   Heuristic(const UOp& kernel, const Target& target) : kernel_(kernel), target_(target), schedule_(kernel) {
     const std::vector<Definition> all = definitions(kernel);
     root_ = all.back();
-    rows_ = all.size() > 1;
+    // What is computed for each output by itself, or once for all, stands in nobody's way.
+    rows_ = std::any_of(all.begin(), all.end(), [&](const Definition& d) {
+      return d.store ? false : d.reduce ? !d.ranges.empty() && d.ranges != root_.ranges : moves_outputs(d) && !root_.reduce;
+    });
   }
 
   Opts run() {
+    if (const auto attention = attention_heuristic(kernel_, target_)) return attention->opts();
     const UOp vec = vector_axis();
     if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_.opts();
     if (vec) widen(vec);
@@ -40,6 +45,9 @@ class Heuristic {
  private:
   int64_t extent(const UOp& axis) const { return bounds(axis.src(0)).hi; }
   int64_t longest(const std::string& axis) const { return bounds(schedule_.axis(axis)->extent).hi; }
+  bool moves_outputs(const Definition& d) const {
+    return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& r) { return has_axis(root_.ranges, r); });
+  }
   bool is_reduce(const UOp& axis) const {
     return std::none_of(root_.ranges.begin(), root_.ranges.end(), [&](const UOp& r) { return r == axis; });
   }
@@ -262,6 +270,9 @@ class Heuristic {
     const auto has = [](const UOps& axes, const std::string& name) {
       return std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == name; });
     };
+    // A vector that all outputs read is computed once.
+    for (const Definition& d : all)
+      if (!d.store && !d.reduce && !moves_outputs(d)) take(StageOpt{d.node.arg_as<std::string>(), {}});
     const auto rows = std::find_if(all.begin(), all.end(), [](const Definition& d) { return d.reduce && !d.store; });
     if (rows == all.end()) return;
     RangeRef at;  // the innermost of the row loops
@@ -270,7 +281,7 @@ class Heuristic {
       at = r;
     }
     for (const Definition& d : all) {
-      if (d.reduce || d.store) continue;
+      if (d.reduce || d.store || !moves_outputs(d)) continue;
       const UOps nodes = expression_nodes(d.value);
       const bool costly = std::any_of(nodes.begin(), nodes.end(),
                                       [](const UOp& u) { return u.is(Op::Exp) || u.is(Op::Tanh) || u.is(Op::Erf); });

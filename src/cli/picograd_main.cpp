@@ -14,6 +14,7 @@
 #include "src/cli/bench_gemm.h"
 #include "src/cli/bench_kernel.h"
 #include "src/cli/bench_kernels.h"
+#include "src/cli/bench_llama.h"
 #include "src/cli/bench_lower.h"
 #include "src/cli/bench_noise.h"
 #include "src/cli/bench_ranking.h"
@@ -123,6 +124,7 @@ struct LlamaCommands {
 struct BenchCommands {
   BenchGemmOptions gemm;
   BenchKernelOptions kernel;
+  BenchLlamaOptions llama;
   BenchLowerOptions lower;
   BenchCompileOptions compile;
   BenchNoiseOptions noise;
@@ -147,6 +149,16 @@ struct BenchCommands {
     g.add_option("--rounds", gemm.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
     g.add_flag("--json", gemm.json, "a JSON object per line");
     add_kernel(bench, chosen);
+    CLI::App& m = command(bench, chosen, "llama", "a llama beside what the machine could do at most", [this] {
+      const Interrupt interrupt;
+      bench_llama_command(llama, std::cout);
+      return Interrupt::requested() ? kInterrupted : 0;
+    });
+    add_model(m, llama.model);
+    m.add_option("--prompt", llama.prompt, "tokens of the prompt")->check(CLI::Range(2, 1 << 20));
+    m.add_option("--position", llama.position, "of the token")->check(CLI::Range(0, 1 << 20));
+    m.add_option("--rounds", llama.rounds, "samples of the token; of the prompt a third of them")->check(CLI::Range(3, 10000));
+    m.add_flag("--json", llama.json, "a JSON object");
     CLI::App& l = command(bench, chosen, "lower", "how long lowering takes, kernel by kernel", [this] {
       if (lower.model.empty()) lower.model = shipped_model();
       bench_lower_command(lower, std::cout);

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "uops/kernel.h"
 #include "uops/simplify.h"
 
 namespace pg {
@@ -49,8 +50,15 @@ struct Division {
   UOp axis;
   int64_t by = 0;
 };
+/// What is computed in place may divide an axis that others walk as one: it is computed but once for each of its elements.
 std::optional<Division> division(const UOp& kernel) {
-  for (const UOp& u : toposort(kernel)) {
+  UOps nodes;
+  for (const Definition& d : definitions(kernel)) {
+    if (!d.store && !d.reduce) continue;
+    const UOps own = expression_nodes(d.node);
+    nodes.insert(nodes.end(), own.begin(), own.end());
+  }
+  for (const UOp& u : nodes) {
     if (!u.is(Op::IDiv) && !u.is(Op::Mod)) continue;
     const auto by = const_int(u.src(1));
     if (!u.src(0).is(Op::Range) || !by) continue;

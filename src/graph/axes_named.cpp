@@ -5,6 +5,7 @@
 
 #include "src/graph/axes.h"
 #include "uops/kernel.h"
+#include "uops/scope.h"
 #include "uops/simplify.h"
 #include "uops/text.h"
 
@@ -31,7 +32,7 @@ bool has(const UOp& expression, const UOp& range) {
 /// The two factors of a kernel that is a sum of products; empty when it is none.
 UOps summed_factors(const std::vector<Definition>& all) {
   const Definition& out = all.back();
-  if (all.size() != 1 || !out.reduce || out.reduce.arg_as<ReduceArg>().reducer != "sum") return {};
+  if (!out.reduce || out.reduce.arg_as<ReduceArg>().reducer != "sum") return {};
   UOps factors = loading_factors(out.bodies[0]);
   return factors.size() == 2 ? factors : UOps{};
 }
@@ -187,18 +188,32 @@ class Namer {
     return "conv_" + joined(outputs) + "_" + joined(reduces);
   }
 
+  /// Of a product; where it weighs by a softmax, by the letters of the attention literature.
   std::string product_axes() {
+    const bool attends = is_attention();
     std::unordered_map<char, Letters> letters;
     std::unordered_map<char, UOp> extent;
     auto give = [&](const UOp& r, char letter) {
-      rename(r, letters.try_emplace(letter, std::string(1, letter)).first->second.next());
+      constexpr std::string_view kProduct = "bmnk", kAttention = "hidj";
+      const size_t known = kProduct.find(letter);
+      const char name = attends && known != kProduct.npos ? kAttention[known] : letter;
+      rename(r, letters.try_emplace(letter, std::string(1, name)).first->second.next());
       auto [it, first] = extent.emplace(letter, r.src(0));
       if (!first) it->second = simplify(it->second * r.src(0));
     };
     for (const UOp& r : all_.back().ranges) give(r, product_->letter(r));
     for (const UOp& r : all_.back().reduce_ranges) give(r, 'k');
+    for (const Definition& d : all_)
+      for (const UOp& r : d.reduce_ranges)
+        if (!done_.contains(r)) give(r, 'e');
     auto size = [&](char letter) { return extent.contains(letter) ? extent_text(extent[letter]) : std::string("1"); };
-    return "matmul_" + (extent.contains('b') ? "b" + size('b') + "_" : "") + size('m') + "x" + size('n') + "x" + size('k');
+    return (attends ? "attention_" : "matmul_") + (extent.contains('b') ? "b" + size('b') + "_" : "") + size('m') + "x" +
+           size('n') + "x" + size('k');
+  }
+  bool is_attention() const {
+    return std::any_of(all_.begin(), all_.end(), [](const Definition& d) {
+      return !d.store && d.reduce && d.reduce.arg_as<ReduceArg>().reducer == "max";
+    });
   }
 
   std::string other_axes() {
@@ -220,20 +235,38 @@ class Namer {
   void name_params() {
     const bool matmul = product_ && !convolution_;
     Letters others(convolution_ ? "B" : matmul ? "DEFGHJKNOPQTUVW" : "X");
-    std::unordered_map<UOp, std::string> names{{all_.back().store.src(0).src(0), matmul ? "C" : "Y"}};
+    const bool attends = matmul && is_attention();
+    std::unordered_map<UOp, std::string> names{
+        {all_.back().store.src(0).src(0), attends ? "O" : matmul ? "C" : "Y"}};
     if (convolution_) {
       name_factor(convolution_->x, "X", names);
       name_factor(convolution_->w, "W", names);
+    } else if (attends) {
+      name_attention(names);
     } else if (product_) {
       name_factor(product_->a, "A", names);
       name_factor(product_->b, "B", names);
     }
+    std::unordered_set<std::string> taken;  // a schedule tells buffers and definitions apart by their names alone
+    for (const Definition& d : all_)
+      if (!d.store) taken.insert(d.node.arg_as<std::string>());
+    for (const auto& [param, name] : names) taken.insert(name);
     for (const UOp& p : params_of(kernel_)) {
       auto [it, is_new] = names.emplace(p, "");
-      if (is_new) it->second = others.next();
+      while (is_new && (it->second.empty() || taken.contains(it->second))) it->second = others.next();
       const UOps extents(p.src().begin(), p.src().end());
       names_.emplace_back(p, UOp(Op::Param, p.dtype(), ParamArg{p.arg_as<ParamArg>().slot, it->second}, extents));
     }
+  }
+  /// V is what the weights are for; K and Q are multiplied for the scores, K has the axis that is summed.
+  void name_attention(std::unordered_map<UOp, std::string>& names) const {
+    const UOp& summed = all_.back().reduce_ranges[0];
+    for (const UOp& u : expression_nodes(all_.back().bodies[0]))
+      if (is_param_load(u)) names.emplace(u.src(0).src(0), "V");
+    for (const Definition& d : all_)
+      if (!d.store && d.reduce && has_axis(d.ranges, summed))
+        for (const UOp& u : expression_nodes(d.bodies[0]))
+          if (is_param_load(u)) names.emplace(u.src(0).src(0), has(u, summed) ? "K" : "Q");
   }
   /// The first buffer that a factor reads.
   static void name_factor(const UOp& factor, const char* name, std::unordered_map<UOp, std::string>& names) {

@@ -5,6 +5,7 @@
 #include "src/graph/axes.h"
 #include "src/graph/definitions.h"
 #include "src/graph/index_map.h"
+#include "uops/kernel.h"
 #include "uops/simplify.h"
 #include "uops/verify.h"
 
@@ -94,19 +95,28 @@ class Builder {
     }
     UOp result = computed(use);
     if (std::find(sketch_.rows.begin(), sketch_.rows.end(), use.node) != sketch_.rows.end()) {
-      UOps rows;
-      for (const UOp& range : sketch_.ranges)
-        if (std::any_of(use.index.begin(), use.index.end(), [&](const UOp& i) { return depends_on(i, range); }))
-          rows.push_back(range);
-      return defined(row_name(all_.reduction_of.at(use.node)), result, rows);
+      const auto head = all_.reduction_of.find(use.node);
+      return defined(head == all_.reduction_of.end() ? unique_name("E") : row_name(head->second), result, axes_of(use));
     }
-    if (shared_.contains(number)) {
-      UOps axes;
-      for (const UOp& i : use.index)
-        if (i.is(Op::Range)) axes.push_back(i);
-      return defined(unique_name("E"), result, axes);
-    }
+    if (shared_.contains(number)) return defined(unique_name("E"), result, axes_of(use));
     return result;
+  }
+  /// The axes that its index moves with: the kernel's in their order, then those that only definitions have.
+  UOps axes_of(const Use& use) const {
+    UOps moving, axes;
+    for (const UOp& i : use.index)
+      for (const UOp& range : free_ranges(i))
+        if (std::find(moving.begin(), moving.end(), range) == moving.end()) moving.push_back(range);
+    const auto take = [&](const UOps& from) {
+      for (const UOp& range : from)
+        if (std::find(moving.begin(), moving.end(), range) != moving.end() &&
+            std::find(axes.begin(), axes.end(), range) == axes.end())
+          axes.push_back(range);
+    };
+    take(sketch_.ranges);
+    if (sketch_.reduction) take(sketch_.reduce_ranges.at(sketch_.reduction));
+    take(moving);
+    return axes;
   }
 
   UOp computed(const Use& use) {
@@ -133,7 +143,7 @@ class Builder {
   }
 
   UOp reduced(const UOp& node, UOps src) const {
-    const UOps& ranges = all_.reduce_ranges.at(node);
+    const UOps& ranges = sketch_.reduce_ranges.at(node);
     src.insert(src.end(), ranges.begin(), ranges.end());
     return UOp(Op::Reduce, node.dtype(), ReduceArg{node.arg_as<ReduceArg>().reducer, {}}, src);
   }

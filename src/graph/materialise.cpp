@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "src/graph/alternatives.h"
 #include "src/graph/index_map.h"
 #include "uops/kernel.h"
 #include "uops/simplify.h"
@@ -82,13 +83,17 @@ class Materialiser {
     if (graph_.kept.contains(node) || decisions_.stored.contains(node)) return true;
     if (uses.empty()) return false;
     if (auto head = epilogues_.reduction_of.find(node); head != epilogues_.reduction_of.end())
-      return !becomes_row(node, head->second, uses);
+      return !(wanted_in_place(node) && put_in_place(node, uses)) && !becomes_row(node, head->second, uses) &&
+             !alternative(node, uses);
     if (!info(node.op()).has(op_flag::Elementwise)) return false;
+    if (wanted_in_place(node) && put_in_place(node, uses)) return false;
     const Cost& c = costs_.at(node);
     if (c.arithmetic && uses.size() > kMaxPlaces) return true;
     for (int use : uses)
-      if ((c.arithmetic || c.reduces) && repeats_along_an_axis(result_.uses[use])) return true;
-    shared_ = c.reduces && !decisions_.repeated.contains(node) && kernels(uses) > 1;
+      if ((c.arithmetic || c.reduces) && repeats_along_an_axis(result_.uses[use])) return !alternative(node, uses);
+    const auto in_place = [&](int use) { return result_.uses[use].in_place; };
+    shared_ = c.reduces && !decisions_.repeated.contains(node) && kernels(uses) > 1 &&
+              !std::all_of(uses.begin(), uses.end(), in_place);
     return shared_;
   }
 
@@ -99,16 +104,78 @@ class Materialiser {
   }
 
   bool repeats_along_an_axis(const Use& use) const {
-    if (!use.in_body) return false;
+    if (use.around.empty()) return false;
     std::unordered_set<UOp> has;
     for (const UOp& i : use.index)
       for (const UOp& leaf : toposort(i)) {
         if (leaf.is(Op::Variable) && is_row_number(leaf)) return false;  // depends on what the Gather's ids depend on
         if (leaf.is(Op::Range)) has.insert(leaf);
       }
-    for (const UOp& range : result_.kernels[use.kernel].ranges)
-      if (!has.contains(range)) return true;
-    return false;
+    return !std::all_of(use.around.begin(), use.around.end(), [&](const UOp& range) { return has.contains(range); });
+  }
+
+  // ---- alternatives (rule 8) ----
+
+  /// Whether somebody has decided already.
+  bool wanted_in_place(const UOp& node) const {
+    const auto head = epilogues_.reduction_of.find(node);
+    return decisions_.in_place.contains(node) ||
+           (head != epilogues_.reduction_of.end() && decisions_.in_place.contains(head->second));
+  }
+  bool alternative(const UOp& node, const std::vector<int>& uses) {
+    if (!may_be_in_place(uses)) return false;
+    std::vector<const Use*> places;
+    for (int use : uses) places.push_back(&result_.uses[use]);
+    const auto head = epilogues_.reduction_of.find(node);
+    const UOp reduction = head == epilogues_.reduction_of.end() ? UOp() : head->second;
+    std::optional<Alternative> offer = alternative_of(node, reduction, places, result_.kernels);
+    if (!offer) return false;
+    decisions_.options.take(*offer);
+    result_.alternatives.push_back(*offer);
+    return offer->taken && put_in_place(node, uses);
+  }
+  /// It can be a virtual buffer over the axes of its index, whatever that is.
+  bool may_be_in_place(const std::vector<int>& uses) const {
+    return std::all_of(uses.begin(), uses.end(), [&](int number) {
+      const Use& use = result_.uses[number];
+      if (use.valid) return false;
+      for (const UOp& i : use.index)
+        for (const UOp& leaf : toposort(i))
+          if (leaf.is(Op::Variable) && is_row_number(leaf)) return false;
+      return true;
+    });
+  }
+  bool put_in_place(const UOp& node, const std::vector<int>& uses) {
+    if (!may_be_in_place(uses)) return false;
+    std::map<int, std::vector<int>> by_kernel;
+    for (int use : uses) by_kernel[result_.uses[use].kernel].push_back(use);
+    for (const auto& [number, own] : by_kernel) {
+      result_.kernels[number].rows.push_back(node);
+      if (auto head = epilogues_.reduction_of.find(node); head != epilogues_.reduction_of.end())
+        take_ranges(result_.kernels[number], head->second, own);
+    }
+    in_place_.insert(node);
+    return true;
+  }
+  /// What the definitions of a reduction run over: axes of the kernel that fit and that none of them has, else own ones.
+  void take_ranges(KernelSketch& kernel, const UOp& reduction, const std::vector<int>& uses) {
+    const UOps extents = extents_of(reduction.src(0));
+    UOps reduced, free;
+    for (int64_t axis : reduced_axes(reduction))
+      if (!is_one(extents[axis])) reduced.push_back(simplify(extents[axis]));
+    for (const UOp& range : kernel.reduction ? kernel.reduce_ranges.at(kernel.reduction) : kernel.ranges)
+      if (std::none_of(uses.begin(), uses.end(), [&](int use) {
+            const UOps& index = result_.uses[use].index;
+            return std::any_of(index.begin(), index.end(), [&](const UOp& i) { return depends_on(i, range); });
+          }))
+        free.push_back(range);
+    const bool fits = std::equal(free.begin(), free.end(), reduced.begin(), reduced.end(),
+                                 [](const UOp& range, const UOp& extent) { return range.src(0) == extent; });
+    if (!fits) {
+      free.clear();
+      for (const UOp& extent : reduced) free.push_back(range("d" + std::to_string(kernel.inner++), extent));
+    }
+    kernel.reduce_ranges[reduction] = std::move(free);
   }
 
   /// Rule 3; records the row definition.
@@ -140,7 +207,7 @@ class Materialiser {
     }
     UOps remaining(kernel.ranges.begin() + rows, kernel.ranges.end());
     if (kernel.reduction) {
-      const UOps& own = result_.reduce_ranges.at(kernel.reduction);
+      const UOps& own = kernel.reduce_ranges.at(kernel.reduction);
       remaining.insert(remaining.end(), own.begin(), own.end());
     }
     if (remaining.size() != reduced.size()) return false;
@@ -152,7 +219,7 @@ class Materialiser {
     }
     if (rows == 0 && length > kLongestWholeRow) return false;
     kernel.rows.push_back(head);
-    result_.reduce_ranges.emplace(reduction, std::move(remaining));
+    kernel.reduce_ranges.emplace(reduction, std::move(remaining));
     return true;
   }
 
@@ -195,7 +262,7 @@ class Materialiser {
       const UOps extents = extents_of(it->second.src(0));
       UOps ranges;
       for (int64_t axis : reduced_axes(it->second)) new_range("r", ranges, extents[axis]);
-      result_.reduce_ranges.emplace(it->second, std::move(ranges));
+      kernel.reduce_ranges.emplace(it->second, std::move(ranges));
       // Axes as the reduction has them: its results are stored where the views behind it put them.
       for (; !root.is(Op::Assign) && (moves_each_once(value) || value.is(Op::Contiguous)); value = value.src(0))
         views.push_back(value);
@@ -231,13 +298,29 @@ class Materialiser {
     return ranges.back();
   }
 
+  /// The ranges that an index moves with.
+  static UOps moving(const UOps& index) {
+    UOps ranges;
+    for (const UOp& i : index)
+      for (const UOp& leaf : toposort(i))
+        if (leaf.is(Op::Range) && std::find(ranges.begin(), ranges.end(), leaf) == ranges.end()) ranges.push_back(leaf);
+    return ranges;
+  }
+
   /// Adds the uses of the node's sources.
   void expand(int number) {
     const Use use = result_.uses[number];  // a copy: the vector grows
     const UOp& node = use.node;
+    // What is computed in place is computed once for each place of its own.
+    const bool here = in_place_.contains(node);
     auto read = [&](const UOp& source, UOps index, const UOp& valid) {
-      const int s =
-          add({.node = source, .kernel = use.kernel, .index = std::move(index), .valid = valid, .in_body = use.in_body});
+      const int s = add({.node = source,
+                         .kernel = use.kernel,
+                         .index = std::move(index),
+                         .valid = valid,
+                         .in_body = use.in_body,
+                         .around = here ? UOps() : use.around,
+                         .in_place = use.in_place || here});
       result_.uses[number].sources.push_back(s);
       return s;
     };
@@ -266,14 +349,22 @@ class Materialiser {
 
   void expand_reduction(int number) {
     const Use use = result_.uses[number];
-    const UOps& ranges = result_.reduce_ranges.at(use.node);
+    const UOps ranges = result_.kernels[use.kernel].reduce_ranges.at(use.node);
     const UOps extents = extents_of(use.node.src(0));
     UOps index = use.index;
     size_t next = 0;
     for (int64_t axis : reduced_axes(use.node)) index[axis] = is_one(extents[axis]) ? iconst(0) : ranges[next++];
     const bool own = result_.kernels[use.kernel].reduction == use.node;
+    UOps around = use.around;
+    if (own) around = result_.kernels[use.kernel].ranges;
+    if (in_place_.contains(epilogues_.chain.at(use.node).back())) around = moving(use.index);
     for (const UOp& body : use.node.src()) {
-      const int s = add({.node = body, .kernel = use.kernel, .index = index, .in_body = own || use.in_body});
+      const int s = add({.node = body,
+                         .kernel = use.kernel,
+                         .index = index,
+                         .in_body = own || use.in_body,
+                         .around = around,
+                         .in_place = use.in_place});
       result_.uses[number].sources.push_back(s);
     }
   }
@@ -288,7 +379,10 @@ class Materialiser {
       if (!here) uses_of_[use.node].push_back(it->second);
       result_.uses.push_back(std::move(use));
     } else {
-      result_.uses[it->second].in_body |= use.in_body;
+      Use& known = result_.uses[it->second];
+      known.in_body |= use.in_body;
+      known.around.insert(known.around.end(), use.around.begin(), use.around.end());
+      known.in_place &= use.in_place;
     }
     return it->second;
   }
@@ -306,6 +400,7 @@ class Materialiser {
   std::unordered_map<UOp, std::vector<int>> uses_of_;
   std::unordered_map<int, std::map<std::vector<const void*>, int>> known_;  // kernel → uses
   std::unordered_map<int, int> gathers_;                                    // kernel → Gathers so far
+  std::unordered_set<UOp> in_place_;                                        // nodes
   bool shared_ = false;                                                     // rule 4 spoke last
   Sketches result_;
 };

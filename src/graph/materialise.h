@@ -16,6 +16,8 @@
 //      would be repeated along that axis (an operand of a matmul): it is materialised. Casts and selections are not.
 //   6. A node computed at more than kMaxPlaces different indices of one kernel is materialised.
 //   7. The value of an Assign that reads the same Buffer elsewhere than where it writes is materialised first.
+//   8. Rules 2 and 5 have an alternative: to compute the node *in place*, as a definition, in every kernel that reads it. It
+//      is offered where that is possible, and taken where a rule says so or somebody has measured it (alternatives.h).
 // All other elementwise nodes and all movement are inlined, and recomputed in every kernel that reads them.
 #include <string>
 #include <unordered_map>
@@ -23,6 +25,7 @@
 #include <vector>
 
 #include "src/graph/epilogues.h"
+#include "src/graph/partition.h"
 #include "uops/uop.h"
 
 namespace pg {
@@ -34,7 +37,9 @@ struct Use {
   UOps index;                // one per axis of the node
   UOp valid;                 // bool, null: always. Where false the value is not used and the index may lie outside
   bool in_body = false;      // inside the kernel's own reduction
+  UOps around;               // axes of what it would be computed for again, in the body of a reduction
   bool loaded = false;       // read from memory: not computed in this kernel
+  bool in_place = false;     // below an elementwise node that is computed in place
   UOp padding;               // of a Pad: where it is the source and not 0; null: everywhere
   UOp row;                   // of a Gather: the Variable that stands for the row number in its table's index
   std::vector<int> sources;  // uses of the node's sources
@@ -45,9 +50,11 @@ struct KernelSketch {
   UOps ranges;            // output axes; extents of 1 have none
   UOps store_index;       // one per axis of the Buffer that is written
   UOp reduction;          // the reduction whose head the root is, null without one
-  std::vector<UOp> rows;  // heads of its row definitions
+  std::vector<UOp> rows;  // what bears a name: heads of row definitions, and nodes that are computed in place
   int use = -1;           // of the value that is stored: the root, or what is below its views; of an Assign its value
   bool shared = false;    // stored by rule 4
+  std::unordered_map<UOp, UOps> reduce_ranges;  // of its own reduction, and of those that its definitions hold
+  int inner = 0;                                // axes that only definitions have
 };
 
 /// An output axis of a kernel that is two ranges, so that a row of it is one of them: the groups of channels of a groupnorm.
@@ -60,16 +67,19 @@ struct Sketches {
   std::vector<Use> uses;
   std::vector<KernelSketch> kernels;                     // users before sources
   std::unordered_map<UOp, int> kernel_of;                // materialised node → kernel
-  std::unordered_map<UOp, UOps> reduce_ranges;           // reduction → its ranges
   std::unordered_map<UOp, UOp> reduction_of;             // head → reduction
   std::vector<std::pair<UOp, AxisSplit>> wanted_splits;  // root of a kernel, and what would make a row definition possible
+  std::vector<Alternative> alternatives;                 // that were offered, users before sources
 };
 
-/// What is known only once the kernels have been sketched: partition sketches again until nothing is added.
+/// What the caller wants, and what is known only once the kernels have been sketched: partition sketches again until nothing
+/// is added.
 struct Decisions {
-  std::unordered_set<UOp> stored;             // nodes to materialise beyond the rules (7)
-  std::unordered_set<UOp> repeated;           // nodes that rule 4 named, but which turned out to hold no reduction
-  std::unordered_map<UOp, AxisSplit> splits;  // by the root of a kernel
+  const PlanOptions& options;
+  std::unordered_set<UOp> in_place = {};      // nodes to compute where they are read (one_pass.h)
+  std::unordered_set<UOp> stored = {};        // nodes to materialise beyond the rules (7)
+  std::unordered_set<UOp> repeated = {};      // nodes that rule 4 named, but which turned out to hold no reduction
+  std::unordered_map<UOp, AxisSplit> splits = {};  // by the root of a kernel
 };
 
 inline constexpr size_t kMaxPlaces = 8;

@@ -5,6 +5,7 @@
 
 #include "src/graph/index_map.h"
 #include "src/graph/kernel_builder.h"
+#include "src/graph/one_pass.h"
 #include "src/tensor/buffers.h"
 #include "uops/text.h"
 
@@ -17,8 +18,7 @@ struct Settled {
   std::vector<BuiltKernel> built;  // parallel to sketches.kernels
 };
 
-Settled settle(const TensorGraph& graph) {
-  Decisions decisions;
+Settled settle(const TensorGraph& graph, Decisions decisions) {
   for (;;) {
     Settled result{materialise(graph, decisions), {}};
     const std::vector<KernelSketch>& kernels = result.sketches.kernels;
@@ -102,9 +102,24 @@ class Order {
 };
 }  // namespace
 
-Plan partition(const UOps& roots) {
+void PlanOptions::take(Alternative& a) const {
+  const std::optional<bool> chosen = choose ? choose(a) : std::nullopt;
+  a.taken = chosen.value_or(defaults && a.by_default);
+}
+
+Plan partition(const UOps& given, const PlanOptions& options) {
+  Plan plan;
+  const OnePass passes = one_pass(TensorGraph(given), given, [&](const UOp& sum) {
+    Alternative a{"one_pass", sum, true};
+    options.take(a);
+    plan.alternatives.push_back(a);
+    return a.taken;
+  });
+  const UOps& roots = passes.roots;
   const TensorGraph graph(roots);
-  const Settled settled = settle(graph);
+  const Settled settled = settle(graph, {.options = options, .in_place = passes.in_place});
+  const std::vector<Alternative>& offered = settled.sketches.alternatives;
+  plan.alternatives.insert(plan.alternatives.end(), offered.begin(), offered.end());
 
   std::unordered_map<UOp, UOp> buffers;
   auto buffer_of = [&](const UOp& memory) {
@@ -113,7 +128,6 @@ Plan partition(const UOps& roots) {
     if (!buffer) buffer = new_virtual_buffer(memory.dtype(), extents_of(memory));
     return buffer;
   };
-  Plan plan;
   for (int k : Order(graph, settled).sorted()) {
     const BuiltKernel& built = settled.built[k];
     PlannedKernel planned{built.ast, {}};

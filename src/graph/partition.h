@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,13 +13,30 @@ struct PlannedKernel {
   UOp ast;       // Kernel
   UOps buffers;  // Buffer UOps by Param slot; slot 0 is the output
 };
+/// A node that may be materialised, or be computed in place: as a definition of each kernel that reads it. Neither changes a
+/// value by more than the order of a sum.
+struct Alternative {
+  std::string name;         // "one_pass", "rows", "queries", "side_by_side", "places": docs/architecture.md, "Plans"
+  UOp node;                 // of the tensor graph
+  bool by_default = false;  // whether the rule of that name takes it
+  bool taken = false;
+};
+struct PlanOptions {
+  bool defaults = true;  // take what the rules say; else materialise
+  /// Whether to take an alternative; nothing: by default. May be empty.
+  std::function<std::optional<bool>(const Alternative&)> choose = {};
+
+  /// Decides about one.
+  void take(Alternative&) const;
+};
 /// Step 3: the kernels that compute the roots, in order, and the Buffer that holds each root.
 /// Where a buffer is materialised is written down here and nowhere else:
 ///   docs/architecture.md, "When a buffer is materialised".
 struct Plan {
   std::vector<PlannedKernel> kernels;
-  UOps outputs;  // parallel to the roots
+  UOps outputs;                           // parallel to the roots
+  std::vector<Alternative> alternatives;  // that there were
 };
-Plan partition(const UOps& roots);
+Plan partition(const UOps& roots, const PlanOptions& = {});
 
 }  // namespace pg

@@ -137,15 +137,27 @@ void print_line(size_t step, size_t steps, const ReadyKernel& k, double ms, cons
 }  // namespace
 
 void PlanRunner::launch(size_t step, const Kernel& kernel, std::vector<void*>& buffers) {
-  addresses(step, kernel, buffers);
-  if (config().debug < 2) {
-    kernel.ready->built.program->enqueue(buffers, kernel.values, kernel.items);
+  if (config().debug >= 2) {
+    print_line(step, steps_.size(), *kernel.ready, timed_launch(step, kernel, buffers), kernel.bindings);
     return;
   }
+  addresses(step, kernel, buffers);
+  kernel.ready->built.program->enqueue(buffers, kernel.values, kernel.items);
+}
+
+double PlanRunner::timed_launch(size_t step, const Kernel& kernel, std::vector<void*>& buffers) const {
+  addresses(step, kernel, buffers);
   const auto begin = std::chrono::steady_clock::now();
   kernel.ready->built.program->launch(buffers, kernel.values, kernel.items);
-  const std::chrono::duration<double, std::milli> ms = std::chrono::steady_clock::now() - begin;
-  print_line(step, steps_.size(), *kernel.ready, ms.count(), kernel.bindings);
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::vector<double> PlanRunner::timed(const Bindings64& bindings) {
+  prepare(bindings);
+  std::vector<void*> buffers;
+  std::vector<double> ms;
+  for (size_t s = 0; s < steps_.size(); ++s) ms.push_back(timed_launch(s, kernels_[steps_[s].kernel], buffers));
+  return ms;
 }
 
 }  // namespace pg

@@ -22,6 +22,8 @@ class PlanRunner {
   void run(const Bindings64&);
   /// The same as one of many: a GPU is handed all of it as one, which pays from the second time on.
   void replay(const Bindings64&);
+  /// Runs with a clock at each step; milliseconds by number in the plan.
+  std::vector<double> timed(const Bindings64&);
 
   const Plan& plan() const { return plan_; }
   const MemoryLayout& layout() const { return layout_; }
@@ -49,6 +51,7 @@ class PlanRunner {
   void* address(const Operand&) const;
   void addresses(size_t step, const Kernel&, std::vector<void*>& buffers) const;
   void launch(size_t step, const Kernel&, std::vector<void*>& buffers);
+  double timed_launch(size_t step, const Kernel&, std::vector<void*>& buffers) const;
 
   Plan plan_;
   Device* device_;

@@ -68,6 +68,18 @@ std::vector<Graph::KernelUse> Graph::kernels() const {
   }
   return uses;
 }
+std::vector<double> Graph::profile(const Bindings64& bindings) {
+  const std::vector<double> steps = impl_->runner.timed(bindings);
+  std::vector<double> ms;
+  std::unordered_map<UOp, size_t> numbers;
+  for (size_t s = 0; s < steps.size(); ++s) {
+    auto [it, is_new] = numbers.emplace(impl_->runner.plan().kernels[s].ast, ms.size());
+    if (is_new) ms.push_back(0);
+    ms[it->second] += steps[s];
+  }
+  return ms;
+}
+
 int Graph::kernel_count() const { return static_cast<int>(impl_->runner.plan().kernels.size()); }
 Graph::MemoryPlan Graph::memory_plan() const { return {impl_->runner.layout().bytes, impl_->runner.layout().without_reuse}; }
 

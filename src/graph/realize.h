@@ -33,6 +33,8 @@ class Graph {
   };
   std::vector<KernelUse> kernels() const;
   int kernel_count() const;
+  /// One run with a clock at each launch: milliseconds of all launches of each of `kernels()`.
+  std::vector<double> profile(const Bindings64& bindings = {});
   /// Bytes of intermediates with and without reuse by lifetime.
   struct MemoryPlan {
     int64_t planned = 0, without_reuse = 0;

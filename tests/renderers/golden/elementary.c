@@ -3,9 +3,6 @@ typedef float f32x4 __attribute__((ext_vector_type(4)));
 typedef f32x4 f32x4_u __attribute__((aligned(4), may_alias));
 #define load_f32x4(p) (*(const f32x4_u *)(p))
 typedef signed char boolx4 __attribute__((ext_vector_type(4)));
-INLINE boolx4 ne_f32x4(f32x4 a, f32x4 b) {
-  return __builtin_convertvector(a != b, boolx4);
-}
 INLINE boolx4 lt_f32x4(f32x4 a, f32x4 b) {
   return __builtin_convertvector(a < b, boolx4);
 }
@@ -58,8 +55,8 @@ INLINE void body_of_elementary(float *restrict out, const float *restrict x, lon
     const boolx4 t8 = lt_f32x4(x_v0, (f32x4)-62.0f);
     const u32x4 t9 = t3 << (u32x4)23u;
     const u32x4 t10 = (u32x4)fma_f32x4(t7, t5, (f32x4)1.0f) + select_u32x4(t8, t9 + (u32x4)276824064u, t9);
-    const f32x4 t11 = select_f32x4(ne_f32x4(x_v0, x_v0), x_v0, (f32x4)t10 * select_f32x4(t8, (f32x4)2.3283064e-10f, (f32x4)2.0f));
-    store_f32x4(&out[0], t11);
+    const f32x4 t11 = select_f32x4(lt_f32x4((f32x4)-104.0f, x_v0), select_f32x4(t8, (f32x4)2.3283064e-10f, (f32x4)2.0f), select_f32x4(lt_f32x4(x_v0, (f32x4)0.0f), (f32x4)0.0f, x_v0));
+    store_f32x4(&out[0], (f32x4)t10 * t11);
     const boolx4 t12 = lt_f32x4(x_v0, (f32x4)1.1754944e-38f);
     const u32x4 t13 = (u32x4)select_f32x4(t12, x_v0 * (f32x4)8388608.0f, x_v0);
     const u32x4 t14 = t13 - (u32x4)1060439283u & (u32x4)4286578688u;
