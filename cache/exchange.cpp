@@ -114,6 +114,7 @@ class Reader {
     rows(file, "kernels", [&](Fields& f) { out_.kernels.push_back(kernel(f)); });
     rows(file, "winners", [&](Fields& f) { out_.winners.push_back(winner(f)); });
     rows(file, "measurements", [&](Fields& f) { out_.measurements.push_back(measurement(f)); });
+    if (version_ >= 3) rows(file, "plans", [&](Fields& f) { out_.plans.push_back(plan(f)); });
     file.done();
     return std::move(out_);
   }
@@ -161,15 +162,15 @@ class Reader {
     kernels_.insert(k.id);
     return k;
   }
+  static std::string known(Fields& f, const char* field, const auto& all) {
+    std::string id = f.word(field);
+    if (!all.contains(id)) wrong(f.place(field), "the file has no " + std::string(field) + " " + id);
+    return id;
+  }
   WinnerKey key(Fields& f) const {
-    const auto known = [&](const char* field, const auto& all) {
-      std::string id = f.word(field);
-      if (!all.contains(id)) wrong(f.place(field), "the file has no " + std::string(field) + " " + id);
-      return id;
-    };
-    WinnerKey k{.kernel = known("kernel", kernels_),
-                .device = known("device", out_.devices),
-                .toolchain = known("toolchain", out_.toolchains),
+    WinnerKey k{.kernel = known(f, "kernel", kernels_),
+                .device = known(f, "device", out_.devices),
+                .toolchain = known(f, "toolchain", out_.toolchains),
                 .threads = static_cast<int>(f.integer("threads", 1, INT_MAX)),
                 .precision = f.word("precision"),
                 .bucket = f.word("bucket")};
@@ -216,6 +217,20 @@ class Reader {
     if (version_ >= 2) m.lineage = lineage(f);
     return m;
   }
+  PlanRow plan(Fields& f) const {
+    PlanRow p{.site = f.word("site"),
+              .device = known(f, "device", out_.devices),
+              .toolchain = known(f, "toolchain", out_.toolchains),
+              .threads = static_cast<int>(f.integer("threads", 1, INT_MAX)),
+              .precision = f.word("precision"),
+              .in_place = f.flag("in_place"),
+              .in_place_ms = f.number("in_place_ms"),
+              .stored_ms = f.number("stored_ms"),
+              .spread = f.number("spread"),
+              .created = f.integer("created", 1)};
+    if (p.site.empty()) wrong(f.place("site"), "is empty");
+    return p;
+  }
   Lineage lineage(Fields& f) const {
     Lineage l{.origin = f.word("origin"), .round = f.integer("round")};
     if (std::find(std::begin(kOrigins), std::end(kOrigins), l.origin) == std::end(kOrigins))
@@ -236,6 +251,7 @@ Contents selected(Contents all, const std::string& device, bool winners_only) {
   const auto other = [&](const auto& row) { return !device.empty() && row.key.device != device; };
   std::erase_if(all.winners, other);
   std::erase_if(all.measurements, [&](const MeasurementRow& m) { return winners_only || other(m); });
+  std::erase_if(all.plans, [&](const PlanRow& p) { return !device.empty() && p.device != device; });
   if (device.empty() && !winners_only) return all;
   std::set<std::string> used;  // kernels, devices and toolchains: their ids are hashes, so one set does
   const auto use = [&](const auto& rows) {
@@ -243,6 +259,7 @@ Contents selected(Contents all, const std::string& device, bool winners_only) {
   };
   use(all.winners);
   use(all.measurements);
+  for (const PlanRow& p : all.plans) used.insert({p.device, p.toolchain});
   std::erase_if(all.kernels, [&](const KernelRow& k) { return !used.contains(k.id); });
   std::erase_if(all.devices, [&](const auto& row) { return !used.contains(row.first); });
   std::erase_if(all.toolchains, [&](const auto& row) { return !used.contains(row.first); });
@@ -270,6 +287,7 @@ std::string exchange_text(const Contents& contents) {
   list("kernels", contents.kernels, row_with_text, 1);
   list("winners", contents.winners, plain, -1);
   list("measurements", contents.measurements, plain, -1);
+  list("plans", contents.plans, plain, -1);
   return out + "\n}\n";
 }
 

@@ -2,8 +2,9 @@
 // A database, or part of one, as one JSON file that people read and tools compare: sorted, a row a line (a kernel: a line
 // for each line of its text), numbers that read back to the same bits.
 //
-//   {"format": "picograd schedules", "version": 2,
-//    "devices": {ID: {..}}, "toolchains": {ID: {..}}, "kernels": [..], "winners": [..], "measurements": [..]}
+//   {"format": "picograd schedules", "version": 3,
+//    "devices": {ID: {..}}, "toolchains": {ID: {..}}, "kernels": [..], "winners": [..], "measurements": [..],
+//    "plans": [..]}
 #include <functional>
 #include <string>
 
@@ -11,7 +12,7 @@
 
 namespace pg {
 
-inline constexpr int kExchangeVersion = 2;
+inline constexpr int kExchangeVersion = 3;
 
 /// The rows of one device (empty: of all), and what they refer to. `winners_only`: without measurements.
 Contents selected(Contents, const std::string& device, bool winners_only);

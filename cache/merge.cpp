@@ -41,6 +41,14 @@ void merge_winner(Connection& db, const WinnerRow& theirs, MergeReport& report) 
   }
 }
 
+/// The newer one stays; should both be of one moment, the greater.
+void merge_plan(Connection& db, const PlanRow& theirs, MergeReport& report) {
+  const auto ours = find_plan(db, theirs);
+  const auto order = [](const PlanRow& p) { return std::tie(p.created, p); };
+  ++(ours ? report.plans.present : report.plans.added);
+  if (!ours || order(*ours) < order(theirs)) write_plan(db, theirs);
+}
+
 }  // namespace
 
 bool better(const WinnerRow& a, const WinnerRow& b) {
@@ -69,6 +77,7 @@ Contents read_contents(Connection& db) {
        [&](const Statement& s) { out.winners.push_back(read_winner(s)); });
   each(std::string("select ") + kMeasurementColumns + kMeasurements + by_key("m") + ", s.opts, m.created, m.id",
        [&](const Statement& s) { out.measurements.push_back(read_measurement(s)); });
+  out.plans = all_plans(db);
   db.execute("release contents");
   return out;
 }
@@ -79,6 +88,7 @@ MergeReport merge_contents(Connection& db, const Contents& theirs) {
   merge_json(db, "toolchain", theirs.toolchains, report.toolchains);
   for (const KernelRow& k : theirs.kernels) merge_kernel(db, k, report.kernels);
   for (const WinnerRow& w : theirs.winners) merge_winner(db, w, report);
+  for (const PlanRow& p : theirs.plans) merge_plan(db, p, report);
   report.measurements.added = insert_measurements(db, theirs.measurements);
   report.measurements.present = static_cast<int64_t>(theirs.measurements.size()) - report.measurements.added;
   return report;

@@ -29,13 +29,14 @@ void drop_unused(Connection& db, PruneReport& report) {
     return table + " where id in used and id not in (select " + table + " from winner) and id not in (select " + table +
            " from measurement)";
   };
+  const auto unplanned = [](const std::string& table) { return " and id not in (select " + table + " from plan)"; };
   report.schedules =
       drop(db,
            "schedule where id not in (select schedule from winner) and id not in (select schedule from measurement) "
            "and id not in (select parent from measurement)");
-  report.kernels = drop(db, unused("kernel") + " and not exists (select 1 from plan where instr(plan.kernels, kernel.id))");
-  report.devices = drop(db, unused("device"));
-  report.toolchains = drop(db, unused("toolchain") + " and id not in (select toolchain from artifact)");
+  report.kernels = drop(db, unused("kernel"));
+  report.devices = drop(db, unused("device") + unplanned("device"));
+  report.toolchains = drop(db, unused("toolchain") + unplanned("toolchain") + " and id not in (select toolchain from artifact)");
 }
 
 }  // namespace
@@ -48,6 +49,7 @@ PruneReport prune_database(Connection& db, const PruneOptions& options) {
   {
     Transaction transaction(db);
     db.execute("delete from used");
+    db.execute("insert or ignore into used select device from plan union select toolchain from plan");
     for (const std::string column : {"kernel", "device", "toolchain"})
       db.execute(
           ("insert or ignore into used select " + column + " from winner union select " + column + " from measurement")
@@ -58,6 +60,7 @@ PruneReport prune_database(Connection& db, const PruneOptions& options) {
       report.winners += drop(db, "winner where device = ?1 and toolchain <> ?2", options.device, options.toolchain);
       report.measurements +=
           drop(db, "measurement where device = ?1 and toolchain <> ?2", options.device, options.toolchain);
+      report.plans += drop(db, "plan where device = ?1 and toolchain <> ?2", options.device, options.toolchain);
     }
     if (options.keep_measurements) report.measurements += drop_slower_measurements(db, *options.keep_measurements);
     drop_unused(db, report);

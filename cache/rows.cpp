@@ -82,6 +82,33 @@ MeasurementRow read_measurement(const Statement& s) {
   return m;
 }
 
+PlanRow read_plan(const Statement& s) {
+  return {.site = s.text(0),
+          .device = s.text(1),
+          .toolchain = s.text(2),
+          .threads = static_cast<int>(s.integer(3)),
+          .precision = s.text(4),
+          .in_place = s.integer(5) != 0,
+          .in_place_ms = s.real(6),
+          .stored_ms = s.real(7),
+          .spread = s.real(8),
+          .created = s.integer(9)};
+}
+
+std::optional<PlanRow> find_plan(Connection& db, const PlanRow& k) {
+  Statement s = db.prepare(std::string("select ") + kPlanColumns +
+                           " from plan where site=?1 and device=?2 and toolchain=?3 and threads=?4 and precision=?5");
+  if (!s.bind(k.site, k.device, k.toolchain, k.threads, k.precision).step()) return std::nullopt;
+  return read_plan(s);
+}
+std::vector<PlanRow> all_plans(Connection& db) {
+  Statement s = db.prepare(std::string("select ") + kPlanColumns +
+                           " from plan order by site, device, toolchain, threads, precision");
+  std::vector<PlanRow> out;
+  while (s.step()) out.push_back(read_plan(s));
+  return out;
+}
+
 std::optional<KernelRow> find_kernel(Connection& db, const std::string& id) {
   Statement s = db.prepare(std::string("select ") + kKernelColumns + " from kernel k where k.id = ?1");
   if (!s.bind(id).step()) return std::nullopt;
@@ -150,6 +177,18 @@ void write_winner(Connection& db, const WinnerRow& w) {
         "default_ms, candidates, search_seconds, finished, created) values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")
       .bind(k.kernel, k.device, k.toolchain, k.threads, k.precision, k.bucket, schedule_id(db, w.schedule), w.median_ms,
             w.default_ms, w.candidates, w.search_seconds, w.finished, w.created ? w.created : now_ms())
+      .run();
+}
+
+void write_plan(Connection& db, const PlanRow& p) {
+  Statement known =
+      db.prepare("select exists(select 1 from device where id=?1), exists(select 1 from toolchain where id=?2)");
+  known.bind(p.device, p.toolchain).step();
+  if (!known.integer(0)) throw InternalError("store: put_device must come first for device " + p.device);
+  if (!known.integer(1)) throw InternalError("store: put_toolchain must come first for toolchain " + p.toolchain);
+  db.prepare(std::string("insert or replace into plan(") + kPlanColumns + ") values (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)")
+      .bind(p.site, p.device, p.toolchain, p.threads, p.precision, p.in_place, p.in_place_ms, p.stored_ms, p.spread,
+            p.created ? p.created : now_ms())
       .run();
 }
 

@@ -18,12 +18,18 @@ inline constexpr const char* kMeasurementColumns =
 inline constexpr const char* kMeasurements =
     " from measurement m join schedule s on s.id = m.schedule left join schedule p on p.id = m.parent ";
 
+inline constexpr const char* kPlanColumns =
+    "site, device, toolchain, threads, precision, in_place, in_place_ms, stored_ms, spread, created";
+
 KernelRow read_kernel(const Statement&, int at = 0);  // at: its first column
 WinnerRow read_winner(const Statement&);
 MeasurementRow read_measurement(const Statement&);
+PlanRow read_plan(const Statement&);
 
 std::optional<KernelRow> find_kernel(Connection&, const std::string& id);
 std::optional<WinnerRow> find_winner(Connection&, const WinnerKey&);
+std::optional<PlanRow> find_plan(Connection&, const PlanRow& key);
+std::vector<PlanRow> all_plans(Connection&);
 
 /// Milliseconds since 1970.
 int64_t now_ms();
@@ -34,5 +40,6 @@ bool insert_kernel(Connection&, const KernelRow&);
 int64_t insert_measurements(Connection&, const std::vector<MeasurementRow>&);
 /// Whatever stands at its key before.
 void write_winner(Connection&, const WinnerRow&);
+void write_plan(Connection&, const PlanRow&);
 
 }  // namespace pg

@@ -41,6 +41,12 @@ ordered_json row_json(const MeasurementRow& m) {
   return j;
 }
 
+ordered_json row_json(const PlanRow& p) {
+  return {{"site", p.site},         {"device", p.device},     {"toolchain", p.toolchain},     {"threads", p.threads},
+          {"precision", p.precision}, {"in_place", p.in_place}, {"in_place_ms", p.in_place_ms}, {"stored_ms", p.stored_ms},
+          {"spread", p.spread},     {"created", p.created}};
+}
+
 std::string dumped(const ordered_json& j, int indent) {
   return j.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
 }

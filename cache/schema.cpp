@@ -54,6 +54,20 @@ alter table measurement add column origin text not null default ''
 alter table measurement add column round integer not null default 0;
 alter table measurement add column parent text not null default '';
 )sql"},
+    {4, R"sql(
+-- What was measured of an alternative of plans: whether nodes at such a site are computed in place or materialised. The
+-- tables of the first version were never written to.
+drop index plan_graph;
+drop table plan;
+drop table graph;
+create table plan (
+  site text not null,
+  device text not null references device(id), toolchain text not null references toolchain(id),
+  threads integer not null, precision text not null,
+  in_place integer not null, in_place_ms real not null, stored_ms real not null, spread real not null,
+  created integer not null,
+  primary key (site, device, toolchain, threads, precision)) without rowid;
+)sql"},
 };
 
 }  // namespace

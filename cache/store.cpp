@@ -39,6 +39,10 @@ class SqliteStore final : public Store {
     write_durably([&] { write_winner(*db_, w); });
   }
 
+  void put_plan(const PlanRow& p) override {
+    write_durably([&] { write_plan(*db_, p); });
+  }
+
   Contents contents() override {
     std::lock_guard lock(mutex_);
     return read_contents(*db_);
@@ -126,6 +130,11 @@ class SqliteStore final : public Store {
     return out;
   }
 
+  std::vector<PlanRow> plans() override {
+    std::lock_guard lock(mutex_);
+    return all_plans(*db_);
+  }
+
   std::vector<KernelRow> kernels() override {
     std::lock_guard lock(mutex_);
     Statement s = db_->prepare(std::string("select ") + kKernelColumns + " from kernel k order by k.name, k.id");
@@ -152,6 +161,7 @@ class SqliteStore final : public Store {
                    .schedules = count("schedule"),
                    .measurements = count("measurement"),
                    .winners = count("winner"),
+                   .plans = count("plan"),
                    .quarantined = count("(select distinct kernel, schedule, device, toolchain, precision from measurement "
                                         "where status not in ('ok', 'slow'))"),
                    .artifacts = count("artifact"),
@@ -186,6 +196,8 @@ class SqliteStore final : public Store {
       if (!(s.real(1) > 0 && std::isfinite(s.real(1)))) problems.push_back("winner of kernel " + s.text(0) + " has no time");
       if (s.real(2) < 0) problems.push_back("winner of kernel " + s.text(0) + " has a negative default time");
     });
+    each("select site from plan where not (in_place_ms > 0 and stored_ms > 0) or spread < 0",
+         [&](const Statement& s) { problems.push_back("plan of " + s.text(0) + " has impossible numbers"); });
     each("select id from measurement where (status = 'ok' and not median_ms > 0) or samples < 0 or spread < 0",
          [&](const Statement& s) { problems.push_back("measurement " + s.text(0) + " has impossible numbers"); });
     each("select id from measurement where parent <> '' and parent not in (select id from schedule)",

@@ -58,19 +58,32 @@ struct WinnerRow {
   bool finished = true;  // false: the budget ended the search; a later run may go on
   int64_t created = 0;   // milliseconds since 1970; 0 in a put: now
 };
+/// What was measured of a choice between plans (src/graph/plans.h).
+struct PlanRow {
+  std::string site;  // what is computed where, as text: equal sites choose alike
+  std::string device, toolchain;
+  int threads = 1;
+  std::string precision = "fp32";
+  bool in_place = false;  // the faster one
+  double in_place_ms = 0, stored_ms = 0;  // of all kernels that differ, for one site
+  double spread = 0;      // of the quotient: half its 95 % interval / median
+  int64_t created = 0;    // milliseconds since 1970; 0 in a put: now
+  auto operator<=>(const PlanRow&) const = default;
+};
 /// What databases share with each other, in an order that depends on nothing but the rows.
 struct Contents {
   std::map<std::string, std::string> devices, toolchains;  // id → JSON
   std::vector<KernelRow> kernels;                          // by name
   std::vector<WinnerRow> winners;                          // by key
   std::vector<MeasurementRow> measurements;                // by key, schedule, time
+  std::vector<PlanRow> plans;                              // by site and the rest of its key
 };
 /// What became of the other's rows.
 struct MergeReport {
   struct Rows {
     int64_t added = 0, present = 0;
   };
-  Rows devices, toolchains, kernels, measurements, winners;
+  Rows devices, toolchains, kernels, measurements, winners, plans;  // plans: the newer of two stays
   int64_t replaced = 0, kept = 0;  // winners of one key that differed: the other's was better, or ours
 };
 struct PruneOptions {
@@ -81,11 +94,11 @@ struct PruneOptions {
   bool dry_run = false;                      // count only
 };
 struct PruneReport {
-  int64_t winners = 0, measurements = 0, schedules = 0, kernels = 0, devices = 0, toolchains = 0;
+  int64_t winners = 0, measurements = 0, plans = 0, schedules = 0, kernels = 0, devices = 0, toolchains = 0;
   int64_t bytes = 0;  // of the file; of a dry run: what would be free at least
 };
 struct StoreStats {
-  int64_t kernels = 0, schedules = 0, measurements = 0, winners = 0, quarantined = 0, artifacts = 0, bytes = 0;
+  int64_t kernels = 0, schedules = 0, measurements = 0, winners = 0, plans = 0, quarantined = 0, artifacts = 0, bytes = 0;
   int schema = 0;
   std::string path;
 };
@@ -116,6 +129,8 @@ class Store {
   virtual void put_measurements(const std::vector<MeasurementRow>&) = 0;
   virtual void put_winner(const WinnerRow&) = 0;  // replaces the key's winner
 
+  virtual void put_plan(const PlanRow&) = 0;  // replaces the key's
+
   virtual std::optional<KernelRow> kernel(const std::string& id) = 0;
   /// Exact key.
   virtual std::optional<WinnerRow> winner(const WinnerKey&) = 0;
@@ -129,6 +144,7 @@ class Store {
   /// reason")
   virtual std::vector<std::pair<std::string, std::string>> quarantined(const WinnerKey&) = 0;
   virtual std::vector<MeasurementRow> measurements(const std::string& kernel) = 0;
+  virtual std::vector<PlanRow> plans() = 0;  // by site
   virtual std::vector<KernelRow> kernels() = 0;  // by name
   virtual std::vector<WinnerRow> winners() = 0;  // by kernel name
   virtual StoreStats stats() = 0;
@@ -147,6 +163,6 @@ class Store {
   virtual std::vector<std::string> check() = 0;
 };
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 }  // namespace pg

@@ -23,7 +23,7 @@ struct LlamaConfig {
   double rope_scale = 1;            // positions are divided by it (linear scaling)
   std::vector<float> rope_factors;  // [head_dim / 2]: frequencies are divided by them; empty: all 1
   bool tied = false;                // the embedding is the lm head too
-  int64_t chunk = 128;              // most tokens of one prefill step
+  int64_t chunk = 512;               // most tokens of one prefill step
 
   int64_t group() const { return heads / kv_heads; }
   int64_t parameters() const;

@@ -3,20 +3,22 @@
 #include <unordered_map>
 
 #include "models/llama_forward.h"
-#include "src/graph/partition.h"
+#include "src/graph/plans.h"
 #include "src/graph/program_cache.h"
 #include "uops/kernel.h"
 
 namespace pg {
 namespace {
 
-std::vector<LlamaKernel> kernels(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t most,
-                                 const Bindings64& bindings) {
+UOps step(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t most) {
   Tensor tokens = placeholder({most}, dt::i32).slice(0, 0, count);
-  Tensor logits = llama_forward(c, w, LlamaState::placeholders(c), tokens, llama_position(c), count);
+  return {llama_forward(c, w, LlamaState::placeholders(c), tokens, llama_position(c), count).uop()};
+}
+
+std::vector<LlamaKernel> kernels(const UOps& roots, const Bindings64& bindings) {
   std::vector<LlamaKernel> out;
   std::unordered_map<UOp, size_t> seen;
-  for (const PlannedKernel& k : partition({logits.uop()}).kernels) {
+  for (const PlannedKernel& k : planned(roots).kernels) {
     auto [at, fresh] = seen.emplace(k.ast, out.size());
     if (fresh) out.push_back({k.ast, k.ast.arg_as<std::string>(), 0, own_bindings(variables_of(k.ast), bindings)});
     out[at->second].count++;
@@ -26,11 +28,14 @@ std::vector<LlamaKernel> kernels(const LlamaConfig& c, const LlamaWeights& w, co
 
 }  // namespace
 
+UOps decode_step(const LlamaConfig& c, const LlamaWeights& w) { return step(c, w, 1, 1); }
+UOps prefill_step(const LlamaConfig& c, const LlamaWeights& w) { return step(c, w, llama_count(c), c.chunk); }
+
 std::vector<LlamaKernel> decode_kernels(const LlamaConfig& c, const LlamaWeights& w, int64_t position) {
-  return kernels(c, w, 1, 1, {{"pos", position}});
+  return kernels(decode_step(c, w), {{"pos", position}});
 }
 std::vector<LlamaKernel> prefill_kernels(const LlamaConfig& c, const LlamaWeights& w, int64_t position, int64_t tokens) {
-  return kernels(c, w, llama_count(c), c.chunk, {{"pos", position}, {"T", tokens}});
+  return kernels(prefill_step(c, w), {{"pos", position}, {"T", tokens}});
 }
 
 }  // namespace pg

@@ -16,8 +16,12 @@ struct LlamaKernel {
   Bindings64 bindings;  // of the Variables that the kernel has
 };
 
+/// The graph of one step: of decoding a token, of reading a chunk (Variable T). Weights only lend their shapes and types.
+UOps decode_step(const LlamaConfig&, const LlamaWeights&);
+UOps prefill_step(const LlamaConfig&, const LlamaWeights&);
+
 /// The distinct kernels of one step: of decoding the token at `position` / of reading `tokens` (2 .. chunk) from `position`
-/// on. Weights only lend their shapes and types.
+/// on, as the default device plans them.
 std::vector<LlamaKernel> decode_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position);
 std::vector<LlamaKernel> prefill_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position, int64_t tokens);
 

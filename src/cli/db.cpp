@@ -62,12 +62,13 @@ int stats(const DbOptions& o, std::ostream& out) {
                 {"schedules", s.schedules},
                 {"measurements", s.measurements},
                 {"winners", s.winners},
+                {"plans", s.plans},
                 {"quarantined", s.quarantined},
                 {"artifacts", s.artifacts}});
     return 0;
   }
   out << s.path << ": schema " << s.schema << ", " << fixed(static_cast<double>(s.bytes) / 1024, 1) << " KB\n"
-      << s.kernels << " kernels, " << s.winners << " winners, " << s.schedules << " schedules, " << s.measurements
+      << s.kernels << " kernels, " << s.winners << " winners, " << s.plans << " plans, " << s.schedules << " schedules, " << s.measurements
       << " measurements, " << s.quarantined << " quarantined\n";
   return 0;
 }

@@ -51,7 +51,8 @@ json to_json(const MergeReport& r) {
          {"toolchains", rows(r.toolchains)},
          {"kernels", rows(r.kernels)},
          {"winners", rows(r.winners)},
-         {"measurements", rows(r.measurements)}};
+         {"measurements", rows(r.measurements)},
+         {"plans", rows(r.plans)}};
   j["winners"].update({{"replaced", r.replaced}, {"kept", r.kept}});
   return j;
 }
@@ -62,7 +63,8 @@ std::string to_text(const MergeReport& r) {
   std::string winners = rows("winners", r.winners);
   if (r.replaced > 0) winners += ", " + std::to_string(r.replaced) + " replaced because the other one was better";
   if (r.kept > 0) winners += ", " + std::to_string(r.kept) + " kept because the other one was not";
-  return rows("kernels", r.kernels) + "; " + winners + "; " + rows("measurements", r.measurements);
+  return rows("kernels", r.kernels) + "; " + winners + "; " + rows("measurements", r.measurements) + "; " +
+         rows("plans", r.plans);
 }
 
 /// All of them are read before anything is written, and written in one transaction.
@@ -98,10 +100,11 @@ int export_contents(const DbOptions& o, std::ostream& out) {
                 {"bytes", text.size()},
                 {"kernels", contents.kernels.size()},
                 {"winners", contents.winners.size()},
-                {"measurements", contents.measurements.size()}});
+                {"measurements", contents.measurements.size()},
+                {"plans", contents.plans.size()}});
   else
     out << o.output << ": " << contents.kernels.size() << " kernels, " << contents.winners.size() << " winners, "
-        << contents.measurements.size() << " measurements\n";
+        << contents.measurements.size() << " measurements, " << contents.plans.size() << " plans\n";
   return 0;
 }
 

@@ -86,6 +86,7 @@ int prune(const DbOptions& o, std::ostream& out) {
                 {"dry_run", o.dry_run},
                 {"winners", r.winners},
                 {"measurements", r.measurements},
+                {"plans", r.plans},
                 {"schedules", r.schedules},
                 {"kernels", r.kernels},
                 {"devices", r.devices},
@@ -94,7 +95,7 @@ int prune(const DbOptions& o, std::ostream& out) {
     return 0;
   }
   out << o.path << ": " << (o.dry_run ? "would drop " : "dropped ") << r.winners << " winners, " << r.measurements
-      << " measurements, " << r.schedules << " schedules, " << r.kernels << " kernels, " << r.devices << " devices, "
+      << " measurements, " << r.plans << " plans, " << r.schedules << " schedules, " << r.kernels << " kernels, " << r.devices << " devices, "
       << r.toolchains << " toolchains: " << r.bytes << " bytes" << (o.dry_run ? " at least" : "") << "\n";
   return 0;
 }

@@ -16,6 +16,7 @@
 #include "search/build.h"
 #include "search/keys.h"
 #include "src/cli/interrupt.h"
+#include "src/graph/plan_timing.h"
 #include "uops/kernel.h"
 #include "uops/text.h"
 
@@ -241,6 +242,22 @@ struct Ranks {
   }
 };
 
+/// Which plans are worth tuning kernels for: alternatives are timed with the schedules that there are.
+void choose_plans(const ModelSource& source, Store& store, std::ostream& out) {
+  const LlamaConfig& c = source.config;
+  const LlamaWeights w = weight_shapes(source);
+  const auto told = [&](const PlanRow& row) {
+    out << fmt::format("plan     {:<64} in place {:9.4f} ms, stored {:9.4f} ms: {}\n", row.site, row.in_place_ms,
+                       row.stored_ms, row.in_place ? "in place" : "stored")
+        << std::flush;
+    return !Interrupt::requested();
+  };
+  Interrupt interrupt;
+  tune_plans(decode_step(c, w), {{"pos", c.context / 2}}, default_device(), store, told);
+  if (c.chunk > 1 && !Interrupt::requested())
+    tune_plans(prefill_step(c, w), {{"pos", 0}, {"T", c.chunk}}, default_device(), store, told);
+}
+
 }  // namespace
 
 int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
@@ -250,6 +267,7 @@ int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
   Store* store = default_store();
   if (!store) throw UserError("tuning needs a schedule database: set PICOGRAD_DB or --db to a file that can be written");
   const ModelSource source = open_model(options.model);
+  if (store->writable() && options.shard.whole() && options.out.empty() && !options.mpi) choose_plans(source, *store, out);
   std::vector<Job> work = jobs(source);
   Shard shard = options.shard;
   std::optional<Ranks> ranks;

@@ -1,9 +1,11 @@
 #include "src/graph/alternatives.h"
 
 #include <algorithm>
+#include <set>
 
 #include "src/graph/index_map.h"
 #include "uops/simplify.h"
+#include "uops/text.h"
 
 namespace pg {
 
@@ -60,14 +62,14 @@ std::optional<Alternative> of_elementwise(const UOp& node, const std::vector<con
   // A row that every output reads: a normalised vector in front of a matrix. It is computed once a core.
   const bool row = std::all_of(uses.begin(), uses.end(),
                                [&](const Use* u) { return !moves_with_any(*u, kernel_of(*u, kernels).ranges); });
-  if (row) return Alternative{"rows", node, true};
+  if (row) return Alternative{"rows", "", node, true};
   // What is computed once for each block of rows, as the queries of an attention are.
   const bool outside = std::all_of(uses.begin(), uses.end(), [&](const Use* u) {
     const KernelSketch& k = kernel_of(*u, kernels);
     return k.reduction && !moves_with_any(*u, k.reduce_ranges.at(k.reduction));
   });
-  if (outside) return Alternative{"queries", node, largest_of(node) <= kFewQueries};
-  return Alternative{"repeated", node, false};
+  if (outside) return Alternative{"queries", "", node, largest_of(node) <= kFewQueries};
+  return Alternative{"repeated", "", node, false};
 }
 
 std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, const std::vector<const Use*>& uses,
@@ -77,7 +79,7 @@ std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, c
     return u->in_place &&
            std::all_of(u->index.begin(), u->index.end(), [](const UOp& i) { return const_int(i).has_value(); });
   });
-  if (number) return Alternative{"rows", node, true};
+  if (number) return Alternative{"rows", "", node, true};
   constexpr size_t kMostPlaces = 2;
   const KernelSketch& kernel = kernel_of(*uses[0], kernels);
   const bool one_kernel =
@@ -87,13 +89,35 @@ std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, c
   if (!std::all_of(uses.begin(), uses.end(), [&](const Use* u) { return moves_with_all(*u, kernel.ranges); }))
     return std::nullopt;
   const bool beside = static_cast<bool>(kernel.reduction);
-  return Alternative{beside ? "side_by_side" : "places", node, streams(reduction) && (!beside || streams(kernel.reduction))};
+  return Alternative{beside ? "side_by_side" : "places", "", node, streams(reduction) && (!beside || streams(kernel.reduction))};
 }
 }  // namespace
 
+std::string shape_text(const UOps& extents) {
+  std::string s;
+  for (const UOp& extent : extents) s += (s.empty() ? "" : "x") + pretty(simplify(extent));
+  s.erase(std::remove(s.begin(), s.end(), ' '), s.end());
+  return s;
+}
+
 std::optional<Alternative> alternative_of(const UOp& node, const UOp& reduction, const std::vector<const Use*>& uses,
                                           const std::vector<KernelSketch>& kernels) {
-  return reduction ? of_reduction(node, reduction, uses, kernels) : of_elementwise(node, uses, kernels);
+  auto a = reduction ? of_reduction(node, reduction, uses, kernels) : of_elementwise(node, uses, kernels);
+  if (!a) return a;
+  a->site = a->name + " " + text(node.dtype()) + "[" + shape_text(extents_of(node)) + "]";
+  if (reduction) a->site += " of " + shape_text(extents_of(reduction.src(0)));
+  std::set<std::string> readers;
+  for (const Use* u : uses) {
+    const KernelSketch& k = kernel_of(*u, kernels);
+    const auto extents = [](const UOps& ranges) {
+      UOps all;
+      for (const UOp& r : ranges) all.push_back(r.src(0));
+      return shape_text(all);
+    };
+    readers.insert(extents(k.ranges) + (k.reduction ? "|" + extents(k.reduce_ranges.at(k.reduction)) : ""));
+  }
+  for (const std::string& r : readers) a->site += (r == *readers.begin() ? " in " : ", ") + r;
+  return a;
 }
 
 }  // namespace pg

@@ -12,4 +12,7 @@ namespace pg {
 std::optional<Alternative> alternative_of(const UOp& node, const UOp& reduction, const std::vector<const Use*>& uses,
                                           const std::vector<KernelSketch>& kernels);
 
+/// "4x8xpos+1".
+std::string shape_text(const UOps& extents);
+
 }  // namespace pg

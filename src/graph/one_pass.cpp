@@ -155,7 +155,8 @@ OnePass one_pass(const TensorGraph& graph, const UOps& roots, const std::functio
     // The reciprocal last: a total with an epilogue could not be rescaled.
     const UOp total = viewed(viewed(current(s.total), s.spread), s.views);
     now[node] = alu(Op::Mul, sum, alu(Op::Recip, first_along(total, node.arg_as<ReduceArg>().axes[0])));
-    for (const UOp& inside : {s.e, s.scores, s.maximum, s.total}) result.in_place.insert(current(inside));
+    const UOp scores = through_views(s.scores, places(s.scores)).node;
+    for (const UOp& inside : {s.e, scores, s.maximum, s.total}) result.in_place.insert(current(inside));
   }
   for (UOp& root : result.roots) root = current(root);
   return result;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "src/graph/alternatives.h"
 #include "src/graph/index_map.h"
 #include "src/graph/kernel_builder.h"
 #include "src/graph/one_pass.h"
@@ -110,7 +111,7 @@ void PlanOptions::take(Alternative& a) const {
 Plan partition(const UOps& given, const PlanOptions& options) {
   Plan plan;
   const OnePass passes = one_pass(TensorGraph(given), given, [&](const UOp& sum) {
-    Alternative a{"one_pass", sum, true};
+    Alternative a{"one_pass", "one_pass of " + shape_text(extents_of(sum.src(0))), sum, true};
     options.take(a);
     plan.alternatives.push_back(a);
     return a.taken;

@@ -16,7 +16,8 @@ struct PlannedKernel {
 /// A node that may be materialised, or be computed in place: as a definition of each kernel that reads it. Neither changes a
 /// value by more than the order of a sum.
 struct Alternative {
-  std::string name;         // "one_pass", "rows", "queries", "side_by_side", "places": docs/architecture.md, "Plans"
+  std::string name;         // "one_pass", "rows", "queries", "side_by_side", ..: docs/architecture.md, "Plans"
+  std::string site;         // the name, and the shapes of what is computed and of who reads it: equal sites choose alike
   UOp node;                 // of the tensor graph
   bool by_default = false;  // whether the rule of that name takes it
   bool taken = false;

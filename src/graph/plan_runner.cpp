@@ -5,30 +5,14 @@
 #include <unordered_set>
 
 #include "runtime/config.h"
+#include "src/graph/plans.h"
 #include "src/tensor/buffers.h"
 #include "uops/kernel.h"
 #include "uops/text.h"
 
 namespace pg {
 
-namespace {
-/// The device that holds the inputs.
-Device& device_of(const Plan& plan) {
-  Device* found = nullptr;
-  for (const PlannedKernel& k : plan.kernels)
-    for (const UOp& b : k.buffers) {
-      const MemoryRef memory = memory_of(b);
-      if (!memory) continue;
-      if (found && found != &memory->device())
-        throw UserError("realize: tensors on " + found->name() + " and on " + memory->device().name() +
-                        " in one computation; copy one over first");
-      found = &memory->device();
-    }
-  return found ? *found : default_device();
-}
-}  // namespace
-
-PlanRunner::PlanRunner(Plan plan) : plan_(std::move(plan)), device_(&device_of(plan_)) {
+PlanRunner::PlanRunner(const UOps& roots) : plan_(planned(roots)), device_(&device_of(roots)) {
   for (const UOp& output : plan_.outputs)
     if (!memory_of(output)) set_memory(output, std::make_shared<Memory>(*device_, static_cast<size_t>(capacity(output))));
   std::unordered_map<UOp, size_t> numbers;

@@ -14,8 +14,8 @@ namespace pg {
 
 class PlanRunner {
  public:
-  /// Gives memory to the outputs that have none, and places the intermediates in one arena.
-  explicit PlanRunner(Plan plan);
+  /// Plans for the device that holds the inputs. Gives memory to the outputs that have none, and places the intermediates in one arena.
+  explicit PlanRunner(const UOps& roots);
 
   /// Chooses and compiles for these values; run does so too where it meets a new bucket.
   void prepare(const Bindings64&);

@@ -20,7 +20,7 @@ UOps roots_of(std::span<const Tensor* const> tensors) {
 }  // namespace
 
 void realize(std::vector<Tensor*> tensors, const Bindings64& bindings) {
-  PlanRunner runner(partition(roots_of({tensors.begin(), tensors.end()})));
+  PlanRunner runner(roots_of({tensors.begin(), tensors.end()}));
   runner.run(bindings);
   for (size_t i = 0; i < tensors.size(); ++i) *tensors[i] = Tensor(runner.plan().outputs[i]);
 }
@@ -48,7 +48,7 @@ bool all_bound(const Plan& plan, const Bindings64& bindings) {
 Graph::Graph(std::vector<Tensor> outputs, const Bindings64& tuning_bindings) {
   std::vector<const Tensor*> tensors;
   for (const Tensor& t : outputs) tensors.push_back(&t);
-  impl_.reset(new Impl{PlanRunner(partition(roots_of(tensors))), {}});
+  impl_.reset(new Impl{PlanRunner(roots_of(tensors)), {}});
   for (const UOp& buffer : impl_->runner.plan().outputs) impl_->outputs.emplace_back(buffer);
   if (all_bound(impl_->runner.plan(), tuning_bindings)) impl_->runner.prepare(tuning_bindings);
 }

@@ -83,16 +83,26 @@ TEST_CASE("exchange: how a schedule came to be comes back, the unscheduled kerne
 TEST_CASE("exchange: version 1 told no origins") {
   const Contents c = parsed(changed([](json& j) {
     j["version"] = 1;
+    j.erase("plans");
     for (const char* field : {"origin", "round", "parent"}) j["measurements"][0].erase(field);
   }));
   REQUIRE(c.measurements.size() == 1);
   CHECK(c.measurements[0].lineage == Lineage{});
 }
 
+TEST_CASE("exchange: version 2 told no plans, version 3 does") {
+  CHECK(parsed(changed([](json& j) { j["version"] = 2, j.erase("plans"); })).plans.empty());
+  Contents c = sample();
+  c.plans.push_back({"rows f32[1x32] in 48|32", "d1", "t1", 2, "fp32", true, 0.1 + 0.2, 0.5, 0.01, 1000});
+  CHECK(parsed(exchange_text(c)).plans == c.plans);
+  c.plans[0].device = "d9";
+  CHECK_THROWS_WITH_AS(parsed(exchange_text(c)), doctest::Contains("plans[0].device: the file has no device d9"), UserError);
+}
+
 TEST_CASE("exchange: a winner is one line, a line of a kernel too") {
   const std::string text = exchange_text(sample());
   CHECK(text.starts_with(
-      "{\n\"format\": \"picograd schedules\",\n\"version\": 2,\n\"devices\": {\n\"d1\": {\"cpu\":\"test\"}\n}"));
+      "{\n\"format\": \"picograd schedules\",\n\"version\": 3,\n\"devices\": {\n\"d1\": {\"cpu\":\"test\"}\n}"));
   CHECK(text.find("\n  \"%0 = Const i64 [1]\"") != text.npos);
   CHECK(text.find("\"schedule\":\"tile(n,4)\",\"median_ms\":0.30000000000000004,") != text.npos);
 }
@@ -135,7 +145,7 @@ TEST_CASE("exchange: what is no export is refused, naming file and place") {
     void (*change)(json&);
   };
   const Case cases[] = {
-      {"version: 3 is newer than this picograd", [](json& j) { j["version"] = 3; }},
+      {"version: 4 is newer than this picograd", [](json& j) { j["version"] = 4; }},
       {"version: should be a whole number", [](json& j) { j["version"] = "1"; }},
       {"winners: is missing", [](json& j) { j.erase("winners"); }},
       {"winners: should be a list", [](json& j) { j["winners"] = json::object(); }},

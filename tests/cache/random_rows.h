@@ -49,6 +49,11 @@ class RandomRows {
                                 .created = 1000 + below(3),
                                 .lineage = lineage()});
     }
+    for (int i = below(20); i > 0; --i) {
+      const WinnerKey k = key();
+      c.plans.push_back({"rows f32[" + std::to_string(below(4)) + "]", k.device, k.toolchain, k.threads, k.precision,
+                         below(2) > 0, 1 + 0.5 * below(3), 1 + 0.5 * below(3), 0.01 * below(2), 1000 + below(2)});
+    }
     return c;
   }
 

@@ -9,7 +9,13 @@ inline WinnerKey test_key(const std::string& kernel = "k1") {
   return {.kernel = kernel, .device = "d1", .toolchain = "t1", .threads = 2, .precision = "fp32", .bucket = ""};
 }
 /// Make a database of the present schema one of an older one.
+inline const std::string kBackToVersionThree =
+    "drop table plan; create table graph (id text primary key, name text not null, json text not null) without rowid;"
+    "create table plan (id text primary key, graph text not null references graph(id), alternative text not null, "
+    "kernels text not null, chosen integer not null default 0) without rowid; create index plan_graph on plan(graph);"
+    "pragma user_version = 3;";
 inline const std::string kBackToVersionTwo =
+    kBackToVersionThree +
     "alter table measurement drop column origin; alter table measurement drop column round;"
     "alter table measurement drop column parent; pragma user_version = 2;";
 inline const std::string kBackToVersionOne = kBackToVersionTwo + "drop table pretuned; pragma user_version = 1";

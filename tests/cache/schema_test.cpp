@@ -27,7 +27,7 @@ TEST_CASE("schema: every table of the design is there") {
   auto s = Store::open(folder / "a.db");
   Connection db(folder / "a.db", Connection::Access::ReadOnly);
   for (const char* table :
-       {"device", "toolchain", "kernel", "graph", "plan", "schedule", "measurement", "winner", "artifact"}) {
+       {"device", "toolchain", "kernel", "plan", "schedule", "measurement", "winner", "artifact"}) {
     CAPTURE(table);
     CHECK(db.integer("select count(*) from sqlite_master where type = 'table' and name = '" + std::string(table) + "'") ==
           1);

@@ -2,6 +2,9 @@
 // node by node evaluation, every kernel verifies, and planning the same graph again gives the same kernels.
 #include <doctest/doctest.h>
 
+#include <map>
+#include <optional>
+
 #include "src/graph/partition.h"
 #include "src/tensor/buffers.h"
 #include "tests/graph/tensor_evaluator.h"
@@ -32,7 +35,7 @@ class RandomGraph {
   /// Every value is [rows, 6].
   Tensor next() {
     const Tensor x = any(), y = any();
-    switch (pick(0, 15)) {
+    switch (pick(0, 17)) {
       case 0: return x + y;
       case 1: return x * y;
       case 2: return (x * 0.5).tanh();
@@ -51,6 +54,11 @@ class RandomGraph {
         const Tensor cache = input({8, 6});
         return cache.slice(0, 1, Dim(iconst(1) + rows_.uop())).assign(x).slice(0, 0, rows_) + y;
       }
+      case 15: {
+        const Tensor p = x.matmul(input({6, 6})) * 0.3;
+        return p + p.flip({1}) * 0.5;
+      }
+      case 16: return Tensor::attention((x * 0.5).tanh(), y, y);
       default: return Tensor::where(x < y, x, y * 0.5);
     }
   }
@@ -68,6 +76,23 @@ TEST_CASE("random graphs") {
     REQUIRE(test::difference(roots, plan, {{"T", 1 + seed % 5}}, seed) == "");
     REQUIRE(plan.kernels.size() == again.kernels.size());
     for (size_t i = 0; i < plan.kernels.size(); ++i) REQUIRE(plan.kernels[i].ast == again.kernels[i].ast);
+  }
+}
+TEST_CASE("whatever alternatives are taken, a plan computes the same") {
+  std::map<std::string, int> taken;
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    CAPTURE(seed);
+    const UOps roots = RandomGraph(seed).roots();
+    std::mt19937 random(seed);
+    PlanOptions options;
+    options.choose = [&](const Alternative&) { return std::optional(random() % 2 == 0); };
+    const Plan plan = partition(roots, options);
+    for (const Alternative& a : plan.alternatives) taken[a.name] += a.taken;
+    REQUIRE(test::difference(roots, plan, {{"T", 1 + seed % 5}}, seed) == "");
+  }
+  for (const char* name : {"one_pass", "rows", "side_by_side", "places", "queries", "repeated"}) {
+    CAPTURE(name);
+    CHECK(taken[name] > 0);
   }
 }
 TEST_CASE("the same graph over other buffers has the same kernels") {

@@ -1,0 +1,108 @@
+#include "src/graph/plan_timing.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "runtime/memory.h"
+#include "search/reference.h"
+#include "src/graph/program_cache.h"
+#include "uops/kernel.h"
+
+namespace pg {
+
+namespace {
+constexpr int kRounds = 15;
+constexpr double kShortestMs = 0.2;  // of a sample: shorter ones are repeated
+constexpr int kMostRuns = 200;       // of one in a sample
+
+/// A kernel with operands of its own.
+class Launchable {
+ public:
+  Launchable(const PlanTrial::Share& share, const Bindings64& bindings, Device& device) : launches_(share.launches) {
+    const Bindings64 own = own_bindings(variables_of(share.ast), bindings);
+    const KernelRequest request{share.ast, own};
+    ready_ = ready_kernels({&request, 1}, device)[0];
+    const std::vector<BufferSpec> specs = buffer_specs(share.ast, own);
+    for (size_t slot = 0; slot < specs.size(); ++slot) {
+      std::vector<std::byte> host(specs[slot].bytes());
+      fill(host.data(), specs[slot], 1, slot);
+      memory_.push_back(std::make_unique<Memory>(device, host.size()));
+      device.copy_in(memory_.back()->data(), host.data(), host.size());
+    }
+    const LaunchInfo& info = ready_->built.source.launch;
+    for (const UOp& p : info.params) buffers_.push_back(memory_.at(static_cast<size_t>(p.arg_as<ParamArg>().slot))->data());
+    for (const UOp& v : info.variables)
+      for (const VariableBinding& b : own)
+        if (b.name == v.arg_as<VariableArg>().name) values_.push_back(b.value);
+    items_ = evaluate(info.items, info.variables, values_);
+  }
+  void enqueue() const {
+    for (int i = 0; i < launches_; ++i) ready_->built.program->enqueue(buffers_, values_, items_);
+  }
+
+ private:
+  int launches_;
+  ReadyKernelRef ready_;
+  std::vector<std::unique_ptr<Memory>> memory_;
+  std::vector<void*> buffers_;
+  std::vector<int64_t> values_;
+  int64_t items_ = 1;
+};
+
+struct Side {
+  std::vector<Launchable> kernels;
+  int repeat = 1;
+  std::vector<double> ms = {};
+
+  Side(const std::vector<PlanTrial::Share>& shares, const Bindings64& bindings, Device& device) {
+    for (const PlanTrial::Share& s : shares) kernels.emplace_back(s, bindings, device);
+  }
+  double sample(Device& device) const {
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < repeat; ++i)
+      for (const Launchable& k : kernels) k.enqueue();
+    device.synchronize();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count() / repeat;
+  }
+};
+}  // namespace
+
+PlanTiming time_trial(const PlanTrial& trial, const Bindings64& bindings, Device& device) {
+  Side in_place(trial.in_place, bindings, device), stored(trial.stored, bindings, device);
+  for (Side* s : {&in_place, &stored}) {
+    s->sample(device);
+    s->repeat = static_cast<int>(std::clamp(kShortestMs / std::max(s->sample(device), 1e-6), 1.0, double(kMostRuns)));
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    Side *first = round % 2 ? &stored : &in_place, *second = round % 2 ? &in_place : &stored;
+    first->ms.push_back(first->sample(device));
+    second->ms.push_back(second->sample(device));
+  }
+  return {timing(in_place.ms).median_ms, timing(stored.ms).median_ms, speedup(stored.ms, in_place.ms)};
+}
+
+void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, Store& store,
+                const std::function<bool(const PlanRow&)>& told) {
+  const PlanRow key = plan_key("", device);
+  std::set<std::string> known;
+  for (const PlanRow& row : store.plans())
+    if (row.device == key.device && row.toolchain == key.toolchain && row.threads == key.threads &&
+        row.precision == key.precision)
+      known.insert(row.site);
+  for (const PlanTrial& trial : plan_trials(roots, plan_options(device, &store))) {
+    if (known.contains(trial.alternative.site)) continue;
+    const PlanTiming t = time_trial(trial, bindings, device);
+    PlanRow row = plan_key(trial.alternative.site, device);
+    row.in_place_ms = t.in_place_ms, row.stored_ms = t.stored_ms;
+    row.spread = (t.gain.high - t.gain.low) / 2 / t.gain.ratio;
+    row.in_place = trial.alternative.by_default ? t.gain.high > 1 / kWinMargin : t.gain.low > kWinMargin;
+    store.put_device(row.device, device.info().json);
+    store.put_toolchain(row.toolchain, device.toolchain().json);
+    store.put_plan(row);
+    if (!told(row)) return;
+  }
+}
+
+}  // namespace pg

@@ -1,0 +1,100 @@
+#include "src/graph/plans.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "src/graph/epilogues.h"
+#include "src/tensor/buffers.h"
+
+namespace pg {
+
+PlanRow plan_key(const std::string& site, Device& device) {
+  PlanRow row;
+  row.site = site;
+  row.device = device.info().id;
+  row.toolchain = device.toolchain().id;
+  row.threads = device.target().cores;
+  return row;
+}
+
+/// The interpreter takes no time worth measuring: it runs what a CPU does by rule.
+PlanOptions plan_options(Device& device) {
+  return plan_options(device, device.name() == "REF" ? nullptr : default_store());
+}
+PlanOptions plan_options(Device& device, Store* store) {
+  PlanOptions options{.defaults = !device.target().gpu};
+  if (store) {
+    const PlanRow key = plan_key("", device);
+    std::map<std::string, bool> known;
+    for (const PlanRow& row : store->plans())
+      if (row.device == key.device && row.toolchain == key.toolchain && row.threads == key.threads &&
+          row.precision == key.precision)
+        known[row.site] = row.in_place;
+    if (!known.empty())
+      options.choose = [known = std::move(known)](const Alternative& a) {
+        const auto it = known.find(a.site);
+        return it == known.end() ? std::nullopt : std::optional(it->second);
+      };
+  }
+  return options;
+}
+
+Device& device_of(const UOps& roots) {
+  Device* found = nullptr;
+  for (const UOp& node : TensorGraph(roots).nodes) {
+    const MemoryRef memory = node.is(Op::Buffer) ? memory_of(node) : nullptr;
+    if (!memory) continue;
+    if (found && found != &memory->device())
+      throw UserError("realize: tensors on " + found->name() + " and on " + memory->device().name() +
+                      " in one computation; copy one over first");
+    found = &memory->device();
+  }
+  return found ? *found : default_device();
+}
+
+Plan planned(const UOps& roots) { return partition(roots, plan_options(device_of(roots))); }
+
+namespace {
+std::unordered_map<UOp, int> launches(const Plan& plan) {
+  std::unordered_map<UOp, int> count;
+  for (const PlannedKernel& k : plan.kernels) ++count[k.ast];
+  return count;
+}
+/// The kernels of `of` that `other` has less often, in the order of the plan.
+std::vector<PlanTrial::Share> only_in(const Plan& of, const Plan& other, int sites) {
+  std::unordered_map<UOp, int> here = launches(of), there = launches(other);
+  std::vector<PlanTrial::Share> shares;
+  for (const PlannedKernel& k : of.kernels) {
+    int& more = here[k.ast];
+    more -= there[k.ast];
+    if (more > 0) shares.push_back({k.ast, std::max(1, (more + sites / 2) / sites)});
+    more = 0, there[k.ast] = 0;
+  }
+  return shares;
+}
+}  // namespace
+
+std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions& options) {
+  const Plan plan = partition(roots, options);
+  std::map<std::string, int> sites;
+  for (const Alternative& a : plan.alternatives) ++sites[a.site];
+  std::vector<PlanTrial> trials;
+  for (const Alternative& a : plan.alternatives) {
+    const auto kind = sites.find(a.site);
+    if (kind == sites.end()) continue;  // seen before
+    PlanOptions flipped = options;
+    flipped.choose = [&](const Alternative& other) {
+      if (other.site == a.site) return std::optional(!a.taken);
+      return options.choose ? options.choose(other) : std::nullopt;
+    };
+    const Plan other = partition(roots, flipped);
+    PlanTrial trial{a, only_in(a.taken ? plan : other, a.taken ? other : plan, kind->second),
+                    only_in(a.taken ? other : plan, a.taken ? plan : other, kind->second)};
+    if (!trial.in_place.empty() && !trial.stored.empty()) trials.push_back(std::move(trial));
+    sites.erase(kind);
+  }
+  return trials;
+}
+
+}  // namespace pg

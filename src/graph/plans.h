@@ -1,0 +1,36 @@
+#pragma once
+// Which plan a graph runs with on a device: alternatives (partition.h) as they were measured there, else by rule.
+#include <vector>
+
+#include "runtime/device.h"
+#include "search/tune.h"
+#include "src/graph/partition.h"
+
+namespace pg {
+
+/// What a store (the default one; null: nothing) knows of this device, toolchain and number of threads. Where nothing was
+/// measured, a CPU takes what the rules take; a GPU materialises, as its schedules for kernels of several reductions are not
+/// there yet.
+PlanOptions plan_options(Device&);
+PlanOptions plan_options(Device&, Store*);
+/// `partition` with these, for the device that holds the inputs (the default one where none does). UserError when they lie
+/// on two devices.
+Plan planned(const UOps& roots);
+Device& device_of(const UOps& roots);
+
+/// An alternative, and the kernels that a graph has with it only, or without it only.
+struct PlanTrial {
+  struct Share {
+    UOp ast;
+    int launches = 0;  // for one site
+  };
+  Alternative alternative;
+  std::vector<Share> in_place, stored;
+};
+/// One for each kind of site, in the order of the graph, users first. Sites that make no difference are left out.
+std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions&);
+
+/// The key of a device's row.
+PlanRow plan_key(const std::string& site, Device&);
+
+}  // namespace pg

@@ -1,0 +1,98 @@
+// Which alternatives are offered, taken, timed, kept and found again.
+#include "src/graph/plans.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "src/graph/plan_timing.h"
+#include "src/tensor/buffers.h"
+#include "src/tensor/tensor.h"
+#include "tests/graph/tensor_evaluator.h"
+
+using namespace pg;
+
+namespace {
+Tensor input(Shape shape) {
+  UOps extents;
+  for (const Dim& d : shape) extents.push_back(d.uop());
+  return Tensor(new_virtual_buffer(dt::f32, extents));
+}
+/// Of a token: norm, two projections side by side.
+UOps gated() {
+  const Tensor x = input({1, 32}).rmsnorm(input({32}), 1e-5);
+  return {(x.matmul(input({48, 32}).transpose()).silu() * x.matmul(input({48, 32}).transpose())).uop()};
+}
+std::vector<std::string> sites(const Plan& plan) {
+  std::vector<std::string> all;
+  for (const Alternative& a : plan.alternatives) all.push_back(a.site + (a.taken ? "" : " (not taken)"));
+  return all;
+}
+}  // namespace
+
+TEST_CASE("sites are named by shapes; rules take what costs nothing") {
+  const Plan plan = partition(gated());
+  CHECK(plan.kernels.size() == 1);
+  CHECK(sites(plan) == std::vector<std::string>{"side_by_side f32[1x48x1] of 1x48x32 in 48|32", "rows f32[1x32] in 48|32",
+                                                "rows f32[1x1] of 1x32 in 48|32"});
+  const Plan stored = partition(gated(), {.defaults = false});
+  CHECK(stored.kernels.size() == 3);
+  const Tensor x = input({5, 32}).rmsnorm(input({32}), 1e-5);
+  const Plan many = partition({x.matmul(input({48, 32}).transpose()).uop()});
+  CHECK(many.kernels.size() == 2);
+  CHECK(sites(many) == std::vector<std::string>{"repeated f32[5x32] in 5x48|32 (not taken)"});
+}
+TEST_CASE("attention whose weights somebody else reads is no single pass") {
+  const Tensor q = input({4, 8}), k = input({6, 8}), v = input({6, 8});
+  const Tensor weights = q.matmul(k.transpose()).softmax();
+  CHECK(partition({weights.matmul(v).uop()}).kernels.size() == 1);
+  const UOps both{weights.matmul(v).uop(), weights.uop()};
+  const Plan plan = partition(both);
+  CHECK(std::none_of(plan.alternatives.begin(), plan.alternatives.end(),
+                     [](const Alternative& a) { return a.name == "one_pass" && a.taken; }));
+  CHECK(test::difference(both, plan, {}, 3) == "");
+}
+TEST_CASE("a trial has the kernels that differ, for one site") {
+  UOps roots;
+  for (int layer = 0; layer < 3; ++layer) roots.push_back(gated()[0]);
+  const std::vector<PlanTrial> trials = plan_trials(roots, {});
+  REQUIRE(trials.size() == 3);
+  for (const PlanTrial& t : trials) {
+    CAPTURE(t.alternative.site);
+    CHECK(t.in_place.size() == 1);
+    CHECK(t.stored.size() == 2);
+    for (const auto* side : {&t.in_place, &t.stored})
+      for (const PlanTrial::Share& s : *side) CHECK(s.launches == 1);
+  }
+}
+TEST_CASE("what was measured is kept, taken, and not measured again") {
+  Device& cpu = default_device();
+  if (cpu.name() != "CPU") return;
+  auto store = Store::open(":memory:");
+  const UOps roots = gated();
+  std::vector<PlanRow> told;
+  const auto tell = [&](const PlanRow& row) {
+    told.push_back(row);
+    return true;
+  };
+  tune_plans(roots, {}, cpu, *store, tell);
+  REQUIRE(told.size() == 3);
+  for (const PlanRow& row : told) {
+    CHECK(row.in_place_ms > 0);
+    CHECK(row.stored_ms > 0);
+  }
+  REQUIRE(store->plans().size() == 3);
+  tune_plans(roots, {}, cpu, *store, tell);
+  CHECK(told.size() == 3);
+
+  // Whatever it was: another answer in the database gives another plan.
+  for (PlanRow row : store->plans()) {
+    row.in_place = false;
+    store->put_plan(row);
+  }
+  CHECK(partition(roots, plan_options(cpu, store.get())).kernels.size() == 3);
+  PlanRow other = store->plans()[0];
+  other.threads += 1, other.in_place = true;
+  store->put_plan(other);
+  CHECK(partition(roots, plan_options(cpu, store.get())).kernels.size() == 3);
+}
