@@ -1,9 +1,8 @@
-// Sorting by merges. An element is packed with its place into one i64 — an order-preserving key above, the place below — so
-// that all are different, the order is stable, and what moves is one number. Runs of kRun are sorted by counting, two
-// kernels of kRun steps an element; then each pass merges pairs of runs in one kernel, in which each result finds by
-// bisection how many of its predecessors come from the left run. Where only the first k are asked for, runs stay that short.
+// Sorting by counting and by merges. An element is packed with its place into one i64 — an order-preserving key above, the
+// place below — so that all are different, the order is stable, and what moves is one number. Runs of kRun are sorted by
+// counting, two kernels of kRun steps an element. Then each pass merges pairs of runs: every result finds by bisection how
+// many of its predecessors come from the left run. The length of the runs is data, so that all passes are one kernel.
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <limits>
 
@@ -15,7 +14,7 @@ namespace pg {
 
 namespace {
 
-constexpr int64_t kRun = 32;
+constexpr int64_t kRun = 128;
 constexpr double kLowWord = 0xffffffff;
 
 Tensor last_of_all() { return Tensor(constant(dt::i64, std::numeric_limits<int64_t>::max())); }
@@ -43,6 +42,11 @@ Tensor padded(const Tensor& x, int axis, int64_t after) {
   return Tensor::where(Tensor::full(x.shape(), 1, dt::kBool).pad(around), x.pad(around), last_of_all());
 }
 
+/// [count, n] cut into runs [count, runs, length]; what the last one lacks is larger than all.
+Tensor in_runs(const Tensor& x, int64_t runs, int64_t length) {
+  return padded(x, 1, runs * length - *x.shape()[1].number()).reshape({x.shape()[0], runs, length});
+}
+
 /// [.., n] sorted along the last axis, the first `keep`: element r is the largest of those with at most r smaller ones.
 Tensor counted(const Tensor& x, int64_t keep) {
   const Tensor smaller = (x.unsqueeze(-2) < x.unsqueeze(-1)).cast(dt::f32).sum({-1});
@@ -51,55 +55,66 @@ Tensor counted(const Tensor& x, int64_t keep) {
   return Tensor::where(smaller.unsqueeze(-2) <= r, x.unsqueeze(-2), least).max({-1});
 }
 
-/// Sorted runs [count, runs, length], an even number of them, merged in pairs; the first `keep` of each.
-Tensor merged(const Tensor& runs, int64_t keep) {
-  const Shape shape = runs.shape();
-  const int64_t length = *shape[2].number();
-  const Dim pairs = shape[0] * (*shape[1].number() / 2), all = pairs * (2 * length);
-  const DType t = bounds(all.uop()).hi <= INT32_MAX ? dt::i32 : dt::i64;
-  const Tensor table = runs.reshape({all});
-  const Tensor left = (Tensor::arange(pairs, t) * number(2 * length, t)).unsqueeze(-1), right = left + number(length, t);
-  const Tensor p = Tensor::arange(keep, t), zero = number(0, t), one = number(1, t), end = number(length, t);
-  const Tensor last = end - one;
-  const auto from_left = [&](const Tensor& i) { return table.gather(left + i.minimum(last)); };
-  const auto from_right = [&](const Tensor& i) { return table.gather(right + i.minimum(last).maximum(zero)); };
-  // How many of the p before a result are from the left: the last of `a` is if no more than p - a of the right are smaller.
-  Tensor a = zero;
-  for (int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(length))); step > 0; step /= 2) {
-    const Tensor next = a + number(step, t), others = p - next;
-    const Tensor is_before = (end <= others) | (from_left(next - one) < from_right(others));
-    a = Tensor::where((next <= p.minimum(end)) & is_before, next, a);
+/// Runs of `length`, a number in memory, that lie one behind the other in each row [count, n] are merged in pairs; n is a
+/// power of two.
+Tensor merged(const Tensor& runs, const Tensor& length) {
+  const Dim count = runs.shape()[0], all = count * runs.shape()[1];
+  const int64_t n = *runs.shape()[1].number();
+  const DType t = length.dtype();
+  const Tensor table = runs.reshape({all}), zero = number(0, t), one = number(1, t), last = length - one;
+  const Tensor row = (Tensor::arange(count, t) * number(n, t)).unsqueeze(-1), place = Tensor::arange(n, t);
+  const Tensor p = place & (length + last);  // within the pair
+  const Tensor left = row + (place - p), right = left + length;
+  // How many of the p before this one are from the left: so many that the last of them is less than the next of the right.
+  const Tensor most = p.minimum(length);
+  Tensor a = (p - length).maximum(zero);
+  for (int64_t step = n / 2; step > 0; step /= 2) {
+    const Tensor next = (a + number(step, t)).minimum(most);
+    const Tensor is_before = table.gather((left + next - one).maximum(zero)) < table.gather(right + (p - next));
+    a = Tensor::where(is_before, next, a);
   }
-  const Tensor others = p - a, x = from_left(a), y = from_right(others);
-  const Tensor is_left = (a < end) & ((end <= others) | (x < y));
-  return Tensor::where(is_left, x, y).reshape({shape[0], *shape[1].number() / 2, keep});
+  const Tensor b = p - a, x = table.gather(left + a.minimum(last)), y = table.gather(right + b.minimum(last));
+  return Tensor::where(a < length, Tensor::where(b < length, x.minimum(y), x), y);
 }
 
-/// [count, n] → the first `keep` of each row in order.
-Tensor sorted(const Tensor& x, int64_t keep) {
+/// [count, n] → each row in order.
+Tensor sorted(const Tensor& x) {
   const int64_t n = *x.shape()[1].number();
-  if (n <= kRun) return counted(x, keep);
-  int64_t runs = (n + kRun - 1) / kRun, length = std::min(kRun, keep);
-  const Tensor rows = padded(x, 1, runs * kRun - n).reshape({x.shape()[0], runs, kRun});
-  Tensor y = counted(rows.contiguous(), length).contiguous();
-  while (runs > 1) {
-    y = padded(y, 1, runs % 2);
-    if (runs % 2 != 0) y = y.contiguous();
-    runs = (runs + 1) / 2, length = std::min(2 * length, keep);
+  if (n <= kRun) return counted(x, n);
+  int64_t runs = 2;
+  while (runs * kRun < n) runs *= 2;
+  const Dim whole = runs * kRun;
+  Tensor y = counted(in_runs(x, runs, kRun).contiguous(), kRun).reshape({x.shape()[0], whole}).contiguous();
+  Tensor length = number(kRun, bounds((x.shape()[0] * whole).uop()).hi <= INT32_MAX ? dt::i32 : dt::i64).contiguous();
+  for (int64_t pass = runs; pass > 1; pass /= 2) {
     y = merged(y, length).contiguous();
+    length = (length + length).contiguous();
   }
-  return y.squeeze(1).slice(1, 0, keep);
+  return y.slice(1, 0, n);
+}
+
+/// The first k of each row in order: of long rows the first k of each run, until one run is left.
+Tensor first_of(const Tensor& x, int64_t k) {
+  constexpr int64_t kShrinking = 4, kMostCounted = 128;
+  if (k > kMostCounted) return sorted(x).slice(1, 0, k);
+  const int64_t run = std::max(kRun, kShrinking * k);
+  Tensor y = x;
+  for (int64_t n; (n = *y.shape()[1].number()) > run;) {
+    const int64_t runs = (n + run - 1) / run;
+    y = counted(in_runs(y, runs, run).contiguous(), k).reshape({x.shape()[0], runs * k});
+  }
+  return counted(y.contiguous(), k);
 }
 
 Tensor places(const Tensor& order) { return (order & number(static_cast<int64_t>(kLowWord), dt::i64)).cast(dt::i32); }
 
-/// The places of the first `keep` of each row [count, n]. Numbers of 64 bits: by the low word, then by the high one.
-Tensor ordered(const Tensor& x, bool descending, int64_t keep) {
-  if (x.dtype().bytes() < 8) return places(sorted(packed(key_of(x), descending), keep));
+/// The places of the first k of each row [count, n] in order. Numbers of 64 bits: by the low word, then by the high one.
+Tensor ordered(const Tensor& x, bool descending, int64_t k) {
+  if (x.dtype().bytes() < 8) return places(first_of(packed(key_of(x), descending), k));
   const Tensor low = key_of(x.cast(dt::u32)), high = (x >> 32).cast(dt::u32);
-  const Tensor by_low = places(sorted(packed(low, descending), *x.shape()[1].number())).contiguous();
+  const Tensor by_low = places(sorted(packed(low, descending))).contiguous();
   const Tensor word = taken(x.dtype().is_unsigned() ? high : high.bitcast(dt::i32), by_low);
-  return taken(by_low, places(sorted(packed(key_of(word), descending), keep)));
+  return taken(by_low, places(first_of(packed(key_of(word), descending), k)));
 }
 
 /// The axis, which must be known.
@@ -113,10 +128,10 @@ int checked_length(const char* op, const Tensor& x, int axis) {
   return at;
 }
 
-std::pair<Tensor, Tensor> first(const Tensor& x, int axis, bool descending, int64_t keep) {
-  if (keep == 0) return {x.slice(axis, 0, 0), Tensor::full(x.slice(axis, 0, 0).shape(), 0, dt::i32)};
+std::pair<Tensor, Tensor> first(const Tensor& x, int axis, bool descending, int64_t k) {
+  if (k == 0) return {x.slice(axis, 0, 0), Tensor::full(x.slice(axis, 0, 0).shape(), 0, dt::i32)};
   const auto [rows, others] = as_rows(x, axis);
-  const Tensor order = ordered(rows, descending, keep);
+  const Tensor order = ordered(rows, descending, k);
   return {from_rows(taken(rows, order), others, axis), from_rows(order, others, axis)};
 }
 

@@ -226,11 +226,11 @@ class Tensor {
   Tensor scatter(int axis, const Tensor& index, const Tensor& source) const;
   Tensor scatter_add(int axis, const Tensor& index, const Tensor& source) const;
   /// Values and their places (i32) in order; equal ones keep theirs, a NaN is above all numbers. Gradients flow through the
-  /// values. n elements take 2 + log₂(n / 32) kernels — twice that of 64-bit integers — of at most 64 or log₂(n) steps an
-  /// element. The extent must be a number.
+  /// values. Up to 128 elements are counted, n steps each; longer axes take log₂(n / 128) passes of log₂(n) steps more, all
+  /// of one kernel. 64-bit integers are sorted twice. The extent must be a number.
   std::pair<Tensor, Tensor> sort(int axis = -1, bool descending = false) const;
   Tensor argsort(int axis = -1, bool descending = false) const;
-  /// The first k of sort(), which only moves runs of k elements.
+  /// The first k of sort(); up to k = 128 by counting in ever fewer runs, about 4 k steps an element.
   std::pair<Tensor, Tensor> topk(int64_t k, int axis = -1, bool largest = true) const;
   /// [..i] → [..i, classes] of i64: 1 where the id is the class.
   Tensor one_hot(Dim classes) const;
