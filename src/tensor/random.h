@@ -1,7 +1,7 @@
 #pragma once
 // Random numbers as expressions: number i of a key is a function of the key and of i alone, so it is the same on every
-// device, needs no memory, and is computed by the kernel that uses it. The generator is Threefry-2x32 with 20 rounds
-// (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+// device, needs no memory, and is computed by the kernel that uses it (about 110 integer steps). The generator is
+// Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 #include "src/tensor/tensor.h"
 
 namespace pg {
