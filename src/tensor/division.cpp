@@ -18,8 +18,13 @@ Tensor node(Op op, const Tensor& a, const Tensor& b) { return Tensor(alu(op, a.u
 Tensor zero(const Tensor& x) { return Tensor::full({}, 0, x.dtype()); }
 Tensor negative(const Tensor& x) { return x < zero(x); }
 
-/// A divisor that nothing traps on.
-Tensor safe(const Tensor& b) { return Tensor::where(b == 0, Tensor::full({}, 1, b.dtype()), b); }
+/// A divisor that no machine traps on: 1 in place of 0 and, as the least number has no quotient by it, of -1.
+Tensor is_minus_one(const Tensor& b) { return b.dtype().is_unsigned() ? Tensor::full(b.shape(), 0, dt::kBool) : b == -1; }
+Tensor safe(const Tensor& b) { return Tensor::where((b == 0) | is_minus_one(b), Tensor::full({}, 1, b.dtype()), b); }
+Tensor whole_quotient(const Tensor& a, const Tensor& b) {
+  const Tensor q = Tensor::where(is_minus_one(b), -a, node(Op::IDiv, a, safe(b)));
+  return Tensor::where(b == 0, zero(b), q);
+}
 Tensor whole_remainder(const Tensor& a, const Tensor& b) { return Tensor::where(b == 0, a, node(Op::Mod, a, safe(b))); }
 
 /// a - b * trunc(a / b), rounded once: exact if the quotient is. That may be one too large, being rounded itself.
@@ -40,7 +45,7 @@ Tensor float_remainder(const Tensor& a, const Tensor& b) {
 
 Tensor Tensor::floor_divide(const Tensor& divisor) const {
   const auto [a, b] = aligned("floor_divide", *this, divisor);
-  if (!a.dtype().is_float()) return where(b == 0, zero(b), node(Op::IDiv, a, safe(b)));
+  if (!a.dtype().is_float()) return whole_quotient(a, b);
   const Tensor q = (a - float_remainder(a, b)) / b;  // whole but for rounding
   return where(b == 0, a / b, q.round()).detach();
 }

@@ -1,9 +1,10 @@
-// What einsum is lowered to (values: operators_test.cpp).
+// What einsum and attention are lowered to (values: operators_test.cpp).
 #include "src/tensor/einsum.h"
 
 #include <doctest/doctest.h>
 
 #include "src/graph/partition.h"
+#include "src/tensor/shape.h"
 
 using namespace pg;
 
@@ -32,4 +33,13 @@ TEST_CASE("einsum: one kernel a product, and none for views") {
   CHECK(kernels(einsum("ii,ij->ij", {square, square})) == 1);
   CHECK(einsum("ij->ji", {a}).uop() == a.transpose().uop());
   CHECK(einsum("ij->ij", {a}).uop() == a.uop());
+}
+
+TEST_CASE("attention: heads that share keys take as many kernels, and no memory for repeated keys") {
+  const Tensor q = Tensor::empty({8, 16, 32}), k = Tensor::empty({2, 64, 32}), all = Tensor::empty({8, 64, 32});
+  const Plan plan = partition({Tensor::attention(q, k, k).uop()});
+  CHECK(plan.kernels.size() == partition({Tensor::attention(q, all, all).uop()}).kernels.size());
+  for (const PlannedKernel& kernel : plan.kernels)
+    for (const UOp& buffer : kernel.buffers) CHECK(element_count(shape_of(buffer)).number().value() != 8 * 64 * 32);
+  CHECK(kernels(Tensor::attention(q, k, k, {}, 0, true)) == plan.kernels.size());  // the mask is computed where it is used
 }
