@@ -219,7 +219,8 @@ class Tensor {
   Tensor gather(const Tensor& ids) const;
   Tensor index_select(int axis, const Tensor& ids) const;  // the same along another axis, ids [i]
   /// As PyTorch: y[i, j, k] = x[i, index[i, j, k], k] for axis 1. The index has as many axes, none longer than x's but for
-  /// `axis`. Ids must be within the extent n. The gradient of m ids costs m n steps a row.
+  /// `axis`. Ids must be within the extent n. The gradient of m ids costs m n
+  /// steps a row; of a Variable number of rows, all rows count as one.
   Tensor gather(int axis, const Tensor& index) const;
   /// x with x[i, index[i, j, k], k] replaced by source[i, j, k] — the last one, of several at one place — or with all of
   /// these added to it. Index and source are of one shape. m ids cost m n steps a row; ids outside the axis do nothing.
