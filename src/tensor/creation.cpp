@@ -1,9 +1,9 @@
 // Tensors from host data, from device memory, from numbers.
 #include <cmath>
 #include <cstdio>
-#include <numbers>
 
 #include "src/tensor/buffers.h"
+#include "src/tensor/random.h"
 #include "src/tensor/shape.h"
 
 namespace pg {
@@ -32,16 +32,6 @@ std::string number_text(double v) {
   std::snprintf(s, sizeof s, "%g", v);
   return s;
 }
-
-/// splitmix64: number i of a seed's sequence, the same on every machine.
-uint64_t random_bits(uint64_t seed, uint64_t i) {
-  uint64_t z = seed * 0xd1342543de82ef95 + (i + 1) * 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-/// [0, 1) with the 24 bits that a float holds.
-float uniform(uint64_t seed, uint64_t i) { return static_cast<float>(random_bits(seed, i) >> 40) * 0x1p-24f; }
 
 }  // namespace
 
@@ -78,24 +68,23 @@ Tensor Tensor::arange(Dim n, DType dtype) {
   return Tensor(UOp(Op::Arange, dtype, {}, {(n + 0).uop()}));
 }
 
+Tensor Tensor::arange(double begin, double end, double step, DType dtype) {
+  const double count = std::ceil((end - begin) / step);
+  if (!(count >= 0 && count < 0x1p53))  // a step of 0 as well
+    throw UserError("arange: from " + number_text(begin) + " to " + number_text(end) + " by steps of " + number_text(step));
+  const Tensor i = arange(Dim(static_cast<int64_t>(count)), dt::i64);
+  return ((dtype.is_float() ? i.cast(dt::f32) : i) * step + begin).cast(dtype);
+}
+
 Tensor Tensor::scalar(Dim value, DType dtype) { return Tensor(value.uop()).cast(dtype); }
 
 Tensor Tensor::rand(Shape shape, uint64_t seed, Device& device) {
-  std::vector<float> data(known_count("rand", shape));
-  for (size_t i = 0; i < data.size(); ++i) data[i] = uniform(seed, i);
-  return from(data, std::move(shape), device);
+  known_count("rand", shape);
+  return random_uniform(std::move(shape), random_key(seed, device)).realize();
 }
-
-/// Box-Muller: two uniform numbers make two normal ones.
 Tensor Tensor::randn(Shape shape, uint64_t seed, Device& device) {
-  std::vector<float> data(known_count("randn", shape));
-  for (size_t i = 0; i < data.size(); i += 2) {
-    const double radius = std::sqrt(-2 * std::log(1.0 - uniform(seed, i)));  // 1 − u is never 0
-    const double angle = 2 * std::numbers::pi * uniform(seed, i + 1);
-    data[i] = static_cast<float>(radius * std::cos(angle));
-    if (i + 1 < data.size()) data[i + 1] = static_cast<float>(radius * std::sin(angle));
-  }
-  return from(data, std::move(shape), device);
+  known_count("randn", shape);
+  return random_normal(std::move(shape), random_key(seed, device)).realize();
 }
 
 }  // namespace pg

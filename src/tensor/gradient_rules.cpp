@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "src/tensor/rows.h"
 #include "src/tensor/shape.h"
 
 namespace pg {
@@ -68,32 +69,44 @@ Gradients flip_gradients(const UOp& u, const Tensor& g) {
   return {g.flip(std::vector<int>(axes.begin(), axes.end()))};
 }
 
-/// sum: to every element. max, min: shared by the elements that equal the result.
+/// The product of the others: of all by division where no factor is 0, and where one is, of all but that one.
+Gradients product_gradients(const Tensor& x, const Tensor& y, const std::vector<int>& axes, const Tensor& g) {
+  const Tensor is_zero = x == 0, zeros = is_zero.sum(axes, true), one = Tensor::full({}, 1, x.dtype());
+  const Tensor safe = Tensor::where(is_zero, one, x), others = safe.prod(axes, true);
+  const Tensor nothing = zeros_like(x);
+  const Tensor at_zero = Tensor::where(zeros == 1, others, nothing),
+               elsewhere = Tensor::where(zeros == 0, y / safe, nothing);
+  return {g * Tensor::where(is_zero, at_zero, elsewhere)};
+}
+
+/// sum: to every element. prod: the product of the others. max, min: shared by the elements that equal the result.
 Gradients reduce_gradients(const UOp& u, const Tensor& g) {
   const ReduceArg& arg = u.arg_as<ReduceArg>();
   const Tensor x = source(u, 0);
   if (arg.reducer == "sum") return {g.expand(x.shape())};
+  const std::vector<int> axes(arg.axes.begin(), arg.axes.end());
+  if (arg.reducer == "prod") return product_gradients(x, Tensor(u), axes, g);
   if (arg.reducer != "max" && arg.reducer != "min")
     throw UserError("gradients: the reduction " + arg.reducer + " has no derivative");
   const Tensor is_extreme = (x == Tensor(u)).cast(x.dtype());
-  const std::vector<int> axes(arg.axes.begin(), arg.axes.end());
   return {is_extreme * (g / is_extreme.sum(axes, true))};
 }
 
-/// Row r collects the gradients of all places that read it: a sum over the ids with a one-hot choice.
+/// Row r collects the gradients of all places that read it: a sum over the ids with a one-hot choice, block by block.
 Gradients gather_gradients(const UOp& u, const Tensor& g) {
   const Shape table = source(u, 0).shape();
-  const Tensor ids = source(u, 1);
-  const Dim reads = element_count(ids.shape());
-  Shape row(table.begin() + 1, table.end()), wide(table.size(), Dim(1)), rows{reads, 1};
-  rows.insert(rows.end(), row.begin(), row.end());  // [reads, 1, row..]
-  wide[0] = reads;
-  wide.insert(wide.begin() + 1, 1);  // [reads, 1, 1..]
-  Shape numbers(table.size(), Dim(1));
-  numbers[0] = table[0];  // [n, 1..]
-  const Tensor hit = ids.reshape(wide) == Tensor::arange(table[0], ids.dtype()).reshape(numbers);
-  const Tensor gradient = g.reshape(rows);
-  return {Tensor::where(hit, gradient, zeros_like(gradient)).sum({0})};
+  const Tensor ids = as_ids(source(u, 1));
+  const int64_t* of_arg = std::get_if<int64_t>(&u.arg());
+  const Dim blocks = of_arg ? *of_arg : 1, n = table[0] / blocks, reads = element_count(ids.shape()) / blocks;
+  const Shape row(table.begin() + 1, table.end()), ones(row.size(), Dim(1));
+  const auto shaped = [](Shape shape, const Shape& more) {
+    shape.insert(shape.end(), more.begin(), more.end());
+    return shape;
+  };
+  const Tensor numbers = Tensor::arange(table[0], ids.dtype()).reshape(shaped({blocks, 1, n}, ones));
+  const Tensor hit = ids.reshape(shaped({blocks, reads, 1}, ones)) == numbers;
+  const Tensor gradient = g.reshape(shaped({blocks, reads, 1}, row));
+  return {Tensor::where(hit, gradient, zeros_like(gradient)).sum({1}).reshape(table)};  // [blocks, n, row..]
 }
 
 Gradients cast_gradients(const UOp& u, const Tensor& g) {

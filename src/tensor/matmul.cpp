@@ -1,5 +1,6 @@
 // Products: a matmul is one broadcast multiplication [.., M, N, K] summed over K; the scheduler makes it fast.
 #include <cmath>
+#include <limits>
 
 #include "src/tensor/shape.h"
 
@@ -28,14 +29,53 @@ Tensor Tensor::matmul(const Tensor& o) const {
   return y;
 }
 
-Tensor Tensor::attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale) {
+namespace {
+/// The keys that each query may see, [T, S].
+Tensor causal_mask(const Dim& queries, const Dim& keys) {
+  const Tensor last = Tensor::arange(queries, dt::i64) + Tensor::scalar(keys - queries, dt::i64);
+  return Tensor::arange(keys, dt::i64) <= last.unsqueeze(-1);
+}
+/// [.., T, S] → [.., G, H/G, T, S]: as the heads of q are taken apart. A mask for all heads alike has an extent of 1 there.
+Tensor grouped(const Tensor& mask, const Dim& groups, const Dim& each) {
+  if (mask.rank() < 3) return mask;
+  Shape shape = mask.shape();
+  const size_t heads = shape.size() - 3;
+  const bool alike = shape[heads].number() == 1;
+  shape[heads] = alike ? Dim(1) : groups;
+  shape.insert(shape.begin() + static_cast<int64_t>(heads) + 1, alike ? Dim(1) : each);
+  return mask.reshape(std::move(shape));
+}
+}  // namespace
+
+Tensor Tensor::attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, double scale, bool causal) {
   if (q.rank() < 2 || k.rank() < 2 || v.rank() < 2)
     throw UserError("attention: q " + text(q.shape()) + ", k " + text(k.shape()) + ", v " + text(v.shape()) +
                     " need at least 2 axes");
   if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(known_count("attention", {q.shape().back()})));
-  return with_context("attention of q " + text(q.shape()) + ", k " + text(k.shape()) + ", v " + text(v.shape()), [&] {
+  const Shape of_q = q.shape(), of_k = k.shape();
+  if (q.rank() > 2 && q.rank() == k.rank() && q.rank() == v.rank()) {
+    const size_t at = of_q.size() - 3;
+    const auto heads = of_q[at].number(), groups = of_k[at].number();
+    if (heads && groups && *heads != *groups && *groups > 1) {
+      if (*heads % *groups != 0)
+        throw UserError("attention: " + std::to_string(*heads) + " heads of q " + text(of_q) + " do not share the " +
+                        std::to_string(*groups) + " of k " + text(of_k) + " evenly");
+      Shape split = of_q;
+      split[at] = *groups;
+      split.insert(split.begin() + static_cast<int64_t>(at) + 1, *heads / *groups);
+      const Tensor y = attention(q.reshape(split), k.unsqueeze(-3), v.unsqueeze(-3),
+                                 mask ? grouped(mask, *groups, *heads / *groups) : mask, scale, causal);
+      Shape merged = y.shape();
+      merged.erase(merged.begin() + static_cast<int64_t>(at));
+      merged[at] = *heads;
+      return y.reshape(merged);
+    }
+  }
+  return with_context("attention of q " + text(of_q) + ", k " + text(of_k) + ", v " + text(v.shape()), [&] {
     Tensor scores = q.matmul(k.transpose()) * scale;  // [.., T, S]
-    if (mask) scores = scores + mask;
+    const Tensor never = full({}, -std::numeric_limits<double>::infinity(), scores.dtype());
+    if (mask) scores = mask.dtype().is_bool() ? where(mask, scores, never) : scores + mask;
+    if (causal) scores = where(causal_mask(of_q[of_q.size() - 2], of_k[of_k.size() - 2]), scores, never);
     return scores.softmax(-1).matmul(v);
   });
 }

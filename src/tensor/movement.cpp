@@ -104,6 +104,12 @@ Tensor Tensor::pad(std::vector<std::pair<Dim, Dim>> before_after) const {
   return changes ? with_pairs(Op::Pad, uop_, before_after) : *this;
 }
 
+Tensor Tensor::pad(std::vector<std::pair<Dim, Dim>> before_after, double value) const {
+  const Tensor zeros = pad(before_after);
+  if (value == 0 || zeros.uop() == uop_) return zeros;
+  return where(full(shape(), 1, dt::kBool).pad(before_after), zeros, full({}, value, dtype()));
+}
+
 Tensor Tensor::shrink(std::vector<std::pair<Dim, Dim>> begin_end) const {
   const Shape from = shape();
   if (begin_end.size() != from.size())

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "src/tensor/shape.h"
+#include "src/tensor/windows.h"
 
 namespace pg {
 
@@ -125,6 +126,55 @@ Tensor Tensor::pad_replicate(int axis, int64_t before, int64_t after) const {
   parts.push_back(*this);
   if (after > 0) parts.push_back(slice(axis, n - 1, n).repeat_interleave(after, axis));
   return cat(parts, axis);
+}
+
+Tensor Tensor::pad_circular(int axis, int64_t before, int64_t after) const {
+  const int64_t n = extent("pad_circular", *this, axis);
+  if (before < 0 || after < 0 || before > n || after > n)
+    throw UserError("pad_circular: " + std::to_string(before) + " and " + std::to_string(after) +
+                    " must be 0 or more and at most the " + std::to_string(n) + " elements of the axis");
+  std::vector<Tensor> parts;
+  if (before > 0) parts.push_back(slice(axis, n - before, n));
+  parts.push_back(*this);
+  if (after > 0) parts.push_back(slice(axis, 0, after));
+  return cat(parts, axis);
+}
+
+Tensor Tensor::unfold(int axis, int64_t size, int64_t step) const {
+  const int64_t n = extent("unfold", *this, axis);
+  if (size < 1 || size > n || step < 1)
+    throw UserError("unfold: windows of " + std::to_string(size) + " every " + std::to_string(step) + " of " +
+                    std::to_string(n) + " elements");
+  const int at = checked_axis("unfold", axis, shape());
+  const Tensor views = windows(*this, at, {.extent = size, .stride = step});  // [.., size, places, ..]
+  std::vector<int> order;
+  for (int i = 0; i < views.rank(); ++i)
+    if (i != at) order.push_back(i);
+  order.push_back(at);
+  return views.permute(order);
+}
+
+/// In rows that are longer by one, the diagonal is a column.
+Tensor Tensor::diagonal(int a, int b) const {
+  const Shape from = shape();
+  const int first = checked_axis("diagonal", a, from), second = checked_axis("diagonal", b, from);
+  const Dim n = from[static_cast<size_t>(first)];
+  if (first == second || !same(n, from[static_cast<size_t>(second)]))
+    throw UserError("diagonal: axes " + std::to_string(a) + " and " + std::to_string(b) + " of " + text(from) +
+                    " must be two of equal extent");
+  std::vector<int> order;
+  Shape others;
+  for (int i = 0; i < static_cast<int>(from.size()); ++i)
+    if (i != first && i != second) order.push_back(i), others.push_back(from[static_cast<size_t>(i)]);
+  order.insert(order.end(), {first, second});
+  const auto with = [&](std::initializer_list<Dim> last) {
+    Shape s = others;
+    s.insert(s.end(), last);
+    return s;
+  };
+  std::vector<std::pair<Dim, Dim>> around(others.size() + 1, {0, 0});
+  around.back().second = n;
+  return permute(order).reshape(with({n * n})).pad(around).reshape(with({n, n + 1})).slice(-1, 0, 1).squeeze(-1);
 }
 
 Tensor Tensor::linspace(double first, double last, int64_t n) {

@@ -41,11 +41,17 @@ Tensor extreme(const char* reducer, const Tensor& x, const std::vector<int>& ask
 
 }  // namespace
 
-/// Integers and bool add up in i64; 16-bit floats in f32, rounded once.
+/// Integers and bool add up in i64; 16-bit floats in f32, rounded once. Products too.
 Tensor Tensor::sum(std::vector<int> axes, bool keepdim) const {
   const std::vector<int> over = checked_axes("sum", axes, shape());
   if (!dtype().is_float()) return reduced("sum", cast(dt::i64), over, keepdim);
   return reduced("sum", cast(dt::f32), over, keepdim).cast(dtype());
+}
+
+Tensor Tensor::prod(std::vector<int> axes, bool keepdim) const {
+  const std::vector<int> over = checked_axes("prod", axes, shape());
+  if (!dtype().is_float()) return reduced("prod", cast(dt::i64), over, keepdim);
+  return reduced("prod", cast(dt::f32), over, keepdim).cast(dtype());
 }
 
 Tensor Tensor::mean(std::vector<int> axes, bool keepdim) const {

@@ -2,42 +2,19 @@
 // Lazy tensors with value semantics: an operation records a UOp; nothing runs before realize() (src/graph/realize.h).
 #include <array>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/device.h"
 #include "runtime/memory.h"
+#include "src/tensor/dim.h"
+#include "src/tensor/operators.h"
 #include "uops/uop.h"
 
 namespace pg {
-
-/// One extent or index: a number or an index expression of Variables.
-class Dim {
- public:
-  Dim(int64_t n) : value_(iconst(n)) {}
-  Dim(int n) : value_(iconst(n)) {}
-  Dim(UOp expression) : value_(std::move(expression)) {}
-  const UOp& uop() const { return value_; }
-  std::optional<int64_t> number() const { return const_int(value_); }
-  friend bool operator==(const Dim& a, const Dim& b) { return a.value_ == b.value_; }
-
- private:
-  UOp value_;
-};
-using Shape = std::vector<Dim>;
-/// "4", "pos + T".
-std::string text(const Dim&);
-/// "[4, T, 8]".
-std::string text(const Shape&);
-
-// Simplified index arithmetic; division rounds down.
-Dim operator+(const Dim&, const Dim&);
-Dim operator-(const Dim&, const Dim&);
-Dim operator*(const Dim&, const Dim&);
-Dim operator/(const Dim&, const Dim&);
 
 /// How the window of a convolution moves; padding is with zeros.
 struct Conv2d {
@@ -68,14 +45,16 @@ class Tensor {
   static Tensor empty(Shape shape, DType = dt::f32, Device& = default_device());
   static Tensor full(Shape shape, double value, DType = dt::f32);
   static Tensor zeros(Shape shape, DType dtype = dt::f32) { return full(std::move(shape), 0, dtype); }
-  static Tensor arange(Dim n, DType = dt::i32);  // [n]
+  static Tensor arange(Dim n, DType = dt::i32);  // [n]: 0, 1, ..
+  /// begin, begin + step, .. before end: ceil((end - begin) / step) numbers. UserError: a step of 0, or away from the end.
+  static Tensor arange(double begin, double end, double step, DType = dt::f32);
   /// n numbers from first to last, both included.
   static Tensor linspace(double first, double last, int64_t n);
   /// [n, n], ones on the diagonal.
   static Tensor eye(Dim n, DType = dt::f32);
   /// An index expression as a value of rank 0: `Tensor::arange(T) + Tensor::scalar(pos)`.
   static Tensor scalar(Dim, DType = dt::i32);
-  /// Seeded uniform [0,1) / standard normal numbers, filled on the host.
+  /// Seeded uniform [0,1) / standard normal numbers, computed on the device into memory. random.h has them as expressions.
   static Tensor rand(Shape shape, uint64_t seed, Device& = default_device());
   static Tensor randn(Shape shape, uint64_t seed, Device& = default_device());
 
@@ -92,6 +71,7 @@ class Tensor {
   Tensor permute(std::vector<int> axes) const;
   Tensor transpose(int a = -2, int b = -1) const;
   Tensor pad(std::vector<std::pair<Dim, Dim>> before_after) const;  // with zeros
+  Tensor pad(std::vector<std::pair<Dim, Dim>> before_after, double value) const;
   Tensor shrink(std::vector<std::pair<Dim, Dim>> begin_end) const;
   /// [begin, end) of one axis.
   Tensor slice(int axis, Dim begin, Dim end) const;
@@ -113,10 +93,14 @@ class Tensor {
   std::vector<Tensor> split(int64_t size, int axis = 0) const;
   Tensor tril(int64_t diagonal = 0) const;  // zeros above this diagonal of the last two axes
   Tensor triu(int64_t diagonal = 0) const;  // .. below it
-  /// (before, after) along one axis: mirrored without the edge; the edge again.
+  /// (before, after) along one axis: mirrored without the edge; the edge again; from the other side.
   Tensor pad_reflect(int axis, int64_t before, int64_t after) const;
   Tensor pad_replicate(int axis, int64_t before, int64_t after) const;
-  Tensor contiguous() const;  // materialised here
+  Tensor pad_circular(int axis, int64_t before, int64_t after) const;  // what follows on the other side, at most the whole
+  /// Windows of `size` that begin every `step` elements of one axis: [.., places, .., size]. The extent must be a number.
+  Tensor unfold(int axis, int64_t size, int64_t step) const;
+  Tensor diagonal(int a = -2, int b = -1) const;  // of two axes of equal extent: they go, the diagonal is the last axis
+  Tensor contiguous() const;                      // materialised here
   /// The same values, through which no gradient flows.
   Tensor detach() const;
 
@@ -140,10 +124,22 @@ class Tensor {
   Tensor gelu_tanh() const;
   Tensor logical_not() const;
   Tensor cast(DType) const;
+  /// The same bits as another type of as many bytes an element; no gradient flows through. UserError: other sizes, to bool.
+  Tensor bitcast(DType) const;
   Tensor maximum(const Tensor&) const;
   Tensor minimum(const Tensor&) const;
   // Made of those above (functions.cpp); of integers and bool in f32, but for square, sign, roundings, and
   // clamp and masked_fill, whose numbers follow the rule of operators below.
+  /// The quotient rounded down, and what is left: with the sign of the divisor (Python) / of the dividend (C). Integers: a
+  /// divisor of 0 gives the quotient 0 and leaves all. Floats: exact while |x / divisor| < 2²⁴.
+  Tensor floor_divide(const Tensor& divisor) const;
+  Tensor remainder(const Tensor& divisor) const;
+  Tensor fmod(const Tensor& divisor) const;
+  Tensor logical_and(const Tensor&) const;  // of any dtype: not 0; gives bool
+  Tensor logical_or(const Tensor&) const;
+  Tensor logical_xor(const Tensor&) const;
+  Tensor isclose(const Tensor&, double rtol = 1e-5, double atol = 1e-8) const;  // |x - y| <= atol + rtol |y|, or equal
+  Tensor lerp(const Tensor& end, const Tensor& weight) const;                   // x + weight (end - x), exact at 0 and 1
   Tensor square() const;
   Tensor pow(double exponent) const;
   Tensor pow(const Tensor& exponent) const;  // of a negative number by a fraction: NaN
@@ -186,6 +182,8 @@ class Tensor {
 
   // ---- reductions ----
   Tensor sum(std::vector<int> axes = {}, bool keepdim = false) const;  // no axes: all
+  /// Of integers in i64. The gradient is right where factors are 0, a gradient of it is not.
+  Tensor prod(std::vector<int> axes = {}, bool keepdim = false) const;
   Tensor mean(std::vector<int> axes = {}, bool keepdim = false) const;
   Tensor max(std::vector<int> axes = {}, bool keepdim = false) const;
   Tensor min(std::vector<int> axes = {}, bool keepdim = false) const;
@@ -196,6 +194,10 @@ class Tensor {
   /// Sum of squared deviations / max(count - correction, 0), as PyTorch: NaN of one element.
   Tensor var(std::vector<int> axes = {}, bool keepdim = false, int64_t correction = 1) const;
   Tensor std(std::vector<int> axes = {}, bool keepdim = false, int64_t correction = 1) const;
+  /// x_0 + .. + x_i / x_0 .. x_i at i; of integers in i64. n elements take about 32 n steps, and as many for the gradient;
+  /// an extent with Variables n² steps.
+  Tensor cumsum(int axis) const;
+  Tensor cumprod(int axis) const;
   Tensor logsumexp(std::vector<int> axes, bool keepdim = false) const;
   Tensor softmax(int axis = -1) const;
   Tensor log_softmax(int axis = -1) const;
@@ -215,11 +217,30 @@ class Tensor {
   Tensor conv1d(const Tensor& weight, const Tensor& bias = {}, const Conv1d& = {}) const;
   /// Rows of this [n, ..] by int ids [..i] → [..i, ..].
   Tensor gather(const Tensor& ids) const;
+  Tensor index_select(int axis, const Tensor& ids) const;  // the same along another axis, ids [i]
+  /// As PyTorch: y[i, j, k] = x[i, index[i, j, k], k] for axis 1. The index has as many axes, none longer than x's but for
+  /// `axis`. Ids must be within the extent n. The gradient of m ids costs m n
+  /// steps a row; of a Variable number of rows, all rows count as one.
+  Tensor gather(int axis, const Tensor& index) const;
+  /// x with x[i, index[i, j, k], k] replaced by source[i, j, k] — the last one, of several at one place — or with all of
+  /// these added to it. Index and source are of one shape. m ids cost m n steps a row; ids outside the axis do nothing.
+  Tensor scatter(int axis, const Tensor& index, const Tensor& source) const;
+  Tensor scatter_add(int axis, const Tensor& index, const Tensor& source) const;
+  /// Values and their places (i32) in order; equal ones keep theirs, a NaN is above all numbers. Gradients flow through the
+  /// values. Up to 128 elements are counted, n steps each; longer axes take log₂(n / 128) passes of log₂(n) steps more, all
+  /// of one kernel. 64-bit integers are sorted twice. The extent must be a number.
+  std::pair<Tensor, Tensor> sort(int axis = -1, bool descending = false) const;
+  Tensor argsort(int axis = -1, bool descending = false) const;
+  /// The first k of sort(); up to k = 128 by counting in ever fewer runs, about 4 k steps an element.
+  std::pair<Tensor, Tensor> topk(int64_t k, int axis = -1, bool largest = true) const;
   /// [..i] → [..i, classes] of i64: 1 where the id is the class.
   Tensor one_hot(Dim classes) const;
-  /// softmax(q·kᵀ·scale + mask)·v: q [.., T, d], k, v [.., S, d]; an optional mask broadcasts to [.., T, S]
-  /// and is added. Scale 0: 1/√d.
-  static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0);
+  /// softmax(q·kᵀ·scale + mask)·v: q [.., H, T, d], k, v [.., G, S, d] → [.., H, T, d]. H is a multiple of G: heads h and
+  /// h+1 of q share head h/(H/G) of k and v, which is not repeated in memory. Scale 0: 1/√d. An optional mask broadcasts to
+  /// [.., H, T, S]: bool (true: seen) or numbers that are added. Causal: query t sees the keys up to t + S - T. A query that
+  /// sees nothing is NaN.
+  static Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}, double scale = 0,
+                          bool causal = false);
 
   /// Writes `value` into this view of a realised tensor; the whole tensor afterwards:
   /// `cache.slice(1, pos, pos+T).assign(k)`. Reads through the result see the new values.
@@ -235,34 +256,6 @@ class Tensor {
  private:
   UOp uop_;
 };
-
-Tensor operator+(const Tensor&, const Tensor&);
-Tensor operator-(const Tensor&, const Tensor&);
-Tensor operator*(const Tensor&, const Tensor&);
-Tensor operator/(const Tensor&, const Tensor&);
-Tensor operator-(const Tensor&);
-// A number takes the tensor's dtype when that can hold it: a fraction makes integers f32, any number makes bool i64.
-Tensor operator+(const Tensor&, double);
-Tensor operator-(const Tensor&, double);
-Tensor operator*(const Tensor&, double);
-Tensor operator/(const Tensor&, double);
-Tensor operator+(double, const Tensor&);
-Tensor operator-(double, const Tensor&);
-Tensor operator*(double, const Tensor&);
-Tensor operator/(double, const Tensor&);
-Tensor operator<(const Tensor&, const Tensor&);
-Tensor operator<=(const Tensor&, const Tensor&);
-Tensor operator>(const Tensor&, const Tensor&);
-Tensor operator>=(const Tensor&, const Tensor&);
-Tensor operator==(const Tensor&, const Tensor&);
-Tensor operator!=(const Tensor&, const Tensor&);
-Tensor operator<(const Tensor&, double);
-Tensor operator<(double, const Tensor&);
-Tensor operator==(const Tensor&, double);
-Tensor operator!=(const Tensor&, double);
-Tensor operator&(const Tensor&, const Tensor&);  // bitwise on integers, logical on bool
-Tensor operator|(const Tensor&, const Tensor&);
-Tensor operator^(const Tensor&, const Tensor&);
 
 /// d(loss)/d(x) for each x of `wrt`; loss has one element. Zeros where the loss does not depend on x.
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wrt);

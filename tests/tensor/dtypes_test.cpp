@@ -1,6 +1,8 @@
 // Result dtypes of the ops (values: goldens_test.cpp).
 #include <doctest/doctest.h>
 
+#include "src/tensor/einsum.h"
+#include "src/tensor/nn.h"
 #include "src/tensor/tensor.h"
 
 using namespace pg;
@@ -63,6 +65,35 @@ TEST_CASE("numbers of clamp and masked_fill are beside a tensor as those of oper
   CHECK(of(dt::i32).expm1().dtype() == dt::f32);
   CHECK(of(dt::f16).std().dtype() == dt::f16);
   CHECK(of(dt::i64).var().dtype() == dt::f32);
+}
+
+TEST_CASE("scans and products of integers are i64, what only moves or chooses keeps its dtype") {
+  const auto of = [](DType t) { return Tensor::empty({4, 4}, t); };
+  const Tensor ids = of(dt::i64);
+  for (const DType t : {dt::kBool, dt::u8, dt::i32}) {
+    CHECK(of(t).prod().dtype() == dt::i64);
+    CHECK(of(t).cumsum(0).dtype() == dt::i64);
+    CHECK(of(t).cumprod(0).dtype() == dt::i64);
+  }
+  for (const DType t : {dt::kBool, dt::u8, dt::i64, dt::f16, dt::f32}) {
+    CHECK(of(t).sort().first.dtype() == t);
+    CHECK(of(t).topk(2).second.dtype() == dt::i32);
+    CHECK(of(t).gather(0, ids).dtype() == t);
+    CHECK(of(t).scatter(0, ids, of(dt::f32)).dtype() == t);
+    CHECK(of(t).diagonal().dtype() == t);
+    CHECK(of(t).unfold(0, 2, 1).dtype() == t);
+    CHECK(of(t).logical_xor(of(dt::f32)).dtype() == dt::kBool);
+    CHECK(interpolate(of(t), {3}, Resize::Nearest).dtype() == t);
+  }
+  CHECK(of(dt::i32).scatter_add(0, ids, of(dt::i32)).dtype() == dt::i32);
+  CHECK(of(dt::f16).cumsum(0).dtype() == dt::f16);
+  CHECK(of(dt::f16).remainder(of(dt::i32)).dtype() == dt::f16);
+  CHECK(of(dt::i32).lerp(of(dt::i32), of(dt::f16)).dtype() == dt::f32);
+  CHECK(einsum("ij,jk", {of(dt::i32), of(dt::i32)}).dtype() == dt::i32);
+  CHECK(einsum("ij->i", {of(dt::f16)}).dtype() == dt::f16);
+  CHECK(avg_pool2d(of(dt::f16), {}).dtype() == dt::f16);
+  CHECK(interpolate(of(dt::bf16), {3}, Resize::Linear).dtype() == dt::bf16);
+  CHECK(Tensor::arange(0, 3, 1, dt::i64).dtype() == dt::i64);
 }
 
 TEST_CASE("16-bit floats are multiplied and added up in f32") {

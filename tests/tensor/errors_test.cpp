@@ -4,6 +4,9 @@
 #include <array>
 #include <cmath>
 
+#include "src/tensor/einsum.h"
+#include "src/tensor/nn.h"
+#include "src/tensor/random.h"
 #include "src/tensor/tensor.h"
 
 using namespace pg;
@@ -34,6 +37,16 @@ TEST_CASE("errors of elementwise ops") {
         "sub: not defined on bool; cast to a number or use logical_not, ^");
   CHECK(ERROR(-zeros({2}, dt::kBool)).rfind("neg: not defined on bool", 0) == 0);
   CHECK(ERROR(zeros({2}).cast(dt::f32.vec(4))) == "cast: f32x4 is not an element type");
+  const Tensor i = zeros({2}, dt::i32);
+  CHECK(ERROR(zeros({2}).bitcast(dt::i64)) == "bitcast: f32 has 4 bytes an element, i64 has 8");
+  CHECK(ERROR(zeros({2}, dt::u8).bitcast(dt::kBool)) == "bitcast: not every byte is a bool; cast, or compare with 0");
+  CHECK(ERROR(i.bitcast(dt::f32.vec(4))) == "bitcast: f32x4 is not an element type");
+  CHECK(ERROR(zeros({2}) << 3) == "shift left: f32 is not an integer type");
+  CHECK(ERROR(zeros({2}, dt::kBool) >> i) == "shift right: bool by i32 bits must be integers");
+  CHECK(ERROR(i << zeros({2}, dt::u64)) == "shift left: i32 and u64 have no common integer type; cast one of them");
+  CHECK(ERROR(i >> 32) == "shift right: by 32 of the 32 bits of i32");
+  CHECK(ERROR(zeros({2}, dt::i8) << -1) == "shift left: by -1 of the 8 bits of i8");
+  CHECK(ERROR(i << zeros({3}, dt::i32)) == "shift left: shapes [2] and [3] do not broadcast");
   CHECK(ERROR(zeros({2}) + Tensor()) == "the Tensor is empty (default-constructed): give it a value first");
 }
 
@@ -172,4 +185,128 @@ TEST_CASE("errors of functions and of what is made of views") {
   CHECK(ERROR(zeros({0}).pad_replicate(0, 1, 0)) == "pad_replicate: 1 and 0 beside 0 elements");
   CHECK(ERROR(Tensor::linspace(0, 1, 0)) == "linspace: 0 numbers");
   CHECK(ERROR(x.one_hot(3)) == "one_hot: ids are integers, not f32");
+}
+
+TEST_CASE("errors of scans, indexing and sorting") {
+  const Tensor x = zeros({2, 3}), ids = zeros({2, 3}, dt::i32), n = zeros({Dim(variable("n", 4, 9)), 3});
+  CHECK(ERROR(x.prod({2})) == "prod: axis 2 is out of range for shape [2, 3]");
+  CHECK(ERROR(x.cumsum(2)) == "cumsum: axis 2 is out of range for shape [2, 3]");
+  CHECK(ERROR(x.cumprod(-3)) == "cumprod: axis -3 is out of range for shape [2, 3]");
+  CHECK(ERROR(x.gather(1, x)) == "gather: the ids are f32, not integers");
+  CHECK(ERROR(x.gather(2, ids)) == "gather: axis 2 is out of range for shape [2, 3]");
+  CHECK(ERROR(x.gather(1, zeros({3, 3}, dt::i32))) ==
+        "gather: the index [3, 3] does not fit [2, 3]: as many axes, none longer but for axis 1");
+  CHECK(ERROR(x.gather(1, zeros({3}, dt::i32))) ==
+        "gather: the index [3] does not fit [2, 3]: as many axes, none longer but for axis 1");
+  CHECK(ERROR(n.gather(1, zeros({5, 3}, dt::i32))) ==
+        "gather: the index [5, 3] does not fit [n, 3]: as many axes, none longer but for axis 1");
+  CHECK(ERROR(x.scatter(0, ids, zeros({2, 2}))) == "scatter: the index [2, 3] and the source [2, 2] differ");
+  CHECK(ERROR(x.scatter_add(0, zeros({2, 4}, dt::i32), x)) ==
+        "scatter_add: the index [2, 4] does not fit [2, 3]: as many axes, none longer but for axis 0");
+  CHECK(ERROR(x.index_select(0, ids)) == "index_select: the ids [2, 3] are not one axis");
+  CHECK(ERROR(x.index_select(0, x)) == "index_select: the ids are f32, not integers");
+  CHECK(ERROR(x.sort(2)) == "sort: axis 2 is out of range for shape [2, 3]");
+  CHECK(ERROR(n.argsort(0)) == "sort: axis 0 of [n, 3] holds Variables");
+  CHECK(ERROR(n.topk(2, 0)) == "topk: axis 0 of [n, 3] holds Variables");
+  CHECK(ERROR(x.topk(4)) == "topk: 4 of axis -1 of [2, 3]");
+  CHECK(ERROR(x.topk(-1, 0)) == "topk: -1 of axis 0 of [2, 3]");
+}
+
+TEST_CASE("errors of windows and diagonals") {
+  const Tensor x = zeros({2, 3});
+  CHECK(ERROR(x.unfold(1, 4, 1)) == "unfold: windows of 4 every 1 of 3 elements");
+  CHECK(ERROR(x.unfold(1, 2, 0)) == "unfold: windows of 2 every 0 of 3 elements");
+  CHECK(ERROR(x.pad_circular(1, 4, 0)) == "pad_circular: 4 and 0 must be 0 or more and at most the 3 elements of the axis");
+  CHECK(ERROR(x.diagonal()) == "diagonal: axes -2 and -1 of [2, 3] must be two of equal extent");
+  CHECK(ERROR(zeros({3, 3}).diagonal(0, -2)) == "diagonal: axes 0 and -2 of [3, 3] must be two of equal extent");
+  CHECK(ERROR(x.pad({{0, 0}}, 1.0)) == "pad: 1 pairs for the shape [2, 3]");
+  CHECK(ERROR(zeros({2}, dt::i32).pad({{1, 0}}, 0.5)) == "full: 0.5 is not a value of i32");
+  CHECK(ERROR(Tensor::arange(0, 3, 0)) == "arange: from 0 to 3 by steps of 0");
+  CHECK(ERROR(Tensor::arange(0, 3, -1)) == "arange: from 0 to 3 by steps of -1");
+}
+
+TEST_CASE("errors of divisions") {
+  CHECK(ERROR(zeros({2}).floor_divide(zeros({3}))) == "floor_divide: shapes [2] and [3] do not broadcast");
+  CHECK(ERROR(zeros({2}).remainder(zeros({3}))) == "remainder: shapes [2] and [3] do not broadcast");
+  CHECK(ERROR(zeros({2}).fmod(zeros({3}))) == "fmod: shapes [2] and [3] do not broadcast");
+  CHECK(ERROR(zeros({2}).isclose(zeros({3}))) == "isclose: shapes [2] and [3] do not broadcast");
+}
+
+TEST_CASE("errors of einsum") {
+  const Tensor x = zeros({2, 3}), y = zeros({4, 5});
+  CHECK(ERROR(einsum("ij,jk->ik", {x})) == "einsum: 2 operands are named, 1 given: \"ij,jk->ik\"");
+  CHECK(ERROR(einsum("ij,jk->ik", {x, y})) == "einsum: the extents of j differ, 3 and 4: \"ij,jk->ik\"");
+  CHECK(ERROR(einsum("ijk->i", {x})) == "einsum: operand 0 is named with 3 axes, it is [2, 3]: \"ijk->i\"");
+  CHECK(ERROR(einsum("i->i", {x})) == "einsum: operand 0 is named with 1 axes, it is [2, 3]: \"i->i\"");
+  CHECK(ERROR(einsum("ij->k", {x})) == "einsum: no operand has the axis k of the result: \"ij->k\"");
+  CHECK(ERROR(einsum("ij->ii", {x})) == "einsum: the result names i twice: \"ij->ii\"");
+  CHECK(ERROR(einsum("ii->i", {x})) == "einsum: the extents of i differ, 2 and 3: \"ii->i\"");
+  CHECK(ERROR(einsum("i?->i", {x})) == "einsum: '?' is no letter and no \"...\": \"i?->i\"");
+  CHECK(ERROR(einsum("......->i", {x})) == "einsum: '.' is no letter and no \"...\": \"......->i\"");
+}
+
+TEST_CASE("errors of attention") {
+  const Tensor q = zeros({6, 3, 8}), k = zeros({4, 5, 8});
+  CHECK(ERROR(Tensor::attention(q, k, k)) == "attention: 6 heads of q [6, 3, 8] do not share the 4 of k [4, 5, 8] evenly");
+}
+
+TEST_CASE("errors of layers") {
+  const Tensor x = zeros({1, 4, 6}), w = zeros({4, 2, 3}), image = zeros({1, 4, 6, 6});
+  const std::string shapes = ": x [1, 4, 6], weight [4, 2, 3]";
+  CHECK(ERROR(conv_transpose1d(zeros({6}), w)) ==
+        "conv_transpose1d: x is [N, C, W] or [C, W], the weight [C, O/groups, KW]: x [6], weight [4, 2, 3]");
+  CHECK(ERROR(conv_transpose2d(image, w)) ==
+        "conv_transpose2d: x is [N, C, H, W] or [C, H, W], the weight [C, O/groups, KH, KW]: x [1, 4, 6, 6], weight [4, 2, "
+        "3]");
+  CHECK(ERROR(conv_transpose1d(zeros({1, 3, 6}), w)) ==
+        "conv_transpose1d: the weight takes 4 channels, x has 3: x [1, 3, 6], weight [4, 2, 3]");
+  CHECK(ERROR(conv_transpose1d(x, w, {}, {.groups = 3})) ==
+        "conv_transpose1d: 4 channels do not fall into 3 groups" + shapes);
+  CHECK(ERROR(conv_transpose1d(x, w, {}, {.stride = 0})) == "conv_transpose1d: the stride is at least 1" + shapes);
+  CHECK(ERROR(conv_transpose1d(x, w, {}, {.dilation = 0})) == "conv_transpose1d: the dilation is at least 1" + shapes);
+  CHECK(ERROR(conv_transpose1d(x, w, {}, {.padding = {-1, 0}})) == "conv_transpose1d: padding is not negative" + shapes);
+  CHECK(ERROR(conv_transpose1d(x, w, {}, {.padding = {4, 4}})) == "conv_transpose1d: a result of extent 0" + shapes);
+  CHECK(ERROR(conv_transpose1d(x, w, {}, {.stride = 2, .output_padding = 2})) ==
+        "conv_transpose1d: the output padding is less than the stride or the dilation" + shapes);
+  CHECK(ERROR(max_pool2d(zeros({3}), {})) == "max_pool2d: fewer than 2 axes: x [3]");
+  CHECK(ERROR(max_pool2d(zeros({4, 4}, dt::i32), {})) == "max_pool2d: the tensor is i32, not of floats: x [4, 4]");
+  CHECK(ERROR(max_pool1d(x, {.window = 7})) == "max_pool1d: a window of 7 does not fit the padded extent 6: x [1, 4, 6]");
+  CHECK(ERROR(max_pool1d(x, {.window = 3, .padding = {2, 0}})) ==
+        "max_pool1d: padding is at most half of the window of 3: x [1, 4, 6]");
+  CHECK(ERROR(avg_pool1d(x, {.window = 0})) == "avg_pool1d: window, stride and dilation are at least 1: x [1, 4, 6]");
+  CHECK(ERROR(avg_pool1d(x, {.dilation = 2})) == "avg_pool1d: the windows of an average have no dilation");
+  CHECK(ERROR(avg_pool2d(image, {.dilation = 2})) == "avg_pool2d: the windows of an average have no dilation");
+  CHECK(ERROR(max_pool1d(zeros({Dim(variable("n", 4, 9))}), {})) == "max_pool1d: axis 0 of the input [n] holds Variables");
+  CHECK(ERROR(adaptive_avg_pool(zeros({3}), {2, 2})) == "adaptive_avg_pool: 2 extents for f32 [3]");
+  CHECK(ERROR(adaptive_avg_pool(x, {0})) == "adaptive_avg_pool: 0 means of 6 elements");
+  CHECK(ERROR(im2col(x, {2, 2})) == "im2col: [1, 4, 6] is not [N, C, H, W]");
+  CHECK(ERROR(im2col(image, {7, 2})) == "im2col: a window of 7 does not fit the padded extent 6");
+  CHECK(ERROR(im2col(image, {2, 2}, {.groups = 2})) == "im2col: windows have no groups");
+  CHECK(ERROR(im2col(image, {2, 2}, {.padding = {0, 0, 0, -1}})) == "im2col: padding is not negative");
+  CHECK(ERROR(interpolate(zeros({3}), {2, 2}, Resize::Linear)) == "interpolate: 2 extents for the shape [3]");
+  CHECK(ERROR(interpolate(x, {0}, Resize::Linear)) == "interpolate: 6 elements resized to 0");
+  CHECK(ERROR(interpolate(x.cast(dt::i32), {3}, Resize::Linear)) == "interpolate: the tensor is i32, not of floats");
+  CHECK(ERROR(interpolate(x, {3}, Resize::Nearest, true)) == "interpolate: align_corners is for Resize::Linear");
+  const Tensor four = zeros({4}), two = zeros({2});
+  CHECK(ERROR(batch_norm(four, four, four, {}, {}, 1e-5)) == "batch_norm: [4] is not [N, C, ..]");
+  CHECK(ERROR(batch_norm(x, two, four, {}, {}, 1e-5)) ==
+        "batch_norm: the mean [2] is not one number for each channel of [1, 4, 6]");
+  CHECK(ERROR(batch_norm_training(x, four, two, 1e-5)) ==
+        "batch_norm: the bias [2] is not one number for each channel of [1, 4, 6]");
+  CHECK(ERROR(batch_norm_training(four, {}, {}, 1e-5)) == "batch_norm: [4] is not [N, C, ..]");
+}
+
+TEST_CASE("errors of random numbers") {
+  const Tensor key = random_key(1), x = zeros({2});
+  CHECK(ERROR(random_bits({2}, x)) == "random_bits: the key is f32 [2], not u32 [2]; make one with random_key()");
+  CHECK(ERROR(fold_in(key, x)) == "fold_in: the data is f32 [2], not one integer");
+  CHECK(ERROR(threefry(key, x, x)) == "threefry: a counter is f32, not u32");
+  CHECK(ERROR(random_int({2}, 3, 3, key)) == "random_int: [3, 3) is not a range of i32");
+  CHECK(ERROR(random_int({2}, 0, int64_t{1} << 32, key)) == "random_int: [0, 4294967296) is not a range of i32");
+  CHECK(ERROR(bernoulli({2}, 1.5, key)) == "bernoulli: the probability 1.500000 is not in [0, 1]");
+  CHECK(ERROR(bernoulli(zeros({2}, dt::i32), key)) == "bernoulli: the probabilities are i32, not floats");
+  CHECK(ERROR(dropout(x, 1, key)) == "dropout: the probability 1.000000 is not in [0, 1)");
+  CHECK(ERROR(dropout(zeros({2}, dt::i32), 0.5, key)) == "dropout: the tensor is i32, not of floats");
+  CHECK(ERROR(Tensor::rand({Dim(variable("n", 1, 8))}, 1)) ==
+        "rand: the shape [n] holds Variables; shrink the tensor to known extents first");
 }

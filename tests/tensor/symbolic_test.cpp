@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "src/graph/realize.h"
+#include "src/tensor/einsum.h"
+#include "src/tensor/nn.h"
+#include "src/tensor/random.h"
 
 using namespace pg;
 
@@ -76,6 +79,61 @@ TEST_CASE("gradients through a Variable length") {
   check_symbolic(n, {1, 6, 12},
                  [&](const Dim& d) { return gradients(x.slice(0, 0, d).matmul(w).softmax().max({1}).sum(), {w})[0]; });
   check_symbolic(n, {1, 6, 12}, [&](const Dim& d) { return gradients(x.slice(0, 0, d).matmul(w).exp().mean(), {x})[0]; });
+}
+
+TEST_CASE("products and scans of a Variable length") {
+  const Tensor x = Tensor::randn({3, 12}, 12, ref());
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return x.slice(1, 0, d).prod({1}); });
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return x.slice(1, 0, d).cumsum(1).square().sum({1}); });
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return x.slice(1, 0, d).cumprod(1).sum({1}); });
+  check_symbolic(n, {1, 6}, [&](const Dim& d) {
+    const Tensor part = x.slice(1, 0, d);
+    return gradients((part.cumsum(1) * part.prod({1}, true)).sum(), {x})[0];
+  });
+}
+
+TEST_CASE("reads and writes by number where a length is a Variable") {
+  const Tensor x = Tensor::randn({12, 4}, 13, ref()), y = Tensor::randn({12, 4}, 14, ref());
+  const Tensor ids = (Tensor::arange(48) * 5).remainder(Tensor::full({}, 4, dt::i32)).reshape({12, 4});
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return x.slice(0, 0, d).gather(1, ids.slice(0, 0, d)).sum({0}); });
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) {
+    return x.slice(0, 0, d).scatter_add(1, ids.slice(0, 0, d), y.slice(0, 0, d)).sum({0});
+  });
+  check_symbolic(n, {1, 5, 12},
+                 [&](const Dim& d) { return x.slice(0, 0, d).scatter(1, ids.slice(0, 0, d), y.slice(0, 0, d)).sum({0}); });
+  check_symbolic(n, {4, 5, 12},
+                 [&](const Dim& d) { return x.slice(0, 0, d).index_select(0, ids.slice(0, 0, 1).squeeze(0)); });
+  check_symbolic(n, {1, 5}, [&](const Dim& d) {
+    return gradients(x.slice(0, 0, d).gather(1, ids.slice(0, 0, d)).square().sum(), {x})[0];
+  });
+}
+
+TEST_CASE("rows of a Variable number are sorted and pooled") {
+  const Tensor x = Tensor::randn({12, 6}, 15, ref());
+  const Tensor weight = Tensor::from(std::vector<float>{1, 2, 3, 4, 5, 6}, {6}, ref());
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return (x.slice(0, 0, d).sort().first * weight).sum({0}); });
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return x.slice(0, 0, d).topk(2).second.cast(dt::f32).sum({0}); });
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return max_pool1d(x.slice(0, 0, d), {.window = 3}).sum({0}); });
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return x.slice(0, 0, d).unfold(1, 3, 2).sum({0, 1}); });
+}
+
+TEST_CASE("einsum, and heads that share a cache of Variable length") {
+  const Tensor x = Tensor::randn({12, 4}, 16, ref()), w = Tensor::randn({4, 3}, 17, ref());
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) {
+    return einsum("tk,kj,tj->j", {x.slice(0, 0, d), w, x.slice(0, 0, d).slice(1, 0, 3)});
+  });
+  const Tensor square = Tensor::randn({12, 12}, 18, ref());
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return einsum("ii->", {square.slice(0, 0, d).slice(1, 0, d)}); });
+  const Tensor q = Tensor::randn({4, 2, 8}, 19, ref()), k = Tensor::randn({2, 12, 8}, 20, ref()),
+               v = Tensor::randn({2, 12, 8}, 21, ref());
+  check_symbolic(n, {2, 6, 12},
+                 [&](const Dim& d) { return Tensor::attention(q, k.slice(1, 0, d), v.slice(1, 0, d), {}, 0, true); });
+}
+
+TEST_CASE("random numbers of a Variable number") {
+  const Tensor key = random_key(13, ref());
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return random_uniform({2, d}, key).sum({1}); });
+  check_symbolic(n, {1, 5, 12}, [&](const Dim& d) { return dropout(Tensor::full({d, 2}, 1), 0.5, key).sum({0}); });
 }
 
 TEST_CASE("a Variable without a value is an error that names it") {
