@@ -98,14 +98,17 @@ void ByteLevelBpe::encode_word(std::string_view word, std::vector<int32_t>& out)
   for (size_t i = 0; i < word.size(); i++) {
     const auto byte = static_cast<unsigned char>(word[i]);
     if (byte_tokens_[byte] < 0)
-      throw UserError("tokenizer: its vocabulary has no token for the byte " + std::to_string(byte) + ", which is in the text");
+      throw UserError("tokenizer: its vocabulary has no token for the byte " + std::to_string(byte) +
+                      ", which is in the text");
     symbols.push_back({byte_tokens_[byte], i, 1});
   }
-  for (const Symbol& s : merged(std::move(symbols), [&](const Symbol& a, const Symbol& b) { return merges_.find(a.id, b.id); }))
+  for (const Symbol& s :
+       merged(std::move(symbols), [&](const Symbol&a, const Symbol&b) { return merges_.find(a.id, b.id); }))
     out.push_back(s.id);
 }
 
-CharacterBpe::CharacterBpe(std::shared_ptr<const Vocabulary> vocabulary, const std::vector<TokenMerge>& merges, Options options)
+CharacterBpe::CharacterBpe(std::shared_ptr<const Vocabulary> vocabulary, const std::vector<TokenMerge>& merges,
+                           Options options)
     : vocabulary_(std::move(vocabulary)), merges_(merges), options_(options), byte_tokens_(256, -1) {
   ids_.reserve(vocabulary_->pieces.size());
   for (int32_t id = 0; id < static_cast<int32_t>(vocabulary_->pieces.size()); id++) {
@@ -144,7 +147,8 @@ void CharacterBpe::encode(std::string_view input, bool first, std::vector<int32_
     add_character(std::string_view(text).substr(at, length), symbols);
     at += length;
   }
-  for (const Symbol& s : merged(std::move(symbols), [&](const Symbol& a, const Symbol& b) { return merges_.find(a.id, b.id); }))
+  for (const Symbol& s :
+       merged(std::move(symbols), [&](const Symbol&a, const Symbol&b) { return merges_.find(a.id, b.id); }))
     out.push_back(s.id);
 }
 

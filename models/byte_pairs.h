@@ -32,8 +32,8 @@ class MergeTable {
   std::unordered_map<uint64_t, MergeCandidate, Hash> merges_;
 };
 
-/// GPT-2's and Llama 3's: patterns cut the text into words; each word's bytes are merged. Bytes that are no UTF-8 are words of
-/// their own.
+/// GPT-2's and Llama 3's: patterns cut the text into words; each word's bytes are merged. Bytes that are no UTF-8 are words
+/// of their own.
 class ByteLevelBpe : public TextEncoder {
  public:
   struct Options {

@@ -34,15 +34,12 @@ struct Name {
 constexpr Name kOutside[] = {{"token_embd.weight", "model.embed_tokens.weight"},
                              {"output_norm.weight", "model.norm.weight"},
                              {"output.weight", "lm_head.weight"}};
-constexpr Name kOfLayer[] = {{"attn_norm.weight", "input_layernorm.weight"},
-                             {"attn_q.weight", "self_attn.q_proj.weight"},
-                             {"attn_k.weight", "self_attn.k_proj.weight"},
-                             {"attn_v.weight", "self_attn.v_proj.weight"},
-                             {"attn_output.weight", "self_attn.o_proj.weight"},
-                             {"ffn_norm.weight", "post_attention_layernorm.weight"},
-                             {"ffn_gate.weight", "mlp.gate_proj.weight"},
-                             {"ffn_up.weight", "mlp.up_proj.weight"},
-                             {"ffn_down.weight", "mlp.down_proj.weight"}};
+constexpr Name kOfLayer[] = {
+    {"attn_norm.weight", "input_layernorm.weight"},    {"attn_q.weight", "self_attn.q_proj.weight"},
+    {"attn_k.weight", "self_attn.k_proj.weight"},      {"attn_v.weight", "self_attn.v_proj.weight"},
+    {"attn_output.weight", "self_attn.o_proj.weight"}, {"ffn_norm.weight", "post_attention_layernorm.weight"},
+    {"ffn_gate.weight", "mlp.gate_proj.weight"},       {"ffn_up.weight", "mlp.up_proj.weight"},
+    {"ffn_down.weight", "mlp.down_proj.weight"}};
 
 }  // namespace
 

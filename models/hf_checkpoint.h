@@ -40,11 +40,12 @@ class HfCheckpoint {
   std::map<std::string, Place, std::less<>> tensors_;
 };
 
-/// The Hugging Face name of a weight known by its GGUF name: "blk.3.attn_q.weight" is "model.layers.3.self_attn.q_proj.weight".
+/// The Hugging Face name of a weight known by its GGUF name: "blk.3.attn_q.weight" is
+/// "model.layers.3.self_attn.q_proj.weight".
 std::string hf_name(std::string_view gguf_name);
 
-/// Hugging Face's llamas rotate element i of a head with element i + head_dim / 2, ours element 2i with 2i + 1: the rows of Q
-/// and K [heads * head_dim, row_bytes] in our order.
+/// Hugging Face's llamas rotate element i of a head with element i + head_dim / 2, ours element 2i with 2i + 1: the rows of
+/// Q and K [heads * head_dim, row_bytes] in our order.
 void interleave_rows(std::span<const std::byte> in, std::span<std::byte> out, int64_t heads, int64_t head_dim);
 
 }  // namespace pg

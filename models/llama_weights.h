@@ -49,7 +49,8 @@ struct LlamaWeights {
 using WeightSource = std::function<Tensor(const std::string& name, const std::vector<int64_t>& shape)>;
 /// Asks for every weight of a llama once: the one list of its tensors. The lm head of a tied one is not asked for.
 LlamaWeights gathered(const LlamaConfig&, const WeightSource&, bool tied);
-/// Bytes of a file, which `keep` keeps alive, as a device's memory: referred to where it shares the host's memory, else copied.
+/// Bytes of a file, which `keep` keeps alive, as a device's memory: referred to where it shares the host's memory, else
+/// copied.
 MemoryRef weight_memory(std::span<const std::byte>, const std::shared_ptr<void>& keep, Device&);
 /// A tensor of this shape without memory.
 Tensor placeholder(const std::vector<int64_t>& shape, DType = dt::f32);

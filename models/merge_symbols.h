@@ -21,8 +21,8 @@ struct MergeCandidate {
   int32_t id;
 };
 
-/// Merges the pair of the highest priority, the leftmost of equal ones, until no pair has a candidate. `candidate` is asked for
-/// two symbols and gives an optional MergeCandidate. n symbols take O(n log n). The survivors, in order.
+/// Merges the pair of the highest priority, the leftmost of equal ones, until no pair has a candidate. `candidate` is asked
+/// for two symbols and gives an optional MergeCandidate. n symbols take O(n log n). The survivors, in order.
 template <class Candidate>
 std::vector<Symbol> merged(std::vector<Symbol> symbols, const Candidate& candidate) {
   struct Merge {

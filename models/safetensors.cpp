@@ -25,9 +25,9 @@ struct ElementType {
   const char* name;
   uint64_t bytes;
 };
-constexpr ElementType kTypes[] = {{"BOOL", 1}, {"U8", 1},   {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
-                                  {"I16", 2},  {"U16", 2},  {"F16", 2}, {"BF16", 2},    {"I32", 4},
-                                  {"U32", 4},  {"F32", 4},  {"I64", 8}, {"U64", 8},     {"F64", 8}};
+constexpr ElementType kTypes[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
+                                  {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
+                                  {"U32", 4},  {"F32", 4}, {"I64", 8}, {"U64", 8},     {"F64", 8}};
 
 const char* const kDamaged = "; the file is damaged or incomplete: download or export it again";
 
@@ -91,8 +91,8 @@ Safetensors::Safetensors(std::string name, std::span<const std::byte> bytes, std
     p.tensor = described(JsonObject(name_ + ": tensor \"" + shown(key) + "\"", value), p.begin, p.end);
     p.tensor.name = key;
     if (p.end > data.size()) {
-      fail("tensor \"" + shown(key) + "\" ends at byte " + std::to_string(p.end) + " of the data, beyond the end of the file" +
-           kDamaged);
+      fail("tensor \"" + shown(key) + "\" ends at byte " + std::to_string(p.end) +
+           " of the data, beyond the end of the file" + kDamaged);
     }
     p.tensor.data = data.subspan(p.begin, p.end - p.begin);
     places.push_back(std::move(p));

@@ -1,7 +1,7 @@
 #pragma once
 // Safetensors, Hugging Face's container of weights: a length, a JSON header {name: {dtype, shape, data_offsets}}, then the
-// tensors' bytes, read in place from a mapped file. Nothing in the file is trusted: offsets, shapes and types must agree with
-// each other and with the bytes that are there.
+// tensors' bytes, read in place from a mapped file. Nothing in the file is trusted: offsets, shapes and types must agree
+// with each other and with the bytes that are there.
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -47,8 +47,8 @@ class Safetensors {
   std::map<std::string, size_t, std::less<>> by_name_;
 };
 
-/// Where the tensors of a checkpoint of several files lie: model.safetensors.index.json's weight_map, tensor → file. UserError
-/// when `text` is none, or names a file that is not beside the index.
+/// Where the tensors of a checkpoint of several files lie: model.safetensors.index.json's weight_map, tensor → file.
+/// UserError when `text` is none, or names a file that is not beside the index.
 std::map<std::string, std::string> parse_shard_index(const std::string& name, std::string_view text);
 
 }  // namespace pg

@@ -10,8 +10,8 @@
 namespace pg {
 
 /// Sentencepiece's BPE as llama uses it: encoding merges the adjacent pair with the best score, the leftmost of equal ones,
-/// until no pair is a piece; what is no piece then falls back to bytes (<0xE2>). User-defined pieces are found first and stay
-/// as they are.
+/// until no pair is a piece; what is no piece then falls back to bytes (<0xE2>). User-defined pieces are found first and
+/// stay as they are.
 class Sentencepiece : public TextEncoder {
  public:
   /// UserError when a score is not a number.

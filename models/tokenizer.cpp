@@ -55,7 +55,9 @@ Tokenizer::Tokenizer(std::shared_ptr<const Vocabulary> vocabulary, std::shared_p
         break;
     }
     const bool always = cuts_user_defined && piece.kind == PieceKind::UserDefined;
-    if ((piece.kind == PieceKind::Control || piece.kind == PieceKind::UserDefined) && !piece.text.empty())
+    const bool special =
+        piece.kind == PieceKind::Control || piece.kind == PieceKind::UserDefined || piece.kind == PieceKind::Unknown;
+    if (special && !piece.text.empty())
       specials_[static_cast<unsigned char>(piece.text[0])].push_back({piece.text, id, always});
   }
   for (std::vector<Special>& of_byte : specials_) {

@@ -28,9 +28,9 @@ struct Vocabulary {
     float score = 0;
     PieceKind kind = PieceKind::Normal;
   };
-  std::vector<Piece> pieces;      // by id
+  std::vector<Piece> pieces;       // by id
   int32_t unknown = -1, bos = -1;  // -1: none
-  std::vector<int32_t> ends;      // tokens that end a text or a turn
+  std::vector<int32_t> ends;       // tokens that end a text or a turn
   bool add_bos = true;
   bool add_space_prefix = true;  // the text is encoded as if it began with a space
   bool marks_spaces = true;      // false: pieces are the bytes that they stand for
@@ -46,8 +46,8 @@ class TextEncoder {
 };
 
 struct EncodeOptions {
-  bool bos = true;        // begin with BOS where the vocabulary asks for it
-  bool special = false;   // "<|eot_id|>" in the text is that token; otherwise it is eleven characters
+  bool bos = true;       // begin with BOS where the vocabulary asks for it
+  bool special = false;  // "<|eot_id|>" in the text is that token; otherwise it is eleven characters
 };
 
 class Tokenizer {
@@ -57,8 +57,8 @@ class Tokenizer {
   /// `cuts_user_defined`: user-defined pieces are cut out of the text before the encoder sees it.
   Tokenizer(std::shared_ptr<const Vocabulary>, std::shared_ptr<const TextEncoder>, bool cuts_user_defined);
 
-  /// Reads tokenizer.ggml.*: sentencepiece ("llama") and byte-level BPE ("gpt2"). UserError naming the key when one is missing,
-  /// holds nonsense or asks for what this version does not do.
+  /// Reads tokenizer.ggml.*: sentencepiece ("llama") and byte-level BPE ("gpt2"). UserError naming the key when one is
+  /// missing, holds nonsense or asks for what this version does not do.
   static Tokenizer from(const Gguf&);
   /// Reads tokenizer.json, and from the files beside it what ends a text and the chat template.
   static Tokenizer from(const HfCheckpoint&);
@@ -73,7 +73,7 @@ class Tokenizer {
   bool ends(int32_t token) const;
   /// The bytes that a token stands for; none for control tokens. UserError when there is no such token.
   std::string_view bytes(int32_t token) const;
-  /// The control or user-defined token of this text; -1: there is none.
+  /// The control, unknown or user-defined token of this text; -1: there is none.
   int32_t special(std::string_view text) const;
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   int32_t size() const { return static_cast<int32_t>(vocabulary_->pieces.size()); }

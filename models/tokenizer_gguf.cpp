@@ -49,7 +49,8 @@ std::vector<Vocabulary::Piece> read_pieces(const Gguf& file) {
   out.reserve(texts.size());
   for (size_t i = 0; i < texts.size(); i++) {
     if (kinds[i] < 1 || kinds[i] > 6) {
-      throw UserError("tokenizer.ggml.token_type[" + std::to_string(i) + "] is " + std::to_string(kinds[i]) + ", not 1 to 6");
+      throw UserError("tokenizer.ggml.token_type[" + std::to_string(i) + "] is " + std::to_string(kinds[i]) +
+                      ", not 1 to 6");
     }
     out.push_back({std::string(texts[i]), 0, static_cast<PieceKind>(kinds[i])});
   }
@@ -94,8 +95,8 @@ Tokenizer read_byte_level(const Gguf& file) {
     whole.assign(left).append(right);
     const auto l = ids.find(left), r = ids.find(right), w = ids.find(whole);
     if (l == ids.end() || r == ids.end() || w == ids.end()) {
-      throw UserError("tokenizer.ggml.merges: \"" + shown(text) + "\" does not join two tokens to a third; export " + file.name() +
-                      " again");
+      throw UserError("tokenizer.ggml.merges: \"" + shown(text) + "\" does not join two tokens to a third; export " +
+                      file.name() + " again");
     }
     merges.push_back({l->second, r->second, w->second});
   }

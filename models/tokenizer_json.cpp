@@ -38,8 +38,8 @@ class TokenizerJson {
     if (byte_level_) {
       if (marks_ || prefix_ != Prefix::None) top_.fail("ByteLevel and \u2581 for spaces are not supported together");
       out_->marks_spaces = out_->add_space_prefix = false;
-      encoder = std::make_shared<const ByteLevelBpe>(
-          out_, merges, ByteLevelBpe::Options{patterns_, model_.flag("ignore_merges", false)});
+      encoder = std::make_shared<const ByteLevelBpe>(out_, merges,
+                                                     ByteLevelBpe::Options{patterns_, model_.flag("ignore_merges", false)});
     } else {
       if (!marks_ || !patterns_.empty())
         top_.fail("this version reads byte-level BPE (Llama 3), and BPE of whole texts with \u2581 for spaces (Llama 2)");
@@ -119,12 +119,14 @@ class TokenizerJson {
   int32_t id_of(const Json& value, const JsonObject& of) const {
     // Ids may have holes, but not so many that a small file would ask for much memory.
     const size_t most = 2 * (model_.object("vocab").json().size() + added_count()) + 1024;
-    if (!value.is_number_unsigned() || value.get<uint64_t>() >= most) of.fail("holds the impossible token id " + shown(value.dump()));
+    if (!value.is_number_unsigned() || value.get<uint64_t>() >= most)
+      of.fail("holds the impossible token id " + shown(value.dump()));
     return value.get<int32_t>();
   }
   size_t added_count() const { return top_.has("added_tokens") ? top_.array("added_tokens").size() : 0; }
   Vocabulary::Piece& piece(int32_t id) {
-    if (static_cast<size_t>(id) >= out_->pieces.size()) out_->pieces.resize(static_cast<size_t>(id) + 1, {"", 0, PieceKind::Unused});
+    if (static_cast<size_t>(id) >= out_->pieces.size())
+      out_->pieces.resize(static_cast<size_t>(id) + 1, {"", 0, PieceKind::Unused});
     return out_->pieces[static_cast<size_t>(id)];
   }
 
@@ -174,16 +176,16 @@ class TokenizerJson {
       const JsonObject token(name_ + ": added_tokens", entry);
       const std::string content = token.string("content");
       for (const char* key : {"single_word", "lstrip", "rstrip"}) {
-        if (token.flag(key, false))
-          token.fail("\"" + shown(content) + "\" has \"" + key + "\", which is not supported");
+        if (token.flag(key, false)) token.fail("\"" + shown(content) + "\" has \"" + key + "\", which is not supported");
       }
       const auto id = token.find("id");
       Vocabulary::Piece& p = piece(id_of(id ? *id : Json(), token));
       const bool special = token.flag("special", false);
-      // The unknown token keeps its meaning, and is found in no text.
+      // The unknown token keeps its meaning.
       if (p.kind != PieceKind::Unknown) p = {content, 0, special ? PieceKind::Control : PieceKind::UserDefined};
       added_.insert_or_assign(content, &entry);
-      if (special && (content == "</s>" || content == "<|end_of_text|>" || content == "<|eot_id|>" || content == "<|eom_id|>"))
+      if (special &&
+          (content == "</s>" || content == "<|end_of_text|>" || content == "<|eot_id|>" || content == "<|eom_id|>"))
         out_->ends.push_back(static_cast<int32_t>(token.integer("id")));
     }
   }

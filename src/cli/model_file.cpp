@@ -28,7 +28,8 @@ std::string shipped_model() {
     return built;
 #endif
   throw UserError("the shipped model, models/data/picollama.gguf, is neither beside " +
-                  fs::read_symlink("/proc/self/exe", ignored).string() + " nor in a folder above it; give a GGUF file with -m");
+                  fs::read_symlink("/proc/self/exe", ignored).string() +
+                  " nor in a folder above it; give a GGUF file with -m");
 }
 
 ModelSource open_model(const ModelOptions& options) {

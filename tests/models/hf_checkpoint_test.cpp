@@ -70,7 +70,8 @@ TEST_CASE("hf: a folder, its index and its only file mean the same checkpoint") 
 }
 
 TEST_CASE("hf: Llama 3.2's config.json gives the shipped preset's hyper-parameters") {
-  const LlamaConfig c = LlamaConfig::from_json("config.json", R"({"architectures":["LlamaForCausalLM"],"attention_bias":false,
+  const LlamaConfig c =
+      LlamaConfig::from_json("config.json", R"({"architectures":["LlamaForCausalLM"],"attention_bias":false,
     "bos_token_id":128000,"eos_token_id":[128001,128008,128009],"head_dim":64,"hidden_act":"silu","hidden_size":2048,
     "intermediate_size":8192,"max_position_embeddings":131072,"mlp_bias":false,"model_type":"llama","num_attention_heads":32,
     "num_hidden_layers":16,"num_key_value_heads":8,"pretraining_tp":1,"rms_norm_eps":1e-05,"rope_scaling":{"factor":32.0,
@@ -95,7 +96,8 @@ std::string refused_config(const Json& change) {
 
 TEST_CASE("hf: what a config asks for and is not done here is refused by name") {
   CHECK(refused_config(Json::object()).empty());
-  CHECK(refused_config(R"({"rope_scaling":null,"rope_parameters":{"rope_type":"linear","factor":2,"rope_theta":5}})"_json).empty());
+  CHECK(refused_config(R"({"rope_scaling":null,"rope_parameters":{"rope_type":"linear","factor":2,"rope_theta":5}})"_json)
+            .empty());
   const auto refused = [](const char* change, const char* says) {
     CAPTURE(change);
     CHECK(contains(refused_config(Json::parse(change)), says));
@@ -120,7 +122,8 @@ TEST_CASE("hf: what a config asks for and is not done here is refused by name") 
   refused(R"({"num_key_value_heads":3})", "4 heads cannot share 3 key-value heads");
   refused(R"({"head_dim":7})", "the head dimension 7 is odd");
   refused(R"({"num_hidden_layers":1e30})", "\"num_hidden_layers\" does not hold an integer");
-  CHECK(contains(user_error([] { LlamaConfig::from_json("config.json", "{"); }), "config.json: at byte 2: this is not JSON"));
+  CHECK(
+      contains(user_error([] { LlamaConfig::from_json("config.json", "{"); }), "config.json: at byte 2: this is not JSON"));
 }
 
 struct Copy {

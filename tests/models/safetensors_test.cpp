@@ -32,7 +32,8 @@ TEST_CASE("safetensors: tensors have their shapes, types and own bytes, in the o
   CHECK(file.dtype(*file.find("one")) == dt::f16);
   CHECK(file.find("none")->data.empty());
   CHECK(file.find("__metadata__") == nullptr);
-  CHECK(contains(user_error([&] { file.dtype(*file.find("i")); }), "tensor \"i\" is I8: this version reads F32, F16 and BF16"));
+  CHECK(contains(user_error([&] { file.dtype(*file.find("i")); }),
+                 "tensor \"i\" is I8: this version reads F32, F16 and BF16"));
 }
 
 TEST_CASE("safetensors: a damaged file is one clear error") {
@@ -69,7 +70,8 @@ TEST_CASE("safetensors: a damaged file is one clear error") {
     return refusal(R"({"a":)" + first + R"(,"b":)" + second + "}", "01234567");
   };
   CHECK(two(entry("F32", "[1]", "[4,8]"), entry("F32", "[1]", "[0,4]")).empty());
-  CHECK(contains(two(entry("F32", "[2]", "[0,8]"), entry("F32", "[1]", "[4,8]")), "\"b\" begins at byte 4 of the data, inside"));
+  CHECK(contains(two(entry("F32", "[2]", "[0,8]"), entry("F32", "[1]", "[4,8]")),
+                 "\"b\" begins at byte 4 of the data, inside"));
   CHECK(contains(two(entry("F32", "[2]", "[0,8]"), entry("F32", "[2]", "[0,8]")), "inside another tensor"));
   CHECK(contains(refusal(R"({"a":)" + entry("I8", "[1]", "[0,1]") + R"(,"a":)" + entry("I8", "[1]", "[0,1]") + "}", "0"),
                  "the key \"a\" stands there twice"));
@@ -93,7 +95,8 @@ TEST_CASE("safetensors: no truncation and no flipped byte is read beyond the fil
 }
 
 TEST_CASE("safetensors: an index names files beside it") {
-  const auto index = parse_shard_index("i.json", R"({"metadata":{},"weight_map":{"a":"x.safetensors","b":"y.safetensors"}})");
+  const auto index =
+      parse_shard_index("i.json", R"({"metadata":{},"weight_map":{"a":"x.safetensors","b":"y.safetensors"}})");
   CHECK(index.at("b") == "y.safetensors");
   const auto refused = [](const std::string& text) { return user_error([&] { parse_shard_index("i.json", text); }); };
   CHECK(contains(refused("{}"), "i.json: \"weight_map\" is missing"));
