@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxPattern = 4096;
 // Steps of one match. Of a tokenizer's patterns it takes a few for each character of the longest run; nested repetitions
 // take exponentially many.
-constexpr uint32_t kFewestSteps = 10'000, kStepsPerByte = 64;
+constexpr uint32_t kFewestSteps = 10'000, kStepsPerByte = 16;
 constexpr uint32_t kMostSteps = 1u << 30;
 constexpr uint32_t kHeapKiB = 64 << 10;
 

@@ -61,7 +61,9 @@ Tokenizer::Tokenizer(std::shared_ptr<const Vocabulary> vocabulary, std::shared_p
       specials_[static_cast<unsigned char>(piece.text[0])].push_back({piece.text, id, always});
   }
   for (std::vector<Special>& of_byte : specials_) {
-    std::ranges::stable_sort(of_byte, [](const Special& a, const Special& b) { return a.text.size() > b.text.size(); });
+    std::ranges::sort(of_byte, [](const Special& a, const Special& b) {
+      return a.text.size() != b.text.size() ? a.text.size() > b.text.size() : a.id < b.id;
+    });
   }
 }
 
