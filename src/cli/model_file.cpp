@@ -68,4 +68,15 @@ LlamaWeights weight_shapes(const ModelSource& source) {
   return source.file || source.checkpoint ? load_weights(source, {}) : LlamaWeights::placeholders(source.config);
 }
 
+std::optional<Tokenizer> load_tokenizer(const ModelSource& source) {
+  if (!source.file && !source.checkpoint) return {};
+  Tokenizer out = source.file ? Tokenizer::from(*source.file) : Tokenizer::from(*source.checkpoint);
+  if (out.size() > source.config.vocab) {
+    throw UserError(fmt::format("{}: the tokenizer has {} pieces, the model {}",
+                                source.file ? source.file->name() : source.checkpoint->folder(), out.size(),
+                                source.config.vocab));
+  }
+  return out;
+}
+
 }  // namespace pg

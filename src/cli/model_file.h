@@ -7,6 +7,7 @@
 #include "models/gguf.h"
 #include "models/hf_checkpoint.h"
 #include "models/llama_weights.h"
+#include "models/tokenizer.h"
 
 namespace pg {
 
@@ -34,5 +35,7 @@ ModelSource open_model(const ModelOptions&);
 /// With memory / only for shapes.
 LlamaWeights load_weights(const ModelSource&, const ModelOptions&);
 LlamaWeights weight_shapes(const ModelSource&);
+/// None with --config. UserError when the model has fewer tokens.
+std::optional<Tokenizer> load_tokenizer(const ModelSource&);
 
 }  // namespace pg
