@@ -81,13 +81,12 @@ void add_model(CLI::App& app, ModelOptions& model) {
 }
 
 void add_sampler(CLI::App& app, SamplerOptions& o) {
-  app.add_option("--repeat-penalty", o.repeat_penalty,
-                 "above 1 makes recent tokens less likely. The options act in this order");
-  app.add_option("--repeat-last-n", o.repeat_last, "how many tokens back are recent; -1: all");
-  app.add_option("--temp", o.temperature, "temperature; 0: always the likeliest token");
-  app.add_option("--top-k", o.top_k, "choose among the k likeliest; 0: all");
-  app.add_option("--top-p", o.top_p, "choose among the likeliest that reach this probability");
-  app.add_option("--min-p", o.min_p, "choose among those at least so many times as likely as the likeliest");
+  app.add_option("--repeat-penalty", o.repeat_penalty, "above 1 makes recent tokens less likely (1)");
+  app.add_option("--repeat-last-n", o.repeat_last, "how many tokens back are recent; -1: all (64)");
+  app.add_option("--temp", o.temperature, "temperature; 0: always the likeliest token (0.8)");
+  app.add_option("--top-k", o.top_k, "choose among the k likeliest; 0: all (40)");
+  app.add_option("--top-p", o.top_p, "choose among the likeliest that reach this probability (0.95)");
+  app.add_option("--min-p", o.min_p, "choose among those at least so many times as likely as the likeliest (0)");
 }
 
 struct LlamaCommands {
@@ -110,7 +109,9 @@ struct LlamaCommands {
     l.add_option("--system", llama.system, "instructions in front of a conversation");
     l.add_option("--chat-template", llama.chat_template, "auto (the model's), llama2 or llama3");
     l.add_flag("--json", llama.json, "nothing on stdout but one JSON object at the end, which holds text and timing");
-    l.footer("The text goes to stdout as it is made, everything else to stderr. Ctrl-C ends it in good order.");
+    l.footer(
+        "The text goes to stdout as it is made, everything else to stderr; Ctrl-C ends it in good order.\n"
+        "The sampler's options act in this order: penalty, temperature, top-k, top-p, min-p.");
 
     CLI::App& tune = *app.add_subcommand("tune", "search schedules")->require_subcommand(1);
     CLI::App& t = command(tune, chosen, "llama", "for every kernel of a llama", [this] {
