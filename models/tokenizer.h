@@ -47,7 +47,7 @@ class TextEncoder {
 
 struct EncodeOptions {
   bool bos = true;       // begin with BOS where the vocabulary asks for it
-  bool special = false;  // "<|eot_id|>" in the text is that token; otherwise it is eleven characters
+  bool special = false;  // "<|eot_id|>" in the text is that token; otherwise it is ten characters
 };
 
 class Tokenizer {

@@ -117,13 +117,10 @@ class TokenizerJson {
   }
 
   int32_t id_of(const Json& value, const JsonObject& of) const {
-    // Ids may have holes, but not so many that a small file would ask for much memory.
-    const size_t most = 2 * (model_.object("vocab").json().size() + added_count()) + 1024;
-    if (!value.is_number_unsigned() || value.get<uint64_t>() >= most)
+    if (!value.is_number_unsigned() || value.get<uint64_t>() >= most_ids_)
       of.fail("holds the impossible token id " + shown(value.dump()));
     return value.get<int32_t>();
   }
-  size_t added_count() const { return top_.has("added_tokens") ? top_.array("added_tokens").size() : 0; }
   Vocabulary::Piece& piece(int32_t id) {
     if (static_cast<size_t>(id) >= out_->pieces.size())
       out_->pieces.resize(static_cast<size_t>(id) + 1, {"", 0, PieceKind::Unused});
@@ -132,6 +129,9 @@ class TokenizerJson {
 
   void read_pieces() {
     const JsonObject vocab = model_.object("vocab");
+    const size_t added = top_.has("added_tokens") ? top_.array("added_tokens").size() : 0;
+    // Ids may have holes, but not so many that a small file would ask for much memory.
+    most_ids_ = 2 * (vocab.json().size() + added) + 1024;
     const bool byte_pieces = model_.flag("byte_fallback", false);
     for (const auto& [text, value] : vocab.json().items()) {
       const int32_t id = id_of(value, vocab);
@@ -215,6 +215,7 @@ class TokenizerJson {
   std::unordered_map<std::string, int32_t> ids_;  // as the file writes them
   std::unordered_map<std::string, const Json*> added_;
   std::vector<std::string> patterns_;
+  uint64_t most_ids_ = 0;
   bool byte_level_ = false, marks_ = false, prefix_unless_space_ = false;
   Prefix prefix_ = Prefix::None;
 };

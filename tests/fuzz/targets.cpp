@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -184,10 +185,12 @@ void sentencepiece(Bytes bytes) {
     v.pieces.push_back({std::string(text_of(line.rest())), score, kind});
     if (kind == PieceKind::Unknown) v.unknown = static_cast<int32_t>(v.pieces.size()) - 1;
   }
-  const char* hex = "0123456789ABCDEF";
-  for (size_t b = 0; all_bytes && b < 256; b++)
-    v.pieces.push_back({std::string("<0x") + hex[b / 16] + hex[b % 16] + ">", 0, PieceKind::Byte});
   const std::string_view text = text_of(reader.rest());
+  const char* hex = "0123456789ABCDEF";
+  std::set<unsigned char> needed = {0xE2, 0x96, 0x81};  // of the mark for spaces; not all 256, for speed
+  needed.insert(text.begin(), text.end());
+  for (unsigned char b : all_bytes ? needed : std::set<unsigned char>())
+    v.pieces.push_back({std::string("<0x") + hex[b / 16] + hex[b % 16] + ">", 0, PieceKind::Byte});
   refusable([&] {
     const Tokenizer t(v);
     const std::vector<int32_t> ids = t.encode(text);
