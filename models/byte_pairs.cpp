@@ -63,6 +63,11 @@ std::optional<MergeCandidate> MergeTable::find(int32_t left, int32_t right) cons
 ByteLevelBpe::ByteLevelBpe(std::shared_ptr<const Vocabulary> vocabulary, const std::vector<TokenMerge>& merges,
                            const Options& options)
     : vocabulary_(std::move(vocabulary)), merges_(merges), whole_words_(options.whole_words), byte_tokens_(256, -1) {
+  constexpr size_t kMostPatterns = 16;  // they nest
+  if (options.patterns.size() > kMostPatterns) {
+    throw UserError("tokenizer: it cuts texts by " + std::to_string(options.patterns.size()) +
+                    " patterns in turn; 16 are the most");
+  }
   for (const std::string& p : options.patterns) patterns_.emplace_back(p);
   ids_.reserve(vocabulary_->pieces.size());
   for (int32_t id = 0; id < static_cast<int32_t>(vocabulary_->pieces.size()); id++) {

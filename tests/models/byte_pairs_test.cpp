@@ -193,6 +193,10 @@ TEST_CASE("tokenizer.json: what is not supported or makes no sense is refused by
           "only templates of one special token");
   refused(R"({"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<x>"}},{"Sequence":{}}]}})",
           "\"<x>\" is not among the added tokens");
+  Json many = good;
+  Json& steps = many["pre_tokenizer"]["pretokenizers"];
+  for (int i = 0; i < 1000; i++) steps.insert(steps.begin(), steps[0]);
+  CHECK(contains(user_error([&] { read(many); }), "by 1001 patterns in turn; 16 are the most"));
   Json few = good;
   few["model"]["vocab"] = {{"h", 0}};
   few["model"]["merges"] = Json::array();
