@@ -17,6 +17,9 @@ struct GenerateOptions {
   int64_t tokens = 64;  // most to generate
   SamplerOptions sampler;
   bool ignore_end = false;  // go on behind an end-of-text token
+  bool special = false;     // special tokens in a prompt of text are meant as such
+  int64_t vocabulary = 0;   // choose among the first so many tokens; 0: all (models may have more than their tokenizers)
+  std::function<bool()> go_on{};  // asked between the chunks of the prompt; false ends the run
 };
 struct GenerateStats {
   int64_t prompt_tokens = 0, generated_tokens = 0;
@@ -37,6 +40,9 @@ using OnToken = std::function<bool(int32_t)>;
 /// Reads the prompt, then samples token by token. The context's end stops the run; a prompt that does not fit is a
 /// UserError.
 GenerateStats generate(Llama&, std::span<const int32_t> prompt, const GenerateOptions&,
+                       const std::function<bool(int32_t)>& ends, const OnToken&);
+/// The same with a sampler that has seen the text so far, instead of one by `GenerateOptions::sampler`.
+GenerateStats generate(Llama&, Sampler&, std::span<const int32_t> prompt, const GenerateOptions&,
                        const std::function<bool(int32_t)>& ends, const OnToken&);
 GenerateStats generate(Llama&, const Tokenizer&, std::string_view prompt, const GenerateOptions&, const OnText&);
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "models/mapped_file.h"
+#include "models/utf8.h"
 #include "uops/error.h"
 
 namespace pg {
@@ -36,13 +37,6 @@ constexpr TensorType kTensorTypes[] = {
 const TensorType* tensor_type(uint32_t number) {
   if (number >= std::size(kTensorTypes) || !kTensorTypes[number].name) return nullptr;
   return &kTensorTypes[number];
-}
-
-/// A name from the file, fit for a message: short, and without bytes that would upset a terminal.
-std::string shown(std::string_view s) {
-  std::string out;
-  for (char c : s.substr(0, 64)) out += c >= ' ' && c <= '~' ? c : '?';
-  return out + (s.size() > 64 ? ".." : "");
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ Llama::Llama(LlamaConfig config, LlamaWeights weights, Device& device)
 Llama::~Llama() = default;
 Llama::Llama(Llama&&) noexcept = default;
 
-const std::vector<float>& Llama::prefill(std::span<const int32_t> tokens) {
+const std::vector<float>& Llama::prefill(std::span<const int32_t> tokens, const std::function<bool()>& go_on) {
   if (tokens.empty()) throw UserError("llama: there are no tokens to read; give a prompt");
   for (int32_t token : tokens) {
     if (token < 0 || token >= config_.vocab) {
@@ -42,12 +42,20 @@ const std::vector<float>& Llama::prefill(std::span<const int32_t> tokens) {
                     " more tokens do not fit into the context: " + std::to_string(position_) + " of its " +
                     std::to_string(config_.context) + " positions are taken; shorten the prompt or give a larger -c");
   }
-  while (!tokens.empty()) {
+  while (!tokens.empty() && (!go_on || go_on())) {
     size_t n = tokens.size() == 1 ? 1 : std::min(tokens.size(), static_cast<size_t>(config_.chunk));
     run(n == 1 ? *decode_ : *prefill_, tokens.first(n));
     tokens = tokens.subspan(n);
   }
   return logits_;
+}
+
+void Llama::rewind(int64_t tokens) {
+  if (tokens < 0 || tokens > position_) {
+    throw InternalError("llama: there are no " + std::to_string(tokens) + " tokens to keep, " + std::to_string(position_) +
+                        " were read");
+  }
+  position_ = tokens;
 }
 
 void Llama::run(Step& step, std::span<const int32_t> tokens) {
@@ -58,13 +66,6 @@ void Llama::run(Step& step, std::span<const int32_t> tokens) {
   step.graph.replay(bindings);
   position_ += n;
   logits_ = step.graph.outputs()[0].to_floats();
-}
-
-void Llama::rewind(int64_t position) {
-  if (position < 0 || position > position_)
-    throw UserError("llama: " + std::to_string(position_) + " tokens were read, it cannot go back to " +
-                    std::to_string(position));
-  position_ = position;
 }
 
 std::vector<double> Llama::decode_profile() { return decode_->graph.profile({{"pos", position_}}); }

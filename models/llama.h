@@ -1,8 +1,9 @@
 #pragma once
-// A llama: the forward pass written with Tensor, captured twice — prefill (a chunk of the prompt) and decode (one token) —
+// A llama: the forward pass written with Tensor, captured twice — prefill (a chunk of the prompt) and decode (one
 // token) — and replayed with other positions. All shapes are symbolic in `pos` (and `T`), so every token runs the same
 // kernels.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -28,15 +29,15 @@ class Llama {
 
   /// Reads the tokens after what was read before; the logits [vocab] after the last one, valid until the next call.
   /// UserError when there is no token, one is outside the vocabulary, or they do not fit into the context (nothing is read
-  /// then).
-  const std::vector<float>& prefill(std::span<const int32_t> tokens);
+  /// then). `go_on` is asked before each chunk; where it says no, the rest is not read, which `position` tells.
+  const std::vector<float>& prefill(std::span<const int32_t> tokens, const std::function<bool()>& go_on = {});
   /// One token more.
   const std::vector<float>& decode(int32_t token) { return prefill({&token, 1}); }
   const std::vector<float>& logits() const { return logits_; }
   /// Forgets all tokens.
   void reset() { position_ = 0; }
-  /// Forgets those from this position on. UserError when there are not so many.
-  void rewind(int64_t position);
+  /// Forgets all but the first `tokens` of those read. InternalError when there were not so many.
+  void rewind(int64_t tokens);
 
   /// The distinct kernels of the two graphs (prefill: empty where the context holds but one token).
   std::vector<Graph::KernelUse> decode_kernels() const;

@@ -1,5 +1,6 @@
 #include "models/llama_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -26,25 +27,22 @@ constexpr Preset kPresets[] = {
     {"tiny", 64, 2, 4, 2, 16, 96, 100, 48, 1e4, 0, false},
 };
 
-/// Llama 3.1's rope scaling as divisors of the frequencies: short wavelengths stay, long ones are stretched by `factor`, and
-/// between them the divisor goes over smoothly.
-std::vector<float> llama3_factors(int64_t head_dim, double base, double factor) {
-  constexpr double kOriginalContext = 8192, kLow = 1, kHigh = 4;
-  std::vector<float> out;
-  for (int64_t i = 0; i < head_dim / 2; i++) {
-    double wavelength = 2 * std::numbers::pi * std::pow(base, 2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-    double smooth = (kOriginalContext / wavelength - kLow) / (kHigh - kLow);
-    smooth = std::fmin(std::fmax(smooth, 0), 1);
-    out.push_back(static_cast<float>(1 / ((1 - smooth) / factor + smooth)));
-  }
-  return out;
-}
-
 void require(bool ok, const std::string& what) {
   if (!ok) throw UserError("llama: " + what);
 }
 
 }  // namespace
+
+std::vector<float> RopeStretch::divisors(int64_t head_dim, double rope_base) const {
+  std::vector<float> out;
+  for (int64_t i = 0; i < head_dim / 2; i++) {
+    double wavelength =
+        2 * std::numbers::pi * std::pow(rope_base, 2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
+    double smooth = std::clamp((original_context / wavelength - low) / (high - low), 0.0, 1.0);
+    out.push_back(static_cast<float>(1 / ((1 - smooth) / factor + smooth)));
+  }
+  return out;
+}
 
 int64_t LlamaConfig::parameters() const {
   int64_t attention = 2 * dim * heads * head_dim + 2 * dim * kv_heads * head_dim;
@@ -58,7 +56,7 @@ LlamaConfig LlamaConfig::preset(std::string_view name) {
     c.name = p.name;
     c.dim = p.dim, c.layers = p.layers, c.heads = p.heads, c.kv_heads = p.kv_heads, c.head_dim = p.head_dim;
     c.ffn = p.ffn, c.vocab = p.vocab, c.context = p.context, c.rope_base = p.rope_base, c.tied = p.tied;
-    if (p.rope_factor > 0) c.rope_factors = llama3_factors(p.head_dim, p.rope_base, p.rope_factor);
+    if (p.rope_factor > 0) c.rope_factors = RopeStretch{.factor = p.rope_factor}.divisors(p.head_dim, p.rope_base);
     return c;
   }
   std::string known;
@@ -137,7 +135,7 @@ void LlamaConfig::check() const {
   require(eps > 0 && eps < 1, "the epsilon of RMSNorm is " + std::to_string(eps));
   require(rope_base > 0 && std::isfinite(rope_base), "the rope base is " + std::to_string(rope_base));
   require(rope_scale > 0 && std::isfinite(rope_scale), "the rope scaling factor is " + std::to_string(rope_scale));
-  for (float f : rope_factors) require(f > 0 && std::isfinite(f), "rope_freqs.weight holds " + std::to_string(f));
+  for (float f : rope_factors) require(f > 0 && std::isfinite(f), "a rope frequency is divided by " + std::to_string(f));
 }
 
 }  // namespace pg

@@ -8,6 +8,15 @@ namespace pg {
 
 class Gguf;
 
+/// Llama 3.1's rope scaling: wavelengths that fit often into the original context stay, those that hardly do are stretched
+/// by `factor`, and between them one goes over into the other.
+struct RopeStretch {
+  double factor = 8, low = 1, high = 4;  // below `low` turns in the original context: stretched; above `high`: not
+  double original_context = 8192;
+  /// [head_dim / 2]: what to divide the frequencies by.
+  std::vector<float> divisors(int64_t head_dim, double rope_base) const;
+};
+
 /// The hyper-parameters of a llama.
 struct LlamaConfig {
   std::string name;
@@ -31,6 +40,9 @@ struct LlamaConfig {
   /// Reads llama.*. UserError naming the key and its value when one is missing or makes no llama, or the architecture is
   /// another.
   static LlamaConfig from(const Gguf&);
+  /// Reads the config.json of a Hugging Face checkpoint; `name` stands for the file in messages. UserError naming key and
+  /// value, also of what this version does not do.
+  static LlamaConfig from_json(const std::string& name, std::string_view text);
   /// "tinyllama-1.1b", "llama-2-7b", "llama-3.1-8b", "llama-3.2-1b", "llama-3.2-3b", "tiny" (tests). UserError listing them.
   static LlamaConfig preset(std::string_view name);
   static std::vector<std::string> presets();

@@ -1,7 +1,6 @@
 #include "models/llama_weights.h"
 
 #include <cmath>
-#include <functional>
 #include <set>
 #include <string>
 
@@ -20,11 +19,11 @@ std::string shown(const Extents& extents) {
   return out + "]";
 }
 
-/// Where a weight comes from: by its GGUF name and shape.
-using Source = std::function<Tensor(const std::string& name, const Extents& shape)>;
+Shape as_shape(const Extents& extents) { return Shape(extents.begin(), extents.end()); }
 
-/// The one list of a llama's tensors.
-LlamaWeights gathered(const LlamaConfig& c, const Source& weight, bool tied) {
+}  // namespace
+
+LlamaWeights gathered(const LlamaConfig& c, const WeightSource& weight, bool tied) {
   LlamaWeights w;
   w.embedding = weight("token_embd.weight", {c.vocab, c.dim});
   for (int64_t i = 0; i < c.layers; i++) {
@@ -48,7 +47,7 @@ LlamaWeights gathered(const LlamaConfig& c, const Source& weight, bool tied) {
   return w;
 }
 
-MemoryRef on_device(std::span<const std::byte> data, const std::shared_ptr<void>& keep, Device& device) {
+MemoryRef weight_memory(std::span<const std::byte> data, const std::shared_ptr<void>& keep, Device& device) {
   if (device.shares_host_memory()) {
     // Kernels read the file's own pages; none writes to a weight.
     return Memory::borrow(device, const_cast<std::byte*>(data.data()), data.size(), keep);
@@ -57,10 +56,6 @@ MemoryRef on_device(std::span<const std::byte> data, const std::shared_ptr<void>
   device.copy_in(memory->data(), data.data(), data.size());
   return memory;
 }
-
-Shape as_shape(const Extents& extents) { return Shape(extents.begin(), extents.end()); }
-
-}  // namespace
 
 LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Device& device) {
   // Used by LlamaConfig: "rope_freqs.weight".
@@ -74,7 +69,7 @@ LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Dev
     }
     used.insert(name);
     bytes += static_cast<int64_t>(found.data.size());
-    return Tensor::wrap(on_device(found.data, file.keep(), device), file.dtype(found), as_shape(shape));
+    return Tensor::wrap(weight_memory(found.data, file.keep(), device), file.dtype(found), as_shape(shape));
   };
   LlamaWeights out = gathered(config, weight, config.tied);
   for (const GgufTensor& t : file.tensors()) {

@@ -1,6 +1,10 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "models/llama_config.h"
@@ -9,8 +13,9 @@
 namespace pg {
 
 class Gguf;
+class HfCheckpoint;
 
-/// The weights of one layer. Matrices are [out, in]; F32, or F16 that kernels convert as they read.
+/// The weights of one layer. Matrices are [out, in]; F32, or F16 or BF16 that kernels convert as they read.
 struct LlamaLayer {
   Tensor attention_norm;  // [dim]
   Tensor q;               // [heads * head_dim, dim]
@@ -32,12 +37,21 @@ struct LlamaWeights {
   /// the tensor when one is missing, of another shape or type, or when the file holds one that this architecture does not
   /// use (so that no model runs silently wrong).
   static LlamaWeights from(const Gguf&, const LlamaConfig&, Device& = default_device());
+  /// The same of a Hugging Face checkpoint; the rows of Q and K are copied into our order.
+  static LlamaWeights from(const HfCheckpoint&, const LlamaConfig&, Device& = default_device());
   /// Seeded uniform numbers of variance 1 / inputs, norms of 1: real shapes and sane values where there is no file. The lm
   /// head is always a matrix of its own, because a random embedding that is its own head only ever repeats its input.
   static LlamaWeights random(const LlamaConfig&, uint64_t seed, Device& = default_device());
   /// The shapes of `random` without memory, for partition.
   static LlamaWeights placeholders(const LlamaConfig&);
 };
+/// Where a weight comes from: by its GGUF name ("blk.0.attn_q.weight") and shape.
+using WeightSource = std::function<Tensor(const std::string& name, const std::vector<int64_t>& shape)>;
+/// Asks for every weight of a llama once: the one list of its tensors. The lm head of a tied one is not asked for.
+LlamaWeights gathered(const LlamaConfig&, const WeightSource&, bool tied);
+/// Bytes of a file, which `keep` keeps alive, as a device's memory: referred to where it shares the host's memory, else
+/// copied.
+MemoryRef weight_memory(std::span<const std::byte>, const std::shared_ptr<void>& keep, Device&);
 /// A tensor of this shape without memory.
 Tensor placeholder(const std::vector<int64_t>& shape, DType = dt::f32);
 

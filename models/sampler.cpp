@@ -10,6 +10,13 @@
 namespace pg {
 
 Sampler::Sampler(SamplerOptions options) : options_(options) {
+  if (!(options.repeat_penalty > 0) || std::isinf(options.repeat_penalty)) {
+    throw UserError("--repeat-penalty " + std::to_string(options.repeat_penalty) + ": must be above 0; 1 is no penalty");
+  }
+  if (options.repeat_last < -1) {
+    throw UserError("--repeat-last-n " + std::to_string(options.repeat_last) +
+                    ": must be -1 (all tokens), 0 (none) or more");
+  }
   if (!(options.temperature >= 0) || std::isinf(options.temperature)) {
     throw UserError("--temp " + std::to_string(options.temperature) + ": the temperature must be 0 (greedy) or more");
   }
@@ -17,6 +24,24 @@ Sampler::Sampler(SamplerOptions options) : options_(options) {
   if (!(options.top_p > 0) || options.top_p > 1) {
     throw UserError("--top-p " + std::to_string(options.top_p) + ": must be above 0 and at most 1");
   }
+  if (!(options.min_p >= 0) || options.min_p > 1) {
+    throw UserError("--min-p " + std::to_string(options.min_p) + ": must be 0 (all tokens) to 1");
+  }
+}
+
+void Sampler::note(int32_t token) {
+  if (options_.repeat_penalty == 1 || options_.repeat_last == 0) return;
+  recent_.push_back(token);
+  times_[token]++;
+  if (options_.repeat_last > 0 && recent_.size() > static_cast<size_t>(options_.repeat_last)) {
+    if (--times_[recent_.front()] == 0) times_.erase(recent_.front());
+    recent_.pop_front();
+  }
+}
+
+void Sampler::forget() {
+  recent_.clear();
+  times_.clear();
 }
 
 double Sampler::uniform() { return static_cast<double>(random_bits(options_.seed, count_++) >> 11) * 0x1p-53; }
@@ -24,7 +49,13 @@ double Sampler::uniform() { return static_cast<double>(random_bits(options_.seed
 int32_t Sampler::choose(std::span<const float> logits) {
   candidates_.clear();
   for (size_t i = 0; i < logits.size(); i++) {
-    if (std::isfinite(logits[i])) candidates_.push_back({static_cast<int32_t>(i), logits[i], 0});
+    const auto token = static_cast<int32_t>(i);
+    float logit = logits[i];
+    if (!times_.empty() && times_.contains(token)) {
+      const auto penalty = static_cast<float>(options_.repeat_penalty);
+      logit = logit > 0 ? logit / penalty : logit * penalty;
+    }
+    if (std::isfinite(logit)) candidates_.push_back({token, logit, 0});
   }
   if (candidates_.empty())
     throw InternalError("sampler: none of the " + std::to_string(logits.size()) + " logits is finite");
@@ -46,7 +77,10 @@ int32_t Sampler::choose(std::span<const float> logits) {
   }
   double nucleus = 0;
   size_t used = 0;
-  while (used < keep && (used == 0 || nucleus < options_.top_p * total)) nucleus += candidates_[used++].weight;
+  while (used < keep && (used == 0 || nucleus < options_.top_p * total)) {
+    if (candidates_[used].weight < options_.min_p) break;  // the likeliest weighs 1
+    nucleus += candidates_[used++].weight;
+  }
 
   double at = uniform() * nucleus;
   for (size_t i = 0; i + 1 < used; i++) {

@@ -1,189 +1,107 @@
 #include "models/tokenizer.h"
 
-#include <cmath>
-#include <optional>
-#include <queue>
+#include <algorithm>
 
-#include "models/gguf.h"
+#include "models/sentencepiece.h"
 #include "models/utf8.h"
 #include "uops/error.h"
 
 namespace pg {
 namespace {
 
-constexpr std::string_view kSpace = "\u2581", kReplacement = "\uFFFD";
+constexpr std::string_view kReplacement = "\uFFFD";
 /// What sentencepiece prints for the unknown piece.
 constexpr std::string_view kUnknown = " \u2047 ";
 
-/// 0xE2 for "<0xE2>".
-std::optional<unsigned char> byte_of(std::string_view piece) {
-  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
-  if (piece.size() != 6 || piece.substr(0, 3) != "<0x" || piece[5] != '>') return {};
-  int high = digit(piece[3]), low = digit(piece[4]);
-  if (high < 0 || low < 0) return {};
-  return static_cast<unsigned char>(high * 16 + low);
-}
-
-std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    size_t next = text.find(from, at);
-    out += text.substr(at, next - at);
-    if (next == std::string_view::npos) break;
-    out += to;
-    at = next + from.size();
-  }
-  return out;
-}
-
-/// A stretch of the text that is, so far, one symbol; a list so that merging is cheap.
-struct Symbol {
-  size_t begin, length;  // length 0: merged into its left neighbour
-  int previous, next;    // -1: none
-};
-struct Merge {
-  float score;
-  int left;
-  size_t length;  // of both together: tells a merge that has become stale
-  int right;
-  /// The best score first; of equal ones the leftmost.
-  friend bool operator<(const Merge& a, const Merge& b) { return a.score != b.score ? a.score < b.score : a.left > b.left; }
-};
-
-std::vector<Symbol> characters(std::string_view text) {
-  std::vector<Symbol> out;
-  for (size_t at = 0; at < text.size();) {
-    Utf8Front front = utf8_front(text.substr(at));
-    size_t length = front.what == Utf8Front::Character ? front.bytes : 1;
-    int i = static_cast<int>(out.size());
-    out.push_back({at, length, i - 1, i + 1});
-    at += length;
-  }
-  if (!out.empty()) out.back().next = -1;
-  return out;
-}
-
 }  // namespace
 
-Tokenizer::Tokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)), byte_tokens_(256, -1) {
-  auto& pieces = vocabulary_.pieces;
-  if (pieces.empty()) throw UserError("tokenizer: the vocabulary is empty");
-  for (int32_t id : {vocabulary_.unknown, vocabulary_.bos, vocabulary_.eos, vocabulary_.eot}) {
+int byte_of_piece(std::string_view piece) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  if (piece.size() != 6 || piece.substr(0, 3) != "<0x" || piece[5] != '>') return -1;
+  const int high = digit(piece[3]), low = digit(piece[4]);
+  return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+Tokenizer::Tokenizer(Vocabulary vocabulary)
+    : Tokenizer(std::make_shared<const Vocabulary>(std::move(vocabulary)), nullptr, false) {
+  encoder_ = std::make_shared<const Sentencepiece>(vocabulary_);
+}
+
+Tokenizer::Tokenizer(std::shared_ptr<const Vocabulary> vocabulary, std::shared_ptr<const TextEncoder> encoder,
+                     bool cuts_user_defined)
+    : vocabulary_(std::move(vocabulary)), encoder_(std::move(encoder)), specials_(256) {
+  const Vocabulary& v = *vocabulary_;
+  if (v.pieces.empty()) throw UserError("tokenizer: the vocabulary is empty");
+  std::vector<int32_t> named = v.ends;
+  named.insert(named.end(), {v.unknown, v.bos});
+  for (int32_t id : named) {
     if (id < -1 || id >= size())
       throw UserError("tokenizer: a special token has the id " + std::to_string(id) + ", outside the vocabulary");
   }
-  if (vocabulary_.add_bos && vocabulary_.bos < 0)
-    throw UserError("tokenizer: texts are to begin with a BOS token, but there is none");
-  bytes_.resize(pieces.size());
+  if (v.add_bos && v.bos < 0) throw UserError("tokenizer: texts are to begin with a BOS token, but there is none");
+  bytes_.resize(v.pieces.size());
   for (int32_t id = 0; id < size(); id++) {
-    const Vocabulary::Piece& piece = pieces[id];
-    if (std::isnan(piece.score)) throw UserError("tokenizer: the score of piece " + std::to_string(id) + " is not a number");
+    const Vocabulary::Piece& piece = v.pieces[id];
     switch (piece.kind) {
       case PieceKind::Normal:
-      case PieceKind::UserDefined: ids_.emplace(piece.text, id); [[fallthrough]];
-      case PieceKind::Unused: bytes_[id] = replaced(piece.text, kSpace, " "); break;
+      case PieceKind::Unused:
+      case PieceKind::UserDefined: bytes_[id] = v.marks_spaces ? spaces_unmarked(piece.text) : piece.text; break;
       case PieceKind::Unknown: bytes_[id] = kUnknown; break;
       case PieceKind::Control: break;
-      case PieceKind::Byte: {
-        auto byte = byte_of(piece.text);
-        if (!byte) throw UserError("tokenizer: the byte piece " + std::to_string(id) + " is not written <0xHH>");
-        bytes_[id] = static_cast<char>(*byte);
-        if (byte_tokens_[*byte] < 0) byte_tokens_[*byte] = id;
+      case PieceKind::Byte:
+        if (byte_of_piece(piece.text) < 0)
+          throw UserError("tokenizer: the byte piece " + std::to_string(id) + " is not written <0xHH>");
+        bytes_[id] = static_cast<char>(byte_of_piece(piece.text));
         break;
-      }
     }
+    const bool always = cuts_user_defined && piece.kind == PieceKind::UserDefined;
+    const bool special =
+        piece.kind == PieceKind::Control || piece.kind == PieceKind::UserDefined || piece.kind == PieceKind::Unknown;
+    if (special && !piece.text.empty())
+      specials_[static_cast<unsigned char>(piece.text[0])].push_back({piece.text, id, always});
+  }
+  for (std::vector<Special>& of_byte : specials_) {
+    std::ranges::sort(of_byte, [](const Special& a, const Special& b) {
+      return a.text.size() != b.text.size() ? a.text.size() > b.text.size() : a.id < b.id;
+    });
   }
 }
 
-Tokenizer Tokenizer::from(const Gguf& file) {
-  return with_context("reading the tokenizer of " + file.name(), [&] {
-    std::string_view model = file.string("tokenizer.ggml.model");
-    if (model != "llama") {
-      throw UserError("tokenizer.ggml.model is \"" + std::string(model.substr(0, 32)) +
-                      "\": this version reads sentencepiece tokenizers (\"llama\"); use a model of the Llama 1 or 2 family");
-    }
-    const auto& texts = file.strings("tokenizer.ggml.tokens");
-    const auto& scores = file.numbers("tokenizer.ggml.scores");
-    const auto& kinds = file.integers("tokenizer.ggml.token_type");
-    if (scores.size() != texts.size() || kinds.size() != texts.size()) {
-      throw UserError("tokenizer.ggml.tokens, .scores and .token_type differ in length: " + std::to_string(texts.size()) +
-                      ", " + std::to_string(scores.size()) + ", " + std::to_string(kinds.size()));
-    }
-    Vocabulary out;
-    out.pieces.reserve(texts.size());
-    for (size_t i = 0; i < texts.size(); i++) {
-      if (kinds[i] < 1 || kinds[i] > 6) {
-        throw UserError("tokenizer.ggml.token_type[" + std::to_string(i) + "] is " + std::to_string(kinds[i]) +
-                        ", not 1 to 6");
-      }
-      out.pieces.push_back({std::string(texts[i]), static_cast<float>(scores[i]), static_cast<PieceKind>(kinds[i])});
-    }
-    auto special = [&](std::string_view key, int64_t fallback) {
-      int64_t id = file.integer(key, fallback);
-      if (id < -1 || id >= static_cast<int64_t>(texts.size())) {
-        throw UserError(std::string(key) + " is " + std::to_string(id) + ", outside the vocabulary of " +
-                        std::to_string(texts.size()));
-      }
-      return static_cast<int32_t>(id);
-    };
-    out.unknown = special("tokenizer.ggml.unknown_token_id", -1);
-    out.bos = special("tokenizer.ggml.bos_token_id", -1);
-    out.eos = special("tokenizer.ggml.eos_token_id", -1);
-    out.eot = special("tokenizer.ggml.eot_token_id", -1);
-    out.add_bos = file.flag("tokenizer.ggml.add_bos_token", true);
-    out.add_space_prefix = file.flag("tokenizer.ggml.add_space_prefix", true);
-    return Tokenizer(std::move(out));
-  });
+const Tokenizer::Special* Tokenizer::special_at(std::string_view text, bool parse) const {
+  for (const Special& s : specials_[static_cast<unsigned char>(text[0])])
+    if ((parse || s.always) && text.starts_with(s.text)) return &s;
+  return nullptr;
 }
 
-int32_t Tokenizer::find(std::string_view piece) const {
-  auto found = ids_.find(piece);
-  return found == ids_.end() ? -1 : found->second;
+int32_t Tokenizer::special(std::string_view text) const {
+  const Special* found = text.empty() ? nullptr : special_at(text, true);
+  return found && found->text == text ? found->id : -1;
 }
 
-void Tokenizer::emit(std::string_view symbol, std::vector<int32_t>& out) const {
-  if (int32_t id = find(symbol); id >= 0) return out.push_back(id);
-  for (char c : symbol) {
-    int32_t id = byte_tokens_[static_cast<unsigned char>(c)];
-    if (id >= 0) {
-      out.push_back(id);
-    } else if (vocabulary_.unknown >= 0) {
-      return out.push_back(vocabulary_.unknown);
-    }
-  }
-}
-
-std::vector<int32_t> Tokenizer::encode(std::string_view input) const {
+std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
   std::vector<int32_t> out;
-  if (vocabulary_.add_bos) out.push_back(vocabulary_.bos);
-  if (input.empty()) return out;
-  std::string text = (vocabulary_.add_space_prefix ? std::string(kSpace) : "") + replaced(input, " ", kSpace);
-  std::vector<Symbol> symbols = characters(text);
-
-  std::priority_queue<Merge> merges;
-  auto offer = [&](int left, int right) {
-    if (left < 0 || right < 0) return;
-    size_t length = symbols[left].length + symbols[right].length;
-    int32_t id = find(std::string_view(text).substr(symbols[left].begin, length));
-    if (id >= 0) merges.push({vocabulary_.pieces[id].score, left, length, right});
+  if (options.bos && vocabulary_->add_bos) out.push_back(vocabulary_->bos);
+  bool first = true;
+  size_t begin = 0;  // of the plain text
+  const auto plain = [&](size_t end) {
+    if (end > begin) encoder_->encode(text.substr(begin, end - begin), first, out);
   };
-  for (int i = 0; i + 1 < static_cast<int>(symbols.size()); i++) offer(i, i + 1);
-  while (!merges.empty()) {
-    Merge merge = merges.top();
-    merges.pop();
-    Symbol &left = symbols[merge.left], &right = symbols[merge.right];
-    if (left.length == 0 || right.length == 0 || left.length + right.length != merge.length)
-      continue;  // one side has changed
-    left.length = merge.length;
-    right.length = 0;
-    left.next = right.next;
-    if (left.next >= 0) symbols[left.next].previous = merge.left;
-    offer(left.previous, merge.left);
-    offer(merge.left, left.next);
+  for (size_t at = 0; at < text.size();) {
+    const Special* found = special_at(text.substr(at), options.special);
+    if (!found) {
+      at++;
+      continue;
+    }
+    plain(at);
+    out.push_back(found->id);
+    first = false;
+    begin = at += found->text.size();
   }
-  for (int i = 0; i >= 0; i = symbols[i].next) emit(std::string_view(text).substr(symbols[i].begin, symbols[i].length), out);
+  plain(text.size());
   return out;
 }
+
+bool Tokenizer::ends(int32_t token) const { return std::ranges::count(vocabulary_->ends, token) > 0; }
 
 std::string_view Tokenizer::bytes(int32_t token) const {
   if (token < 0 || token >= size()) {

@@ -18,4 +18,10 @@ Utf8Front utf8_front(std::string_view text) {
   return {Utf8Front::Character, length};
 }
 
+std::string shown(std::string_view s) {
+  std::string out;
+  for (char c : s.substr(0, 64)) out += c >= ' ' && c <= '~' ? c : '?';
+  return out + (s.size() > 64 ? ".." : "");
+}
+
 }  // namespace pg

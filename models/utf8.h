@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace pg {
@@ -11,5 +12,8 @@ struct Utf8Front {
 };
 /// `text` is not empty.
 Utf8Front utf8_front(std::string_view text);
+
+/// A name out of a file, fit for a message: short, and without bytes that would upset a terminal.
+std::string shown(std::string_view);
 
 }  // namespace pg

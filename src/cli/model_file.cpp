@@ -28,7 +28,8 @@ std::string shipped_model() {
     return built;
 #endif
   throw UserError("the shipped model, models/data/picollama.gguf, is neither beside " +
-                  fs::read_symlink("/proc/self/exe", ignored).string() + " nor in a folder above it; give a GGUF file with -m");
+                  fs::read_symlink("/proc/self/exe", ignored).string() +
+                  " nor in a folder above it; give a GGUF file with -m");
 }
 
 ModelSource open_model(const ModelOptions& options) {
@@ -37,7 +38,11 @@ ModelSource open_model(const ModelOptions& options) {
                     " exclude each other: a file or random weights");
   }
   ModelSource source;
-  if (options.config.empty()) {
+  if (options.config.empty() && HfCheckpoint::is(options.model)) {
+    source.checkpoint = HfCheckpoint::open(options.model);
+    source.config = LlamaConfig::from_json(source.checkpoint->path("config.json"), source.checkpoint->config());
+    source.config.name = fs::weakly_canonical(source.checkpoint->folder()).filename();
+  } else if (options.config.empty()) {
     source.file = Gguf::open(options.model.empty() ? shipped_model() : options.model);
     source.config = LlamaConfig::from(*source.file);
   } else {
@@ -50,16 +55,28 @@ ModelSource open_model(const ModelOptions& options) {
   c.context = options.context > 0 ? options.context : std::min(c.context, kDefaultContext);
   c.chunk = std::min(c.chunk, c.context);
   source.what = fmt::format("{}: {}parameters, context {}", c.name, scaled(static_cast<double>(c.parameters())), c.context);
-  if (!source.file) source.what += ", random weights";
+  if (!source.file && !source.checkpoint) source.what += ", random weights";
   return source;
 }
 
 LlamaWeights load_weights(const ModelSource& source, const ModelOptions& options) {
-  return source.file ? LlamaWeights::from(*source.file, source.config)
-                     : LlamaWeights::random(source.config, options.weight_seed);
+  if (source.file) return LlamaWeights::from(*source.file, source.config);
+  if (source.checkpoint) return LlamaWeights::from(*source.checkpoint, source.config);
+  return LlamaWeights::random(source.config, options.weight_seed);
 }
 LlamaWeights weight_shapes(const ModelSource& source) {
-  return source.file ? LlamaWeights::from(*source.file, source.config) : LlamaWeights::placeholders(source.config);
+  return source.file || source.checkpoint ? load_weights(source, {}) : LlamaWeights::placeholders(source.config);
+}
+
+std::optional<Tokenizer> load_tokenizer(const ModelSource& source) {
+  if (!source.file && !source.checkpoint) return {};
+  Tokenizer out = source.file ? Tokenizer::from(*source.file) : Tokenizer::from(*source.checkpoint);
+  if (out.size() > source.config.vocab) {
+    throw UserError(fmt::format("{}: the tokenizer has {} pieces, the model {}",
+                                source.file ? source.file->name() : source.checkpoint->folder(), out.size(),
+                                source.config.vocab));
+  }
+  return out;
 }
 
 }  // namespace pg

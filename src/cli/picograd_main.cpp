@@ -73,11 +73,21 @@ CLI::App& command(CLI::App& parent, Command& chosen, const char* name, const cha
 }
 
 void add_model(CLI::App& app, ModelOptions& model) {
-  app.add_option("-m,--model", model.model, "GGUF file; without it the llama that lies in models/data");
+  app.add_option("-m,--model", model.model,
+                 "GGUF file or Hugging Face folder; without it the llama that lies in models/data");
   app.add_option("--config", model.config,
                  "the shapes of a known model with random weights, instead of a file: tinyllama-1.1b, ..");
   app.add_option("-c,--context", model.context,
                  "positions of the cache; 0: the model's own, at most " + std::to_string(kDefaultContext));
+}
+
+void add_sampler(CLI::App& app, SamplerOptions& o) {
+  app.add_option("--repeat-penalty", o.repeat_penalty, "above 1 makes recent tokens less likely (1)");
+  app.add_option("--repeat-last-n", o.repeat_last, "how many tokens back are recent; -1: all (64)");
+  app.add_option("--temp", o.temperature, "temperature; 0: always the likeliest token (0.8)");
+  app.add_option("--top-k", o.top_k, "choose among the k likeliest; 0: all (40)");
+  app.add_option("--top-p", o.top_p, "choose among the likeliest that reach this probability (0.95)");
+  app.add_option("--min-p", o.min_p, "choose among those at least so many times as likely as the likeliest (0)");
 }
 
 struct LlamaCommands {
@@ -88,15 +98,21 @@ struct LlamaCommands {
     CLI::App& l =
         command(app, chosen, "llama", "continue a text", [this] { return llama_command(llama, std::cout, std::cerr); });
     add_model(l, llama.model);
-    l.add_option("-p,--prompt", llama.prompt, "the text to continue");
-    l.add_option("-f,--file", llama.prompt_file, "a file with the text to continue");
-    l.add_option("-n,--tokens", llama.tokens, "most tokens to write");
-    l.add_option("--temp", llama.temperature, "temperature; 0: always the likeliest token");
-    l.add_option("--top-k", llama.top_k, "choose among the k likeliest; 0: all");
-    l.add_option("--top-p", llama.top_p, "choose among the likeliest that reach this probability");
+    l.add_option("-p,--prompt", llama.prompt, "the text to continue; with --chat a message");
+    l.add_option("-f,--file", llama.prompt_file, "a file with it; -: stdin");
+    l.add_option("-n,--tokens", llama.tokens, "most tokens to write; without it 64, with --chat until the answer ends");
+    add_sampler(l, llama.sampler);
     l.add_option("--seed", llama.seed, "the same seed writes the same text");
     l.add_flag("--ignore-eos", llama.ignore_end, "go on behind the end of a text");
     l.add_flag("!--no-echo", llama.echo, "write the continuation only");
+    l.add_flag("--special", llama.special, "special tokens in the prompt, as <|eot_id|>, are meant as such");
+    l.add_flag("--chat", llama.chat, "answer a message; without -p and -f a conversation, on a terminal only");
+    l.add_option("--system", llama.system, "instructions in front of a conversation");
+    l.add_option("--chat-template", llama.chat_template, "auto (the model's), llama2 or llama3");
+    l.add_flag("--json", llama.json, "nothing on stdout but one JSON object at the end, which holds text and timing");
+    l.footer(
+        "The text goes to stdout as it is made, everything else to stderr; Ctrl-C ends it in good order.\n"
+        "The sampler's options act in this order: penalty, temperature, top-k, top-p, min-p.");
 
     CLI::App& tune = *app.add_subcommand("tune", "search schedules")->require_subcommand(1);
     CLI::App& t = command(tune, chosen, "llama", "for every kernel of a llama", [this] {

@@ -30,13 +30,13 @@ inline void add_tokenizer(GgufWriter& w) {
 inline constexpr int64_t kSmallVocab = 3 + 256 + 10 + 9;
 
 /// `half`: matrices in F16. All values are eighths, which F16 holds exactly.
-inline GgufWriter small_llama(bool half = false) {
+inline GgufWriter small_llama(bool half = false, uint32_t context = 16) {
   GgufWriter w;
   constexpr int64_t kDim = 8, kFfn = 12, kHead = 4, kKv = 1;
   w.pair("general.architecture", std::string("llama"))
       .pair("general.name", std::string("small"))
       .pair<uint32_t>("general.alignment", 32);
-  w.pair<uint32_t>("llama.context_length", 16)
+  w.pair<uint32_t>("llama.context_length", context)
       .pair<uint32_t>("llama.embedding_length", kDim)
       .pair<uint32_t>("llama.block_count", 1);
   w.pair<uint32_t>("llama.feed_forward_length", kFfn).pair<uint32_t>("llama.attention.head_count", 2);
