@@ -28,6 +28,31 @@ Tensor bitwise(Op op, const char* name, const Tensor& a, const Tensor& b) {
   return binary(op, name, a, b);
 }
 
+/// The amount is brought into range first: what is shifted by more bits than there are is undefined in C.
+Tensor shifted(Op op, const char* name, const Tensor& a, const Tensor& b) {
+  if (!a.dtype().is_int() || !b.dtype().is_int())
+    throw UserError(std::string(name) + ": " + text(a.dtype()) + " by " + text(b.dtype()) + " bits must be integers");
+  const DType dtype = promote(a.dtype(), b.dtype());
+  if (!dtype.is_int())  // u64 with a signed type
+    throw UserError(std::string(name) + ": " + text(a.dtype()) + " and " + text(b.dtype()) +
+                    " have no common integer type; cast one of them");
+  const double bits = 8 * dtype.bytes();
+  const Tensor x = a.cast(dtype), amount = b.cast(dtype), last = Tensor::full({}, bits - 1, dtype);
+  Tensor is_within = amount <= last;
+  if (!dtype.is_unsigned()) is_within = is_within & (Tensor::full({}, 0, dtype) <= amount);
+  const Tensor moved = binary(op, name, x, Tensor::where(is_within, amount, last));
+  if (op == Op::Shr && !dtype.is_unsigned()) return moved;  // 63 signs are as many as any number
+  return Tensor::where(is_within, moved, Tensor::full({}, 0, dtype));
+}
+Tensor shifted(Op op, const char* name, const Tensor& a, int64_t b) {
+  if (!a.dtype().is_int()) throw UserError(std::string(name) + ": " + text(a.dtype()) + " is not an integer type");
+  const int64_t bits = 8 * a.dtype().bytes();
+  if (b < 0 || b >= bits)
+    throw UserError(std::string(name) + ": by " + std::to_string(b) + " of the " + std::to_string(bits) + " bits of " +
+                    text(a.dtype()));
+  return binary(op, name, a, Tensor::full({}, static_cast<double>(b), a.dtype()));
+}
+
 void refuse_bool(const char* name, const Tensor& a, const Tensor& b) {
   if (a.dtype().is_bool() && b.dtype().is_bool())
     throw UserError(std::string(name) + ": not defined on bool; cast to a number or use logical_not, ^");
@@ -84,6 +109,16 @@ Tensor Tensor::cast(DType to) const {
   if (to.is_bool()) return Tensor(alu(Op::Ne, uop_, full(shape(), 0, dtype()).uop()));
   return Tensor(pg::cast(uop_, to));
 }
+Tensor Tensor::bitcast(DType to) const {
+  const DType from = dtype();
+  if (to.scalar == Scalar::Void || to.lanes != 1) throw UserError("bitcast: " + text(to) + " is not an element type");
+  if (from == to) return *this;
+  if (from.bytes() != to.bytes())
+    throw UserError("bitcast: " + text(from) + " has " + std::to_string(from.bytes()) + " bytes an element, " + text(to) +
+                    " has " + std::to_string(to.bytes()));
+  if (to.is_bool()) throw UserError("bitcast: not every byte is a bool; cast, or compare with 0");
+  return from.is_bool() ? cast(to) : Tensor(UOp(Op::Bitcast, to, {}, {uop_}));
+}
 Tensor Tensor::detach() const { return uop_.is(Op::Bitcast) ? *this : Tensor(UOp(Op::Bitcast, dtype(), {}, {uop_})); }
 
 Tensor Tensor::maximum(const Tensor& o) const { return arithmetic(Op::Max, Op::Or, "maximum", *this, o); }
@@ -132,5 +167,9 @@ Tensor operator!=(const Tensor& a, double b) { return a != beside(a, b); }
 Tensor operator&(const Tensor& a, const Tensor& b) { return bitwise(Op::And, "and", a, b); }
 Tensor operator|(const Tensor& a, const Tensor& b) { return bitwise(Op::Or, "or", a, b); }
 Tensor operator^(const Tensor& a, const Tensor& b) { return bitwise(Op::Xor, "xor", a, b); }
+Tensor operator<<(const Tensor& a, const Tensor& b) { return shifted(Op::Shl, "shift left", a, b); }
+Tensor operator>>(const Tensor& a, const Tensor& b) { return shifted(Op::Shr, "shift right", a, b); }
+Tensor operator<<(const Tensor& a, int64_t b) { return shifted(Op::Shl, "shift left", a, b); }
+Tensor operator>>(const Tensor& a, int64_t b) { return shifted(Op::Shr, "shift right", a, b); }
 
 }  // namespace pg

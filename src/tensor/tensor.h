@@ -140,6 +140,8 @@ class Tensor {
   Tensor gelu_tanh() const;
   Tensor logical_not() const;
   Tensor cast(DType) const;
+  /// The same bits as another type of as many bytes an element; no gradient flows through. UserError: other sizes, to bool.
+  Tensor bitcast(DType) const;
   Tensor maximum(const Tensor&) const;
   Tensor minimum(const Tensor&) const;
   // Made of those above (functions.cpp); of integers and bool in f32, but for square, sign, roundings, and
@@ -263,6 +265,12 @@ Tensor operator!=(const Tensor&, double);
 Tensor operator&(const Tensor&, const Tensor&);  // bitwise on integers, logical on bool
 Tensor operator|(const Tensor&, const Tensor&);
 Tensor operator^(const Tensor&, const Tensor&);
+// Integers only; right is arithmetic on signed ones. Amounts that are negative or no less than the bits shift everything out
+// (of a negative number to the right: -1); as a number they are a UserError.
+Tensor operator<<(const Tensor&, const Tensor&);
+Tensor operator>>(const Tensor&, const Tensor&);
+Tensor operator<<(const Tensor&, int64_t bits);
+Tensor operator>>(const Tensor&, int64_t bits);
 
 /// d(loss)/d(x) for each x of `wrt`; loss has one element. Zeros where the loss does not depend on x.
 std::vector<Tensor> gradients(const Tensor& loss, const std::vector<Tensor>& wrt);

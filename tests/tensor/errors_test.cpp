@@ -34,6 +34,16 @@ TEST_CASE("errors of elementwise ops") {
         "sub: not defined on bool; cast to a number or use logical_not, ^");
   CHECK(ERROR(-zeros({2}, dt::kBool)).rfind("neg: not defined on bool", 0) == 0);
   CHECK(ERROR(zeros({2}).cast(dt::f32.vec(4))) == "cast: f32x4 is not an element type");
+  const Tensor i = zeros({2}, dt::i32);
+  CHECK(ERROR(zeros({2}).bitcast(dt::i64)) == "bitcast: f32 has 4 bytes an element, i64 has 8");
+  CHECK(ERROR(zeros({2}, dt::u8).bitcast(dt::kBool)) == "bitcast: not every byte is a bool; cast, or compare with 0");
+  CHECK(ERROR(i.bitcast(dt::f32.vec(4))) == "bitcast: f32x4 is not an element type");
+  CHECK(ERROR(zeros({2}) << 3) == "shift left: f32 is not an integer type");
+  CHECK(ERROR(zeros({2}, dt::kBool) >> i) == "shift right: bool by i32 bits must be integers");
+  CHECK(ERROR(i << zeros({2}, dt::u64)) == "shift left: i32 and u64 have no common integer type; cast one of them");
+  CHECK(ERROR(i >> 32) == "shift right: by 32 of the 32 bits of i32");
+  CHECK(ERROR(zeros({2}, dt::i8) << -1) == "shift left: by -1 of the 8 bits of i8");
+  CHECK(ERROR(i << zeros({3}, dt::i32)) == "shift left: shapes [2] and [3] do not broadcast");
   CHECK(ERROR(zeros({2}) + Tensor()) == "the Tensor is empty (default-constructed): give it a value first");
 }
 
