@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_set>
 
+#include "uops/kernel.h"
 #include "uops/simplify.h"
 
 namespace pg {
@@ -49,9 +51,18 @@ struct Division {
   UOp axis;
   int64_t by = 0;
 };
+std::unordered_set<UOp> nodes_of(const Definition& d) {
+  const UOps nodes = expression_nodes(d.store ? d.store : d.value);
+  return {nodes.begin(), nodes.end()};
+}
+/// Of some access of the kernel's own: what is unpacked from blocks is addressed by quotients inside its definition, and the
+/// axes are those of its readers all the same (a product's k).
 std::optional<Division> division(const UOp& kernel) {
+  std::unordered_set<UOp> own;
+  for (const Definition& d : definitions(kernel))
+    if (!unpacks(d)) own.merge(nodes_of(d));
   for (const UOp& u : toposort(kernel)) {
-    if (!u.is(Op::IDiv) && !u.is(Op::Mod)) continue;
+    if ((!u.is(Op::IDiv) && !u.is(Op::Mod)) || !own.contains(u)) continue;
     const auto by = const_int(u.src(1));
     if (!u.src(0).is(Op::Range) || !by) continue;
     const auto extent = const_int(u.src(0).src(0));

@@ -31,7 +31,8 @@ bool has(const UOp& expression, const UOp& range) {
 /// The two factors of a kernel that is a sum of products; empty when it is none.
 UOps summed_factors(const std::vector<Definition>& all) {
   const Definition& out = all.back();
-  if (all.size() != 1 || !out.reduce || out.reduce.arg_as<ReduceArg>().reducer != "sum") return {};
+  if (!out.reduce || out.reduce.arg_as<ReduceArg>().reducer != "sum") return {};
+  if (!std::all_of(all.begin(), all.end() - 1, unpacks)) return {};
   UOps factors = loading_factors(out.bodies[0]);
   return factors.size() == 2 ? factors : UOps{};
 }
@@ -219,11 +220,11 @@ class Namer {
 
   void name_params() {
     const bool matmul = product_ && !convolution_;
-    Letters others(convolution_ ? "B" : matmul ? "DEFGHJKNOPQTUVW" : "X");
+    Letters others(convolution_ ? "B" : matmul ? "DEFGHJKNOPQTUV" : "X");
     std::unordered_map<UOp, std::string> names{{all_.back().store.src(0).src(0), matmul ? "C" : "Y"}};
     if (convolution_) {
       name_factor(convolution_->x, "X", names);
-      name_factor(convolution_->w, "W", names);
+      name_factor(convolution_->w, definition_reads(convolution_->w).empty() ? "W" : "V", names);  // W: what it unpacks to
     } else if (product_) {
       name_factor(product_->a, "A", names);
       name_factor(product_->b, "B", names);

@@ -5,6 +5,7 @@
 #include "src/graph/axes.h"
 #include "src/graph/definitions.h"
 #include "src/graph/index_map.h"
+#include "uops/kernel.h"
 #include "uops/simplify.h"
 #include "uops/verify.h"
 
@@ -19,6 +20,7 @@ class Builder {
     const UOp target = element(sketch_.root, sketch_.store_index);
     const std::vector<int> uses = sources_first();
     shared_ = shared_values(all_, sketch_, uses);
+    decoded_ = decoded_values(all_, sketch_, uses);
     for (int use : uses) values_.emplace(use, value(use));
 
     UOps output{store(target, values_.at(sketch_.use))};
@@ -106,6 +108,13 @@ class Builder {
         if (i.is(Op::Range)) axes.push_back(i);
       return defined(unique_name("E"), result, axes);
     }
+    if (decoded_.contains(number)) {
+      UOps axes;
+      for (const UOp& i : use.index)
+        for (const UOp& axis : free_ranges(i))
+          if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
+      return defined(unique_name("W"), result, axes);
+    }
     return result;
   }
 
@@ -185,7 +194,7 @@ class Builder {
 
   const Sketches& all_;
   const KernelSketch& sketch_;
-  std::unordered_set<int> shared_;  // uses that are definitions beside the rows
+  std::unordered_set<int> shared_, decoded_;  // uses that are definitions beside the rows
   std::unordered_map<int, UOp> values_;
   std::unordered_map<UOp, UOp> params_;  // memory → Param
   std::unordered_map<std::string, int> names_;

@@ -76,7 +76,7 @@ TEST_CASE("gguf: tensors have row-major shapes and their own bytes") {
     REQUIRE(m.data.size() == 24);
     CHECK(reinterpret_cast<const float*>(m.data.data())[5] == 6);
     CHECK(*reinterpret_cast<const float*>(g.tensor("v").data.data()) == 7);
-    CHECK(g.dtype(g.tensor("h")) == dt::f16);
+    CHECK(g.packing(g.tensor("h")) == Packing::F16);
     CHECK(contains(user_error([&] { g.tensor("nothing"); }), "the tensor \"nothing\" is missing"));
   }
 }
