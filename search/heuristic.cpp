@@ -7,6 +7,7 @@
 #include "search/movement.h"
 #include "search/schedule.h"
 #include "search/tune.h"
+#include "search/unpacked.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -370,7 +371,12 @@ class Heuristic {
 }  // namespace
 
 Opts heuristic(const UOp& kernel, const Target& target) {
-  return target.gpu ? block_heuristic(kernel, target) : Heuristic(kernel, target).run();
+  if (target.gpu) return block_heuristic(kernel, target);
+  if (const UOp plain = as_if_unpacked(kernel)) {
+    const Opts opts = for_packed(kernel, Heuristic(plain, target).run(), target.lanes_f32());
+    if (Schedule(kernel, target).apply(opts)) return opts;
+  }
+  return Heuristic(kernel, target).run();
 }
 
 }  // namespace pg

@@ -87,6 +87,9 @@ class Instance {
     return stores.size() == 1 ? stores[0] : UOp(Op::StoreAll, dt::kVoid, {}, stores);
   }
 
+  /// A value in all lanes.
+  UOp vector(const UOp& v) { return broadcast_to(value(v), lanes_); }
+
  private:
   struct Address {
     UOp index;  // Index with its final dtype
@@ -277,6 +280,26 @@ UOps register_ranges(const UOp& statement) {
   return found;
 }
 
+/// The lines that a statement's hints have asked for: narrow elements have many vectors in one.
+class AskedLines {
+ public:
+  /// Whether this hint asks for nothing new. Of vectors in a row, those are kept that are no further apart than a line.
+  bool for_line_of(const UOp& hint, int64_t lanes) {
+    constexpr int64_t kLine = 64;  // bytes
+    const UOp& at = hint.src(0).src(1);
+    const auto beyond = at.is(Op::Add) ? const_int(at.src(1)) : std::nullopt;
+    const int64_t element = hint.src(0).dtype().element_bytes(), byte = beyond.value_or(0) * element;
+    std::vector<int64_t>& asked = lines_[beyond ? at.src(0) : at];
+    for (const int64_t other : asked)
+      if (std::abs(byte - other) < kLine - lanes * element) return true;
+    asked.push_back(byte);
+    return false;
+  }
+
+ private:
+  std::unordered_map<UOp, std::vector<int64_t>> lines_;  // by what an address has beside a constant
+};
+
 /// `repeats`: ranges whose trips repeat the statement, whether they occur in it or not.
 UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
   UOps ranges = register_ranges(statement);
@@ -284,8 +307,14 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
     if (std::find(ranges.begin(), ranges.end(), r) == ranges.end()) ranges.push_back(r);
   UOp vec;
   std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (vec = r, true); });
-  if (vec && !context.target.gpu)
+  Addresses addresses(context.shared);
+  if (vec && !context.target.gpu) {
     if (const UOp turned = turned_copy(statement, ranges, vec)) return turned;
+    const auto row = [&](const Substitution& numbers, const UOp& along) {
+      return Instance(addresses, numbers, along).vector(statement.src(1));
+    };
+    if (const UOp turned = turned_value(statement, ranges, vec, row)) return turned;
+  }
   // Reduce ranges outermost (a run of updates of the whole block), then the most numerous output axis: compilers keep our
   // order, and the operands of the inner axes stay live.
   const UOp& place = (statement.is(Op::StoreAll) ? statement.src(0) : statement).src(0);
@@ -301,12 +330,13 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
   // A merge combines states anew, with ops that are not legal yet (the online softmax: exp).
   const bool merges = !collect(statement, [](const UOp& u) { return u.is(Op::Reduce); }).empty();
   UOps out;
-  Addresses addresses(context.shared);
+  AskedLines asked;
+  const int64_t lanes = vec ? *const_int(vec.src(0)) : 1;
   std::vector<int64_t> at(ranges.size(), 0);
   for (bool more = true; more;) {
     Substitution numbers;
     for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-    if (UOp s = Instance(addresses, numbers, vec).statement(statement))
+    if (UOp s = Instance(addresses, numbers, vec).statement(statement); s && !(s.is(Op::Prefetch) && asked.for_line_of(s, lanes)))
       out.push_back(merges ? ops_legalized(s, context.target) : s);
     more = false;
     for (size_t i = ranges.size(); i-- > 0 && !more;) {
