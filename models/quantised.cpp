@@ -18,7 +18,7 @@ constexpr PackingInfo kPackings[] = {
     {"Q4_0", 2, 32, 18, true}, {"Q4_K", 12, 256, 144, false}, {"Q6_K", 14, 256, 210, false},
 };
 
-/// The bits of bytes from `first` on, a number below 8 for each element: nothing is to be brought into range, as >> does.
+/// `count` bits of small numbers from `first` on, which is less than 32: nothing is to be brought into range, as >> does.
 Tensor bits(const Tensor& x, const Tensor& first, int count) {
   const Shape shape = broadcast_shape("bits", x.shape(), first.shape());
   const UOp moved = alu(Op::Shr, x.expand(shape).uop(), first.cast(x.dtype()).expand(shape).uop());
@@ -34,15 +34,21 @@ class Blocks {
     outer_.back() = shape.back() / info(packing).elements;
   }
   /// Bytes [begin, end) of each block as elements of a dtype, in this shape: [outer.., blocks, shape..].
-  Tensor part(DType t, int64_t begin, int64_t end, const std::vector<int64_t>& shape) const {
+  Tensor part(DType t, int64_t begin, int64_t end, const std::vector<int64_t>& shape) {
     const int64_t size = t.bytes();
     Shape whole = outer_, inner = outer_;
     whole.emplace_back(bytes_ / size);
     inner.insert(inner.end(), shape.begin(), shape.end());
-    return view_(t, whole).slice(-1, begin / size, end / size).reshape(inner);
+    const auto known = std::find_if(views_.begin(), views_.end(), [&](const Tensor& v) { return v.dtype() == t; });
+    const Tensor view = known == views_.end() ? views_.emplace_back(view_(t, whole)) : *known;
+    return view.slice(-1, begin / size, end / size).reshape(inner);
+  }
+  /// Bytes, each as wide as the floats that are made of it: processors shift no bytes, and halves of one are widened once.
+  Tensor packed_bits(int64_t begin, int64_t end, const std::vector<int64_t>& shape) {
+    return part(dt::u8, begin, end, shape).cast(dt::i32);
   }
   /// An f16 of each block as f32, broadcast over `rank` further axes.
-  Tensor scale(int64_t at, int rank) const {
+  Tensor scale(int64_t at, int rank) {
     return part(dt::f16, at, at + 2, std::vector<int64_t>(static_cast<size_t>(rank), 1)).cast(dt::f32);
   }
 
@@ -50,6 +56,7 @@ class Blocks {
   const ByteView& view_;
   int64_t bytes_;
   Shape outer_;
+  std::vector<Tensor> views_;  // one of each dtype
 };
 
 /// 0, step, .. along an axis that `behind` others follow.
@@ -59,17 +66,17 @@ Tensor counted(int64_t n, int64_t step, int behind) {
   return (Tensor::arange(n, dt::i64) * static_cast<double>(step)).reshape(shape);
 }
 
-Tensor q8_0(const Blocks& b) { return b.part(dt::i8, 2, 34, {32}).cast(dt::f32) * b.scale(0, 1); }
+Tensor q8_0(Blocks& b) { return b.part(dt::i8, 2, 34, {32}).cast(dt::f32) * b.scale(0, 1); }
 
-Tensor q4_0(const Blocks& b) {
-  const Tensor q = bits(b.part(dt::u8, 2, 18, {1, 16}), counted(2, 4, 1), 4);  // [.., 2, 16]
-  return (q.cast(dt::i8) - 8).cast(dt::f32) * b.scale(0, 2);
+Tensor q4_0(Blocks& b) {
+  const Tensor q = bits(b.packed_bits(2, 18, {1, 16}), counted(2, 4, 1), 4);  // [.., 2, 16]
+  return (q - 8).cast(dt::f32) * b.scale(0, 2);
 }
 
-Tensor q4_k(const Blocks& b) {
+Tensor q4_k(Blocks& b) {
   // Scales 0-3 are bytes 0-3, minima 0-3 bytes 4-7, six bits of each; of 4-7 the low nibbles of both are bytes 8-11, and
   // their two high bits lie above the six of the others.
-  const Tensor s = b.part(dt::u8, 4, 8, {1, 4}), t = b.part(dt::u8, 8, 12, {1, 4}), both = b.part(dt::u8, 12, 16, {1, 4});
+  const Tensor s = b.packed_bits(4, 8, {1, 4}), t = b.packed_bits(8, 12, {1, 4}), both = b.packed_bits(12, 16, {1, 4});
   const auto of_32 = [&](const Tensor& six, int nibble) {
     const Tensor late = bits(both, nibble, 4) | (bits(six, 6, 2) << 4);
     const Tensor all = Tensor::where(counted(2, 1, 1) < 1, bits(six, 0, 6), late).cast(dt::f32);  // [.., 2, 4]
@@ -78,16 +85,16 @@ Tensor q4_k(const Blocks& b) {
     shape.insert(shape.end(), {4, 2, 1});
     return all.reshape(shape);
   };
-  const Tensor q = bits(b.part(dt::u8, 16, 144, {4, 1, 32}), counted(2, 4, 1), 4);  // [.., 4, 2, 32]
-  return q.cast(dt::f32) * (of_32(s, 0) * b.scale(0, 3)) - of_32(t, 4) * b.scale(2, 3);
+  const Tensor q = bits(b.packed_bits(16, 144, {4, 1, 32}), counted(2, 4, 1), 4);  // [.., 4, 2, 32]
+  return q.cast(dt::f32) * (of_32(s, 0) * b.scale(0, 3)) + of_32(t, 4) * b.scale(2, 3).neg();
 }
 
-Tensor q6_k(const Blocks& b) {
+Tensor q6_k(Blocks& b) {
   // Numbers are [2, high: 2, low: 2, 32]. A byte of low bits holds two nibbles, for both values of `high`; one of high bits
   // a pair of them for each of the four.
-  const Tensor nibble = bits(b.part(dt::u8, 0, 128, {2, 1, 2, 32}), counted(2, 4, 2), 4);
-  const Tensor pair = bits(b.part(dt::u8, 128, 192, {2, 1, 1, 32}), counted(2, 4, 2) + counted(2, 2, 1), 2);
-  const Tensor q = (nibble | (pair << 4)).cast(dt::i8) - 32;
+  const Tensor nibble = bits(b.packed_bits(0, 128, {2, 1, 2, 32}), counted(2, 4, 2), 4);
+  const Tensor pair = bits(b.packed_bits(128, 192, {2, 1, 1, 32}), counted(2, 4, 2) + counted(2, 2, 1), 2);
+  const Tensor q = (nibble | (pair << 4)) - 32;
   Shape grouped = q.shape();
   grouped.back() = 2;
   grouped.emplace_back(16);
@@ -158,7 +165,7 @@ int64_t packed_bytes(Packing packing, const std::vector<int64_t>& shape) {
 Tensor decoded(const ByteView& view, Packing packing, const std::vector<int64_t>& shape) {
   packed_bytes(packing, shape);
   const Shape whole(shape.begin(), shape.end());
-  const Blocks blocks(view, packing, shape);
+  Blocks blocks(view, packing, shape);
   switch (packing) {
     case Packing::F32: return view(dt::f32, whole);
     case Packing::F16: return view(dt::f16, whole);

@@ -371,7 +371,7 @@ class Heuristic {
 }  // namespace
 
 Opts heuristic(const UOp& kernel, const Target& target) {
-  if (target.gpu) return block_heuristic(kernel, target);
+  if (target.gpu) return block_heuristic(unpacked_inline(kernel), target);
   if (const UOp plain = as_if_unpacked(kernel)) {
     const Opts opts = for_packed(kernel, Heuristic(plain, target).run(), target.lanes_f32());
     if (Schedule(kernel, target).apply(opts)) return opts;

@@ -125,10 +125,14 @@ class Templates {
 }  // namespace
 
 std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
-  if (target.gpu) return block_templates(kernel, target);
   const UOp plain = as_if_unpacked(kernel);
-  if (!plain) return Templates(kernel, target).run();
+  if (!plain) return target.gpu ? block_templates(kernel, target) : Templates(kernel, target).run();
   std::vector<Schedule> found;
+  if (target.gpu) {
+    for (const Schedule& s : block_templates(unpacked_inline(kernel), target))
+      if (const auto same = Schedule(kernel, target).apply(s.opts())) found.push_back(*same);
+    return found;
+  }
   for (const Schedule& s : Templates(plain, target).run())
     if (const auto packed = Schedule(kernel, target).apply(for_packed(kernel, s.opts(), target.lanes_f32()))) found.push_back(*packed);
   return found;

@@ -1,15 +1,19 @@
 #include "search/unpacked.h"
 
 #include <algorithm>
+#include <map>
 
+#include "search/movement.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
+#include "uops/simplify.h"
 
 namespace pg {
 
 namespace {
 
-constexpr int64_t kMostInBody = 64;  // numbers of a row that one turn unpacks
+// Numbers of a row that one turn unpacks: of each of a few rows, and of as many as a vector has lanes.
+constexpr int64_t kMostInBody = 256, kMostInSquares = 64;
 
 /// Of the constants that an axis is divided by where a definition reads, the largest up to `most`: what lies in one block of
 /// it has one scale. 0: it is not divided.
@@ -22,10 +26,11 @@ int64_t block_of(const Definition& d, const UOp& axis, int64_t most) {
   return block;
 }
 
-const StageOpt* stage_of(const Opts& opts, const std::string& value) {
-  for (const Opt& o : opts)
-    if (const auto* stage = std::get_if<StageOpt>(&o); stage && stage->value == value) return stage;
-  return nullptr;
+/// Whether an axis walks over neighbours wherever the definition reads memory.
+bool runs_along(const Definition& d, const UOp& axis) {
+  for (const UOp& u : expression_nodes(d.value))
+    if (u.is(Op::Load) && coefficient(flat_address(u.src(0)), axis) != 1) return false;
+  return true;
 }
 
 /// Tiles of an axis in the output's nest, outer to inner.
@@ -37,6 +42,17 @@ std::vector<Tile> tiles_of(const Opts& opts, const std::string& axis) {
 }
 
 }  // namespace
+
+UOp unpacked_inline(const UOp& kernel) {
+  std::vector<std::string> kept;
+  bool any = false;
+  for (const Definition& d : definitions(kernel))
+    if (unpacks(d))
+      any = true;
+    else if (!d.store)
+      kept.push_back(d.node.arg_as<std::string>());
+  return any ? elementwise_inlined(kernel, kept) : kernel;
+}
 
 UOp as_if_unpacked(const UOp& kernel) {
   Substitution floats;
@@ -54,43 +70,146 @@ UOp as_if_unpacked(const UOp& kernel) {
   return floats.empty() ? UOp() : kernel.with_src(parts);
 }
 
-Opts for_packed(const UOp& kernel, const Opts& plain, int64_t lanes) {
-  const std::vector<Definition> all = definitions(kernel);
-  const std::string output = all.back().store.src(0).src(0).arg_as<ParamArg>().name;
-  Opts own, layouts = plain;
-  for (const Definition& d : all) {
-    const std::string name = unpacks(d) ? d.node.arg_as<std::string>() : "";
-    const StageOpt* stage = name.empty() ? nullptr : stage_of(plain, name);
-    if (!stage) continue;
-    std::string across, along;  // the axis with the vectors; the one that runs through a block
-    for (const UOp& axis : d.ranges) {
-      const std::vector<Tile> tiles = tiles_of(plain, axis_of(axis));
-      const int64_t block = block_of(d, axis, kMostInBody);
-      if (!tiles.empty() && tiles.back().kind == Kind::Vec) {
-        across = axis_of(axis);
-        own.push_back(Tile{across, tiles.back().size, Kind::Vec, name});
-      } else if (block) {
-        along = axis_of(axis);
-        if (block > lanes) own.push_back(Tile{along, block, Kind::Unroll, name});
-        own.push_back(Tile{along, std::min(block, lanes), Kind::Upcast, name});
-      }
-    }
-    if (across.empty() || along.empty()) continue;
-    int64_t row = 1;  // of the tile: what the register block reads at once
-    for (const Tile& t : tiles_of(plain, across))
-      if (is_register(t.kind)) row = std::max(row, t.size);
-    using Part = LayoutPart::Kind;
-    for (Opt& o : layouts)
-      if (auto* s = std::get_if<StageOpt>(&o); s && s->value == name && s->layout.empty())
-        s->layout = {{across, row, Part::Outer}, {along}, {across, row, Part::Inner}};
+namespace {
+
+bool has_axis(const UOps& axes, const std::string& name) {
+  return std::any_of(axes.begin(), axes.end(), [&](const UOp& a) { return axis_of(a) == name; });
+}
+
+/// For the opts of one kernel: one packed operand after the other.
+class ForPacked {
+ public:
+  ForPacked(const UOp& kernel, Opts plain, int64_t lanes)
+      : output_(definitions(kernel).back()), opts_(std::move(plain)), lanes_(lanes) {}
+
+  void operand(const Definition& d) {
+    const std::string name = d.node.arg_as<std::string>();
+    StageOpt* stage = nullptr;
+    for (Opt& o : opts_)
+      if (auto* s = std::get_if<StageOpt>(&o); s && s->value == name) stage = s;
+    if (stage)
+      turned(d, *stage);
+    else if (const UOp along = vectors_along(d); !along)
+      return;
+    else if (rows_pass(d))
+      kept(d, along);
+    else
+      streamed(d, along);
   }
-  if (own.empty()) return plain;
-  for (Opt& o : layouts)
-    if (auto* tile = std::get_if<Tile>(&o); tile && tile->nest.empty()) tile->nest = output;
-  // Tiles go before what refers to ranges.
-  const auto first = std::find_if(layouts.begin(), layouts.end(), [](const Opt& o) { return !std::holds_alternative<Tile>(o); });
-  layouts.insert(first, own.begin(), own.end());
-  return layouts;
+
+  Opts opts() {
+    if (own_.empty()) return opts_;
+    const std::string output = output_.store.src(0).src(0).arg_as<ParamArg>().name;
+    for (Opt& o : opts_)
+      if (auto* tile = std::get_if<Tile>(&o); tile && tile->nest.empty()) tile->nest = output;
+    // Tiles go before what refers to ranges.
+    const auto first =
+        std::find_if(opts_.begin(), opts_.end(), [](const Opt& o) { return !std::holds_alternative<Tile>(o); });
+    opts_.insert(first, own_.begin(), own_.end());
+    return opts_;
+  }
+
+ private:
+  std::vector<Tile> tiles(const UOp& axis) const { return tiles_of(opts_, axis_of(axis)); }
+  bool has_vectors(const UOp& axis) const { return !tiles(axis).empty() && tiles(axis).back().kind == Kind::Vec; }
+  UOp vectors_along(const Definition& d) const {
+    for (const UOp& axis : d.ranges)
+      if (has_vectors(axis) && tiles(axis).back().size == lanes_ && (block_of(d, axis, kMostInBody) || runs_along(d, axis)))
+        return axis;
+    return {};
+  }
+
+  /// Staged with the vectors across its rows: squares are turned where another axis walks over neighbours in memory.
+  void turned(const Definition& d, StageOpt& stage) {
+    std::string across;
+    std::vector<LayoutPart> layout;
+    int64_t row = 1;  // of the tile: what the register block reads at once
+    for (const UOp& axis : d.ranges) {
+      if (has_vectors(axis)) {
+        across = axis_of(axis);
+        own_.push_back(Tile{across, tiles(axis).back().size, Kind::Vec, stage.value});
+        for (const Tile& t : tiles(axis))
+          if (is_register(t.kind)) row = std::max(row, t.size);
+        continue;
+      }
+      layout.push_back({axis_of(axis)});
+      int64_t run = block_of(d, axis, kMostInSquares);
+      if (run == 0 && runs_along(d, axis)) run = std::min(lanes_, bounds(axis.src(0)).hi);
+      if (run > lanes_) own_.push_back(Tile{axis_of(axis), run, Kind::Unroll, stage.value});
+      if (run > 1) own_.push_back(Tile{axis_of(axis), std::min(run, lanes_), Kind::Upcast, stage.value});
+    }
+    if (across.empty() || layout.empty() || !stage.layout.empty()) return;
+    layout.insert(layout.end() - 1, {across, row, LayoutPart::Kind::Outer});
+    layout.push_back({across, row, LayoutPart::Kind::Inner});
+    stage.layout = layout;
+  }
+
+  /// Whether several blocks of rows read the operand.
+  bool rows_pass(const Definition& d) const {
+    return std::any_of(output_.ranges.begin(), output_.ranges.end(), [&](const UOp& axis) {
+      int64_t tile = 1;
+      for (const Tile& t : tiles(axis))
+        if (is_register(t.kind)) tile = std::max(tile, t.size);
+      return !has_axis(d.ranges, axis_of(axis)) && bounds(axis.src(0)).hi > tile;
+    });
+  }
+  /// What a block of rows reads is unpacked for all of them, as it lies.
+  void kept(const Definition& d, const UOp& along) {
+    RangeRef at;
+    for (Opt& o : opts_) {
+      if (auto* grid = std::get_if<Grid>(&o)) {
+        std::erase_if(grid->axes, [&](const std::string& axis) { return !has_axis(d.ranges, axis); });
+        if (!grid->axes.empty()) at.axis = grid->axes.back();
+      }
+      if (const auto* tile = std::get_if<Tile>(&o);
+          tile && tile->kind == Kind::Loop && !(tile->axis == axis_of(along)) && has_axis(d.ranges, tile->axis))
+        at = {tile->axis, tile->size};
+    }
+    if (at.axis.empty()) return streamed(d, along);
+    const std::string name = d.node.arg_as<std::string>();
+    if (const int64_t block = block_of(d, along, kMostInBody); block > lanes_)
+      own_.push_back(Tile{axis_of(along), block, Kind::Unroll, name});
+    own_.push_back(Tile{axis_of(along), lanes_, Kind::Vec, name});
+    opts_.push_back(StageOpt{name, at});
+  }
+
+  /// Unpacked where it is multiplied: the steps of a block share its scale. Where each number is read once, memory is asked
+  /// for those of the next turn: the rows are too short for a processor to find out by itself.
+  void streamed(const Definition& d, const UOp& along) {
+    const std::string axis = axis_of(along);
+    if (const int64_t block = block_of(d, along, kMostInBody); block > lanes_) {
+      const Opt vectors = tiles(along).back();
+      std::erase_if(opts_, [&](const Opt& o) {  // blocks in place of parts of them
+        const auto* t = std::get_if<Tile>(&o);
+        return t && t->axis == axis && t->kind != Kind::Vec && (t->size % block != 0 || t->size == block);
+      });
+      opts_.insert(std::find(opts_.begin(), opts_.end(), vectors), Tile{axis, block, Kind::Unroll});
+    }
+    std::string turn;
+    for (const UOp& o : output_.ranges) {
+      if (!has_axis(d.ranges, axis_of(o))) return;
+      turn = axis_of(o);
+    }
+    if (turn.empty()) return;
+    std::map<std::string, int> reads;  // views of the same memory: one is enough
+    for (const UOp& u : expression_nodes(d.value))
+      if (u.is(Op::Load)) ++reads[u.src(0).src(0).arg_as<ParamArg>().name];
+    const auto most =
+        std::max_element(reads.begin(), reads.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    opts_.push_back(PrefetchBuffer{most->first, {turn, 0}});
+  }
+
+  const Definition output_;
+  Opts opts_, own_;
+  const int64_t lanes_;
+};
+}  // namespace
+
+Opts for_packed(const UOp& kernel, const Opts& plain, int64_t lanes) {
+  ForPacked packed(kernel, plain, lanes);
+  for (const Definition& d : definitions(kernel))
+    if (unpacks(d)) packed.operand(d);
+  return packed.opts();
 }
 
 }  // namespace pg

@@ -218,6 +218,12 @@ class Instance {
     return u.is(Op::Load) || std::any_of(u.src().begin(), u.src().end(), depends_on_load);
   }
 
+  /// Steps of a sum are fused as those that an accumulator takes are (products_fused).
+  static UOps added(const Reducer& row, const UOps& total, const UOps& states) {
+    if (row.name == std::string_view("sum") && states[0].is(Op::Mul))
+      return {alu(Op::Fma, states[0].src(0), states[0].src(1), total[0])};
+    return row.combine(total, states);
+  }
   /// A Reduce over register ranges: the states of all its instances combined, then the lanes among themselves.
   UOps merged(const UOp& reduce) {
     if (auto it = merged_.find(reduce.id()); it != merged_.end()) return it->second;
@@ -235,7 +241,7 @@ class Instance {
       Instance inner(addresses_, numbers, lane ? lane : vec_);
       UOps states;
       for (const UOp& b : bodies) states.push_back(inner.value(b));
-      total = total.empty() ? states : row.combine(total, states);
+      total = total.empty() ? states : added(row, total, states);
       more = false;
       for (size_t i = ranges.size(); i-- > 0 && !more;) {
         more = ++at[i] < *const_int(ranges[i].src(0));

@@ -119,8 +119,7 @@ UOp turned_value(const UOp& store_of, const UOps& ranges, const UOp& vec,
   const UOp &to = store_of.src(0), &value = store_of.src(1);
   const DType t = to.dtype();
   const int64_t lanes = *const_int(vec.src(0));
-  if (!to.src(0).is(Op::Memory) || to.src(0).dtype() != t || t.bytes() != 4 || lanes < 4 ||
-      coefficient(to.src(1), vec) != 1)
+  if (!to.src(0).is(Op::Memory) || to.src(0).dtype() != t || t.bytes() != 4 || lanes < 4 || coefficient(to.src(1), vec) != 1)
     return {};
   const UOps loads = collect(value, [](const UOp& u) { return u.is(Op::Load); });
   const auto step = [](const UOp& load, const UOp& r) { return coefficient(load.src(0).src(1), r).value_or(-1); };
@@ -144,7 +143,8 @@ UOp turned_value(const UOp& store_of, const UOps& ranges, const UOp& vec,
     for (int64_t i = 0; i < lanes; ++i) {
       const Substitution first = with(with(outside, vec, 0), *near, i);
       const UOp place = simplify(substitute(to.src(1), first));
-      out.push_back(store(UOp(Op::Index, t.vec(static_cast<int>(lanes)), {}, {to.src(0), place}), columns[static_cast<size_t>(i)]));
+      out.push_back(
+          store(UOp(Op::Index, t.vec(static_cast<int>(lanes)), {}, {to.src(0), place}), columns[static_cast<size_t>(i)]));
     }
   });
   return block(out);

@@ -86,8 +86,8 @@ class Decoding {
 
  private:
   struct Made {
-    int widest = 0;                         // bytes of the widest elements that it is made from
-    bool arithmetic = false, more = false;  // more: a reduction, or what costs more than unpacking
+    int widest = 0;     // bytes of the widest elements that it is made from
+    bool more = false;  // a reduction, or what costs more than unpacking
   };
   Made made(int number) const {
     const Use& use = all_.uses[number];
@@ -96,18 +96,15 @@ class Decoding {
     Made m;
     for (const int source : use.sources) {
       m.widest = std::max(m.widest, made_.at(source).widest);
-      m.arithmetic |= made_.at(source).arithmetic;
       m.more |= made_.at(source).more;
     }
-    const OpInfo& op = info(use.node.op());
-    m.more |= op.has(op_flag::Float);
-    m.arithmetic |= op.has(op_flag::Elementwise) && !use.node.is(Op::Cast) && !use.node.is(Op::Bitcast);
+    m.more |= info(use.node.op()).has(op_flag::Float);
     return m;
   }
   bool decodes(int use) const {
     const Made& m = made_.at(use);
     const DType t = all_.uses[use].node.dtype();
-    return all_.uses[use].in_body && t.is_float() && m.arithmetic && !m.more && m.widest > 0 && m.widest < t.bytes();
+    return all_.uses[use].in_body && t.is_float() && !m.more && m.widest > 0 && m.widest < t.bytes();
   }
   /// Its value is known from axes of the kernel.
   static bool may_be_defined(const Use& use) {

@@ -108,13 +108,7 @@ class Builder {
         if (i.is(Op::Range)) axes.push_back(i);
       return defined(unique_name("E"), result, axes);
     }
-    if (decoded_.contains(number)) {
-      UOps axes;
-      for (const UOp& i : use.index)
-        for (const UOp& axis : free_ranges(i))
-          if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
-      return defined(unique_name("W"), result, axes);
-    }
+    if (decoded_.contains(number)) return defined(unique_name("W"), result, axes_of_memory(result));
     return result;
   }
 
@@ -161,6 +155,18 @@ class Builder {
     src.insert(src.end(), axes.begin(), axes.end());
     defines_.emplace_back(Op::Define, value.dtype(), name, src);
     return load(index(defines_.back(), axes));
+  }
+
+  /// The axes of an expression in the order in which its loads index them, the near ones in memory last.
+  static UOps axes_of_memory(const UOp& expression) {
+    UOps axes;
+    for (const UOp& read : collect(expression, [](const UOp& u) { return u.is(Op::Load); }))
+      for (const UOp& i : read.src(0).src().subspan(1))
+        for (const UOp& axis : free_ranges(i))
+          if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
+    for (const UOp& axis : free_ranges(expression))
+      if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
+    return axes;
   }
 
   /// The letters of the softmax and norm literature: M maximum, L sum after a maximum, S sum; E elementwise.
