@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "models/llama.h"
 #include "models/random.h"
 #include "runtime/device.h"
 #include "src/graph/realize.h"
@@ -129,6 +130,48 @@ TEST_CASE("quantised: of an embedding only the rows that are looked up are decod
     std::vector<float> wanted;
     for (int row : {7, 49, 0}) wanted.insert(wanted.end(), all.begin() + row * 256, all.begin() + (row + 1) * 256);
     CHECK(same_bits(got, wanted));
+  }
+}
+
+/// The same numbers as floats in memory.
+LlamaWeights unpacked(LlamaWeights w) {
+  const auto dense = [](Tensor& t) {
+    t = t.cast(dt::f32).contiguous();
+    t.realize();
+  };
+  for (Tensor* t : {&w.embedding, &w.norm, &w.output}) dense(*t);
+  for (LlamaLayer& l : w.layers)
+    for (Tensor* t : {&l.attention_norm, &l.q, &l.k, &l.v, &l.o, &l.ffn_norm, &l.gate, &l.up, &l.down}) dense(*t);
+  return w;
+}
+
+TEST_CASE("quantised: a llama's logits are those of the same weights as floats") {
+  LlamaConfig c = LlamaConfig::preset("tiny");
+  c.dim = 64, c.heads = 4, c.kv_heads = 2, c.head_dim = 16, c.ffn = 96, c.chunk = 24;
+  const std::vector<int32_t> ids = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4};
+  for (const Packing type : {Packing::Q8_0, Packing::Q4_0, Packing::F16, Packing::BF16}) {
+    INFO(std::string(info(type).name));
+    const LlamaWeights w = LlamaWeights::random(c, 12, default_device(), type);
+    CHECK(w.bytes < LlamaWeights::random(c, 12).bytes * info(type).bytes / info(type).elements / 4 + 4096);
+    Llama packed_llama(c, w), dense_llama(c, unpacked(w));
+    // The same kernels but for what they read: no matrix is unpacked into memory.
+    const auto count = [](const std::vector<Graph::KernelUse>& kernels) {
+      int n = 0;
+      for (const Graph::KernelUse& k : kernels) n += k.count;
+      return n;
+    };
+    CHECK(count(packed_llama.decode_kernels()) == count(dense_llama.decode_kernels()));
+    CHECK(count(packed_llama.prefill_kernels()) == count(dense_llama.prefill_kernels()));
+    const auto worst = [&] {
+      double out = 0;
+      for (size_t i = 0; i < packed_llama.logits().size(); ++i)
+        out = std::max(out, std::abs(double{packed_llama.logits()[i]} - double{dense_llama.logits()[i]}));
+      return out;
+    };
+    packed_llama.prefill(ids), dense_llama.prefill(ids);
+    CHECK(worst() < 1e-4);
+    packed_llama.decode(11), dense_llama.decode(11);
+    CHECK(worst() < 1e-4);
   }
 }
 
