@@ -374,7 +374,7 @@ Opts heuristic(const UOp& kernel, const Target& target) {
   if (target.gpu) return block_heuristic(unpacked_inline(kernel), target);
   if (const UOp plain = as_if_unpacked(kernel)) {
     const Opts opts = for_packed(kernel, Heuristic(plain, target).run(), target.lanes_f32());
-    if (Schedule(kernel, target).apply(opts)) return opts;
+    if (const auto s = Schedule(kernel, target).apply(opts)) return s->opts();
   }
   return Heuristic(kernel, target).run();
 }

@@ -292,6 +292,7 @@ class AskedLines {
   /// Whether this hint asks for nothing new. Of vectors in a row, those are kept that are no further apart than a line.
   bool for_line_of(const UOp& hint, int64_t lanes) {
     constexpr int64_t kLine = 64;  // bytes
+    if (lanes == 1) return false;
     const UOp& at = hint.src(0).src(1);
     const auto beyond = at.is(Op::Add) ? const_int(at.src(1)) : std::nullopt;
     const int64_t element = hint.src(0).dtype().element_bytes(), byte = beyond.value_or(0) * element;
