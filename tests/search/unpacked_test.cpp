@@ -69,3 +69,16 @@ TEST_CASE("unpacked: the default and all templates are legal, and right where th
     CHECK(packed_product(lower(s.scheduled(), kAvx512), m, n, k) == wanted);
   }
 }
+
+TEST_CASE("unpacked: moves of the product leave alone how blocks are unpacked") {
+  for (int64_t m : {32, 512}) {
+    const UOp kernel = packed_gemm(m, 2048, 2048);
+    const Schedule start = *Schedule(kernel, kAvx512).apply(heuristic(kernel, kAvx512));
+    const auto own = [](const Schedule& s) { return s.nest("W")->chains.at("k"); };
+    const std::vector<Schedule> all = moves(start, kAvx512);
+    const auto staged = [](const Schedule& s) { return !s.stages().empty(); };
+    CHECK(std::count_if(all.begin(), all.end(), staged) > 100);
+    for (const Schedule& s : all)
+      if (staged(s) && s.stages() == start.stages()) CHECK(own(s) == own(start));
+  }
+}
