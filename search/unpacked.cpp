@@ -191,9 +191,10 @@ class ForPacked {
       turn = axis_of(o);
     }
     if (turn.empty()) return;
-    std::map<std::string, int> reads;  // views of the same memory: one is enough
+    // Views of the same memory: one is enough, that of the numbers.
+    std::map<std::string, double> reads;
     for (const UOp& u : expression_nodes(d.value))
-      if (u.is(Op::Load)) ++reads[u.src(0).src(0).arg_as<ParamArg>().name];
+      if (u.is(Op::Load)) reads[u.src(0).src(0).arg_as<ParamArg>().name] += 1.0 / u.dtype().bytes();
     const auto most =
         std::max_element(reads.begin(), reads.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     opts_.push_back(PrefetchBuffer{most->first, {turn, 0}});
