@@ -134,7 +134,8 @@ std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
     return found;
   }
   for (const Schedule& s : Templates(plain, target).run())
-    if (const auto packed = Schedule(kernel, target).apply(for_packed(kernel, s.opts(), target.lanes_f32()))) found.push_back(*packed);
+    if (const auto packed = Schedule(kernel, target).apply(for_packed(kernel, s.opts(), target.lanes_f32())))
+      found.push_back(*packed);
   return found;
 }
 

@@ -286,17 +286,18 @@ UOps register_ranges(const UOp& statement) {
   return found;
 }
 
-/// The lines that a statement's hints have asked for: narrow elements have many vectors in one.
+/// The lines that hints side by side have asked for: narrow elements have many vectors in one.
 class AskedLines {
  public:
   /// Whether this hint asks for nothing new. Of vectors in a row, those are kept that are no further apart than a line.
   bool for_line_of(const UOp& hint, int64_t lanes) {
-    constexpr int64_t kLine = 64;  // bytes
-    if (lanes == 1) return false;
-    const UOp& at = hint.src(0).src(1);
+    constexpr int64_t kLine = 64, kNarrow = 2;  // bytes
+    const UOp &buffer = hint.src(0).src(0), &at = hint.src(0).src(1);
+    const int64_t element = buffer.dtype().element_bytes();
+    if (element > kNarrow) return false;
     const auto beyond = at.is(Op::Add) ? const_int(at.src(1)) : std::nullopt;
-    const int64_t element = hint.src(0).dtype().element_bytes(), byte = beyond.value_or(0) * element;
-    std::vector<int64_t>& asked = lines_[beyond ? at.src(0) : at];
+    const int64_t byte = beyond.value_or(0) * element;
+    std::vector<int64_t>& asked = lines_[index(buffer, UOps{beyond ? at.src(0) : at})];
     for (const int64_t other : asked)
       if (std::abs(byte - other) < kLine - lanes * element) return true;
     asked.push_back(byte);
@@ -308,7 +309,7 @@ class AskedLines {
 };
 
 /// `repeats`: ranges whose trips repeat the statement, whether they occur in it or not.
-UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
+UOp expand(const UOp& statement, const UOps& repeats, const Context& context, AskedLines& asked) {
   UOps ranges = register_ranges(statement);
   for (const UOp& r : repeats)
     if (std::find(ranges.begin(), ranges.end(), r) == ranges.end()) ranges.push_back(r);
@@ -337,13 +338,13 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
   // A merge combines states anew, with ops that are not legal yet (the online softmax: exp).
   const bool merges = !collect(statement, [](const UOp& u) { return u.is(Op::Reduce); }).empty();
   UOps out;
-  AskedLines asked;
   const int64_t lanes = vec ? *const_int(vec.src(0)) : 1;
   std::vector<int64_t> at(ranges.size(), 0);
   for (bool more = true; more;) {
     Substitution numbers;
     for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-    if (UOp s = Instance(addresses, numbers, vec).statement(statement); s && !(s.is(Op::Prefetch) && asked.for_line_of(s, lanes)))
+    UOp s = Instance(addresses, numbers, vec).statement(statement);
+    if (s && !(s.is(Op::Prefetch) && asked.for_line_of(s, lanes)))
       out.push_back(merges ? ops_legalized(s, context.target) : s);
     more = false;
     for (size_t i = ranges.size(); i-- > 0 && !more;) {
@@ -354,24 +355,27 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
   return block(out);
 }
 
-UOp expand_tree(const UOp& u, UOps repeats, const Context& context) {
+UOp expand_tree(const UOp& u, UOps repeats, const Context& context, AskedLines& asked) {
   switch (u.op()) {
     case Op::Prefetch:
     case Op::CopyAsync:
     case Op::Store:
-    case Op::StoreAll: return expand(u, repeats, context);
+    case Op::StoreAll: return expand(u, repeats, context, asked);
     case Op::Block: {
       UOps out;
-      for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, context));
+      for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, context, asked));
       return block(out);
     }
     case Op::For:
       if (is_register(kind_of(u.src(0)))) {
         repeats.push_back(u.src(0));
-        return expand_tree(u.src(1), std::move(repeats), context);
+        return expand_tree(u.src(1), std::move(repeats), context, asked);
       }
       [[fallthrough]];
-    case Op::If: return u.with_src(UOps{u.src(0), expand_tree(u.src(1), repeats, context)});
+    case Op::If: {
+      AskedLines inside;
+      return u.with_src(UOps{u.src(0), expand_tree(u.src(1), repeats, context, inside)});
+    }
     default: return u;
   }
 }
@@ -381,7 +385,8 @@ UOp expand_tree(const UOp& u, UOps repeats, const Context& context) {
 UOp registers_expanded(const UOp& tree, const Target& target) {
   Context context{target, {}};
   if (target.gpu) find_shared(tree, context.shared);
-  return expand_tree(tree, {}, context);
+  AskedLines asked;
+  return expand_tree(tree, {}, context, asked);
 }
 
 }  // namespace pg

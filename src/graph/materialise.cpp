@@ -105,8 +105,9 @@ class Materialiser {
     if (!info(node.op()).has(op_flag::Elementwise)) return false;
     const Cost& c = costs_.at(node);
     if (c.arithmetic && uses.size() > kMaxPlaces) return true;
+    const bool costly = (c.arithmetic && !decoding_.contains(node)) || c.reduces;
     for (int use : uses)
-      if (((c.arithmetic && !decoding_.contains(node)) || c.reduces) && repeats_along_an_axis(result_.uses[use])) return true;
+      if (costly && repeats_along_an_axis(result_.uses[use])) return true;
     shared_ = c.reduces && !decisions_.repeated.contains(node) && kernels(uses) > 1;
     return shared_;
   }
