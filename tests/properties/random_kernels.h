@@ -34,7 +34,7 @@ class KernelGenerator {
   RandomKernel next() {
     v_.symbolic_ = random_.one_in(4);
     UOp kernel;
-    switch (random_.below(15)) {
+    switch (random_.below(14)) {
       case 0:
       case 1: kernel = gemm(); break;
       case 2: kernel = elementwise(); break;
@@ -46,8 +46,7 @@ class KernelGenerator {
       case 8: kernel = attention(); break;
       case 9: kernel = tuple(); break;
       case 10: kernel = two_sums(); break;
-      case 11: kernel = masked(); break;
-      case 12: kernel = packed(); break;
+      case 11: kernel = random_.one_in(2) ? masked() : packed(); break;
       default: kernel = reduction();
     }
     // Not every value that was made is used; slots are without gaps.
