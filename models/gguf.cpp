@@ -195,7 +195,7 @@ class GgufParser {
     const TensorType* type = tensor_type(tensor.type);
     if (!type) {
       fail(at_ - 4, what + " has the unknown type " + std::to_string(tensor.type),
-           "this version reads F32 and F16: convert the model to F16");
+           ("this version reads " + packing_names() + ": convert the model to one of them").c_str());
     }
     if (static_cast<uint64_t>(tensor.shape.back()) % type->elements != 0) {
       fail(start, what + ": " + type->name + " needs rows of a multiple of " + std::to_string(type->elements) + " elements");
@@ -292,15 +292,14 @@ const GgufTensor& Gguf::tensor(std::string_view name) const {
   const GgufTensor* found = find(name);
   if (!found)
     fail("the tensor \"" + std::string(name) + "\" is missing; the model is incomplete or of another architecture");
-  dtype(*found);
+  packing(*found);
   return *found;
 }
 
-DType Gguf::dtype(const GgufTensor& tensor) const {
-  const TensorType& type = *tensor_type(tensor.type);
-  if (&type == &kTensorTypes[0]) return dt::f32;
-  if (&type == &kTensorTypes[1]) return dt::f16;
-  fail(shown(tensor.name) + " is " + type.name + ": this version reads F32 and F16; convert the model to F16");
+Packing Gguf::packing(const GgufTensor& tensor) const {
+  if (const auto known = packing_of(tensor.type)) return *known;
+  fail(shown(tensor.name) + " is " + tensor_type(tensor.type)->name + ": this version reads " + packing_names() +
+       "; convert the model to one of them");
 }
 
 }  // namespace pg

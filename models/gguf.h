@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "uops/dtype.h"
+#include "models/quantised.h"
 
 namespace pg {
 
@@ -52,9 +52,9 @@ class Gguf {
   // ---- tensors ----
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
   const GgufTensor* find(std::string_view name) const;
-  /// UserError when there is no such tensor or this version does not read its type (F32 and F16 only), naming it.
+  /// UserError when there is no such tensor or this version does not read its type, naming it and those that are read.
   const GgufTensor& tensor(std::string_view name) const;
-  DType dtype(const GgufTensor&) const;
+  Packing packing(const GgufTensor&) const;
 
  private:
   friend class GgufParser;

@@ -105,7 +105,7 @@ LlamaConfig LlamaConfig::from(const Gguf& file) {
     c.vocab = file.tensor("token_embd.weight").shape.front();
     c.tied = !file.find("output.weight");
     if (const GgufTensor* factors = file.find("rope_freqs.weight")) {
-      require(file.dtype(*factors) == dt::f32 && factors->shape == std::vector<int64_t>{c.head_dim / 2},
+      require(file.packing(*factors) == Packing::F32 && factors->shape == std::vector<int64_t>{c.head_dim / 2},
               "rope_freqs.weight must be F32 with one factor for each pair of a head's dimensions");
       const auto* data = reinterpret_cast<const float*>(factors->data.data());
       c.rope_factors.assign(data, data + c.head_dim / 2);

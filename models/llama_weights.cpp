@@ -69,7 +69,7 @@ LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Dev
     }
     used.insert(name);
     bytes += static_cast<int64_t>(found.data.size());
-    return Tensor::wrap(weight_memory(found.data, file.keep(), device), file.dtype(found), as_shape(shape));
+    return decoded(weight_memory(found.data, file.keep(), device), file.packing(found), shape);
   };
   LlamaWeights out = gathered(config, weight, config.tied);
   for (const GgufTensor& t : file.tensors()) {
@@ -82,17 +82,20 @@ LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Dev
   return out;
 }
 
-LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Device& device) {
+LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Device& device, Packing packing) {
   uint64_t stream = 0;
   int64_t bytes = 0;
   std::vector<float> values;
   auto weight = [&](const std::string&, const Extents& shape) {
+    const bool norm = shape.size() == 1;
+    const Packing lies = norm ? Packing::F32 : packing;
     int64_t count = 1;
     for (int64_t n : shape) count *= n;
-    bytes += count * 4;
-    Tensor tensor = Tensor::empty(as_shape(shape), dt::f32, device);
-    auto* target = static_cast<std::byte*>(memory_of(tensor.uop())->data());
-    constexpr int64_t kPiece = 1 << 16;  // bounds the memory needed beside the weights themselves
+    const int64_t size = packed_bytes(lies, shape);
+    bytes += size;
+    auto memory = std::make_shared<Memory>(device, size);
+    auto* target = static_cast<std::byte*>(memory->data());
+    constexpr int64_t kPiece = 1 << 16;  // numbers: bounds the memory needed beside the weights themselves; whole blocks
     uint64_t key = random_bits(seed, stream++);
     double scale = 2 * std::sqrt(3.0 / static_cast<double>(shape.back())) * 0x1p-24;  // uniform on ±√(3/n): variance 1/n
     for (int64_t begin = 0; begin < count; begin += kPiece) {
@@ -100,11 +103,13 @@ LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Devi
       values.resize(n);
       for (int64_t i = 0; i < n; i++) {
         auto centred = static_cast<int64_t>(random_bits(key, begin + i) >> 40) - (1 << 23);
-        values[i] = shape.size() == 1 ? 1.0f : static_cast<float>(static_cast<double>(centred) * scale);
+        values[i] = norm ? 1.0f : static_cast<float>(static_cast<double>(centred) * scale);
       }
-      device.copy_in(target + begin * 4, values.data(), n * 4);
+      const std::vector<std::byte> piece = packed(values, lies);
+      device.copy_in(target, piece.data(), piece.size());
+      target += piece.size();
     }
-    return tensor;
+    return decoded(memory, lies, shape);
   };
   LlamaWeights out = gathered(config, weight, false);
   out.bytes = bytes;
@@ -117,9 +122,16 @@ Tensor placeholder(const std::vector<int64_t>& shape, DType dtype) {
   return Tensor(new_virtual_buffer(dtype, extents));
 }
 
-LlamaWeights LlamaWeights::placeholders(const LlamaConfig& config) {
-  return gathered(
-      config, [](const std::string&, const Extents& shape) { return placeholder(shape); }, false);
+LlamaWeights LlamaWeights::placeholders(const LlamaConfig& config, Packing packing) {
+  const ByteView view = [](DType t, const Shape& shape) {
+    UOps extents;
+    for (const Dim& n : shape) extents.push_back(n.uop());
+    return Tensor(new_virtual_buffer(t, extents));
+  };
+  auto weight = [&](const std::string&, const Extents& shape) {
+    return decoded(view, shape.size() == 1 ? Packing::F32 : packing, shape);
+  };
+  return gathered(config, weight, false);
 }
 
 }  // namespace pg

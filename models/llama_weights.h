@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/llama_config.h"
+#include "models/quantised.h"
 #include "src/tensor/tensor.h"
 
 namespace pg {
@@ -15,7 +16,8 @@ namespace pg {
 class Gguf;
 class HfCheckpoint;
 
-/// The weights of one layer. Matrices are [out, in]; F32, or F16 or BF16 that kernels convert as they read.
+/// The weights of one layer. Matrices are [out, in]; those that are packed or of 16 bits stay so, and kernels decode what they
+/// read (models/quantised.h).
 struct LlamaLayer {
   Tensor attention_norm;  // [dim]
   Tensor q;               // [heads * head_dim, dim]
@@ -41,9 +43,10 @@ struct LlamaWeights {
   static LlamaWeights from(const HfCheckpoint&, const LlamaConfig&, Device& = default_device());
   /// Seeded uniform numbers of variance 1 / inputs, norms of 1: real shapes and sane values where there is no file. The lm
   /// head is always a matrix of its own, because a random embedding that is its own head only ever repeats its input.
-  static LlamaWeights random(const LlamaConfig&, uint64_t seed, Device& = default_device());
+  /// Matrices are packed as said, norms never.
+  static LlamaWeights random(const LlamaConfig&, uint64_t seed, Device& = default_device(), Packing = Packing::F32);
   /// The shapes of `random` without memory, for partition.
-  static LlamaWeights placeholders(const LlamaConfig&);
+  static LlamaWeights placeholders(const LlamaConfig&, Packing = Packing::F32);
 };
 /// Where a weight comes from: by its GGUF name ("blk.0.attn_q.weight") and shape.
 using WeightSource = std::function<Tensor(const std::string& name, const std::vector<int64_t>& shape)>;

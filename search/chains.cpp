@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "search/movement.h"
 #include "uops/kernel.h"
@@ -15,14 +16,22 @@ std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pa
     return std::any_of(changed.begin(), changed.end(), [&](const auto& c) { return c.first == axis; });
   };
   if (!s.online().empty() && is_changed(s.online())) return std::nullopt;
+  // How a definition unpacks its blocks has nothing to do with how its readers walk the axis.
+  std::set<std::string> unpacking;
+  for (const Definition& d : definitions(s.kernel()))
+    if (unpacks(d)) unpacking.insert(d.node.arg_as<std::string>());
   Opts opts, later;
+  std::set<std::string> apart;  // axes that one of those walks in its own way
   for (const Opt& o : s.opts()) {
     const auto* tile = std::get_if<Tile>(&o);
-    if (tile && is_changed(tile->axis)) continue;
+    const bool own = tile && unpacking.contains(tile->nest);
+    if (own) apart.insert(tile->axis);
+    if (tile && is_changed(tile->axis) && !own) continue;
     (tile || std::holds_alternative<Online>(o) || std::holds_alternative<Grid>(o) ? opts : later).push_back(o);
   }
   for (const auto& [axis, splits] : changed)
-    for (const auto& split : splits) opts.push_back(Tile{axis, split.size, split.kind});
+    for (const auto& split : splits)
+      opts.push_back(Tile{axis, split.size, split.kind, apart.contains(axis) ? s.root().name : ""});
   Expected<Schedule> next = Schedule(s.kernel(), s.target()).apply(opts);
   if (!next) return std::nullopt;
   // An explicit order is kept for the ranges that are still there, and so is what still has its place.

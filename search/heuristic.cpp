@@ -8,6 +8,7 @@
 #include "search/movement.h"
 #include "search/schedule.h"
 #include "search/tune.h"
+#include "search/unpacked.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -381,7 +382,12 @@ class Heuristic {
 }  // namespace
 
 Opts heuristic(const UOp& kernel, const Target& target) {
-  return target.gpu ? block_heuristic(kernel, target) : Heuristic(kernel, target).run();
+  if (target.gpu) return block_heuristic(unpacked_inline(kernel), target);
+  if (const UOp plain = as_if_unpacked(kernel)) {
+    const Opts opts = for_packed(kernel, Heuristic(plain, target).run(), target.lanes_f32());
+    if (const auto s = Schedule(kernel, target).apply(opts)) return s->opts();
+  }
+  return Heuristic(kernel, target).run();
 }
 
 }  // namespace pg

@@ -6,6 +6,7 @@
 #include "search/moves.h"
 #include "search/moves_blocks.h"
 #include "search/tune.h"
+#include "search/unpacked.h"
 #include "uops/scope.h"
 
 namespace pg {
@@ -124,8 +125,18 @@ class Templates {
 }  // namespace
 
 std::vector<Schedule> templates(const UOp& kernel, const Target& target) {
-  if (target.gpu) return block_templates(kernel, target);
-  return Templates(kernel, target).run();
+  const UOp plain = as_if_unpacked(kernel);
+  if (!plain) return target.gpu ? block_templates(kernel, target) : Templates(kernel, target).run();
+  std::vector<Schedule> found;
+  if (target.gpu) {
+    for (const Schedule& s : block_templates(unpacked_inline(kernel), target))
+      if (const auto same = Schedule(kernel, target).apply(s.opts())) found.push_back(*same);
+    return found;
+  }
+  for (const Schedule& s : Templates(plain, target).run())
+    if (const auto packed = Schedule(kernel, target).apply(for_packed(kernel, s.opts(), target.lanes_f32())))
+      found.push_back(*packed);
+  return found;
 }
 
 }  // namespace pg

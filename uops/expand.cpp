@@ -87,6 +87,9 @@ class Instance {
     return stores.size() == 1 ? stores[0] : UOp(Op::StoreAll, dt::kVoid, {}, stores);
   }
 
+  /// A value in all lanes.
+  UOp vector(const UOp& v) { return broadcast_to(value(v), lanes_); }
+
  private:
   struct Address {
     UOp index;  // Index with its final dtype
@@ -215,6 +218,12 @@ class Instance {
     return u.is(Op::Load) || std::any_of(u.src().begin(), u.src().end(), depends_on_load);
   }
 
+  /// Steps of a sum are fused as those that an accumulator takes are (products_fused).
+  static UOps added(const Reducer& row, const UOps& total, const UOps& states) {
+    if (row.name == std::string_view("sum") && states[0].is(Op::Mul))
+      return {alu(Op::Fma, states[0].src(0), states[0].src(1), total[0])};
+    return row.combine(total, states);
+  }
   /// A Reduce over register ranges: the states of all its instances combined, then the lanes among themselves.
   UOps merged(const UOp& reduce) {
     if (auto it = merged_.find(reduce.id()); it != merged_.end()) return it->second;
@@ -232,7 +241,7 @@ class Instance {
       Instance inner(addresses_, numbers, lane ? lane : vec_);
       UOps states;
       for (const UOp& b : bodies) states.push_back(inner.value(b));
-      total = total.empty() ? states : row.combine(total, states);
+      total = total.empty() ? states : added(row, total, states);
       more = false;
       for (size_t i = ranges.size(); i-- > 0 && !more;) {
         more = ++at[i] < *const_int(ranges[i].src(0));
@@ -277,15 +286,43 @@ UOps register_ranges(const UOp& statement) {
   return found;
 }
 
+/// The lines that hints side by side have asked for: narrow elements have many vectors in one.
+class AskedLines {
+ public:
+  /// Whether this hint asks for nothing new. Of vectors in a row, those are kept that are no further apart than a line.
+  bool for_line_of(const UOp& hint, int64_t lanes) {
+    constexpr int64_t kLine = 64, kNarrow = 2;  // bytes
+    const UOp &buffer = hint.src(0).src(0), &at = hint.src(0).src(1);
+    const int64_t element = buffer.dtype().element_bytes();
+    if (element > kNarrow) return false;
+    const auto beyond = at.is(Op::Add) ? const_int(at.src(1)) : std::nullopt;
+    const int64_t byte = beyond.value_or(0) * element;
+    std::vector<int64_t>& asked = lines_[index(buffer, UOps{beyond ? at.src(0) : at})];
+    for (const int64_t other : asked)
+      if (std::abs(byte - other) < kLine - lanes * element) return true;
+    asked.push_back(byte);
+    return false;
+  }
+
+ private:
+  std::unordered_map<UOp, std::vector<int64_t>> lines_;  // by what an address has beside a constant
+};
+
 /// `repeats`: ranges whose trips repeat the statement, whether they occur in it or not.
-UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
+UOp expand(const UOp& statement, const UOps& repeats, const Context& context, AskedLines& asked) {
   UOps ranges = register_ranges(statement);
   for (const UOp& r : repeats)
     if (std::find(ranges.begin(), ranges.end(), r) == ranges.end()) ranges.push_back(r);
   UOp vec;
   std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (vec = r, true); });
-  if (vec && !context.target.gpu)
+  Addresses addresses(context.shared);
+  if (vec && !context.target.gpu) {
     if (const UOp turned = turned_copy(statement, ranges, vec)) return turned;
+    const auto row = [&](const Substitution& numbers, const UOp& along) {
+      return Instance(addresses, numbers, along).vector(statement.src(1));
+    };
+    if (const UOp turned = turned_value(statement, ranges, vec, row)) return turned;
+  }
   // Reduce ranges outermost (a run of updates of the whole block), then the most numerous output axis: compilers keep our
   // order, and the operands of the inner axes stay live.
   const UOp& place = (statement.is(Op::StoreAll) ? statement.src(0) : statement).src(0);
@@ -301,12 +338,13 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
   // A merge combines states anew, with ops that are not legal yet (the online softmax: exp).
   const bool merges = !collect(statement, [](const UOp& u) { return u.is(Op::Reduce); }).empty();
   UOps out;
-  Addresses addresses(context.shared);
+  const int64_t lanes = vec ? *const_int(vec.src(0)) : 1;
   std::vector<int64_t> at(ranges.size(), 0);
   for (bool more = true; more;) {
     Substitution numbers;
     for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-    if (UOp s = Instance(addresses, numbers, vec).statement(statement))
+    UOp s = Instance(addresses, numbers, vec).statement(statement);
+    if (s && !(s.is(Op::Prefetch) && asked.for_line_of(s, lanes)))
       out.push_back(merges ? ops_legalized(s, context.target) : s);
     more = false;
     for (size_t i = ranges.size(); i-- > 0 && !more;) {
@@ -317,24 +355,27 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context) {
   return block(out);
 }
 
-UOp expand_tree(const UOp& u, UOps repeats, const Context& context) {
+UOp expand_tree(const UOp& u, UOps repeats, const Context& context, AskedLines& asked) {
   switch (u.op()) {
     case Op::Prefetch:
     case Op::CopyAsync:
     case Op::Store:
-    case Op::StoreAll: return expand(u, repeats, context);
+    case Op::StoreAll: return expand(u, repeats, context, asked);
     case Op::Block: {
       UOps out;
-      for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, context));
+      for (const UOp& s : u.src()) out.push_back(expand_tree(s, repeats, context, asked));
       return block(out);
     }
     case Op::For:
       if (is_register(kind_of(u.src(0)))) {
         repeats.push_back(u.src(0));
-        return expand_tree(u.src(1), std::move(repeats), context);
+        return expand_tree(u.src(1), std::move(repeats), context, asked);
       }
       [[fallthrough]];
-    case Op::If: return u.with_src(UOps{u.src(0), expand_tree(u.src(1), repeats, context)});
+    case Op::If: {
+      AskedLines inside;
+      return u.with_src(UOps{u.src(0), expand_tree(u.src(1), repeats, context, inside)});
+    }
     default: return u;
   }
 }
@@ -344,7 +385,8 @@ UOp expand_tree(const UOp& u, UOps repeats, const Context& context) {
 UOp registers_expanded(const UOp& tree, const Target& target) {
   Context context{target, {}};
   if (target.gpu) find_shared(tree, context.shared);
-  return expand_tree(tree, {}, context);
+  AskedLines asked;
+  return expand_tree(tree, {}, context, asked);
 }
 
 }  // namespace pg

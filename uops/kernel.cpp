@@ -52,6 +52,17 @@ std::vector<Definition> definitions(const UOp& kernel) {
   return all;
 }
 
+bool unpacks(const Definition& d) {
+  if (!d.node.is(Op::Define) || d.reduce || !d.value.dtype().is_float()) return false;
+  bool any = false;
+  for (const UOp& u : expression_nodes(d.value)) {
+    if (!u.is(Op::Load)) continue;
+    if (!u.src(0).src(0).is(Op::Param) || u.dtype().bytes() >= d.value.dtype().bytes()) return false;
+    any = true;
+  }
+  return any;
+}
+
 bool merges_in_output(const Definition& d) {
   return d.store && d.value == d.reduce && d.bodies.size() == 1 && d.store.src().size() == 2 &&
          d.value.dtype() == d.store.src(0).dtype() && !depends_on(d.value, d.store.src(0).src(0));

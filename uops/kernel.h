@@ -36,6 +36,9 @@ struct Definition {
 };
 std::vector<Definition> definitions(const UOp& kernel);
 
+/// Whether it only unpacks what memory holds in narrower elements, as a quantised weight does.
+bool unpacks(const Definition&);
+
 /// Whether partial results of its reduction may be kept in the output itself: nothing follows the reduction, nobody reads
 /// the buffer, and every element is stored.
 bool merges_in_output(const Definition&);

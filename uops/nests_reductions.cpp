@@ -124,13 +124,53 @@ UOp Opener::accumulate(Nest& n, size_t i, Scope scope) {
   return block(out);
 }
 
+namespace {
+void factors_of(const UOp& product, UOps& factors) {
+  if (!product.is(Op::Mul)) return factors.push_back(product);
+  for (const UOp& f : product.src()) factors_of(f, factors);
+}
+UOp multiplied(const UOps& factors) {
+  UOp product;
+  for (const UOp& f : factors) product = product ? product * f : f;
+  return product;
+}
+}  // namespace
+
+/// A sum's steps on one accumulator that share a factor from memory are summed before it: the scale of a block of quantised
+/// weights multiplies once. Not where other results of the block of registers would share the product of each step.
+UOp Opener::factored(const Nest& n, const UOp& body, UOps& repeats) const {
+  if (repeats.empty() || !body.is(Op::Mul) || !body.dtype().is_float()) return body;
+  UOps factors, common, own;
+  factors_of(body, factors);
+  for (UOp& f : factors) f = simplify(f);
+  for (const UOp& f : factors) {
+    const bool moves = std::any_of(repeats.begin(), repeats.end(), [&](const UOp& r) { return depends_on(f, r); });
+    (moves ? own : common).push_back(f);
+  }
+  if (common.empty() || own.size() < 2) return body;
+  const UOp shared = multiplied(common);
+  const bool loads = !collect(shared, [](const UOp& u) { return u.is(Op::Load); }).empty();
+  const bool for_each = std::all_of(n.plan->registers.begin(), n.plan->registers.end(), [&](const UOp& r) {
+    return reduces(n, r) || kind_of(r) == pg::Kind::Vec || depends_on(shared, r);
+  });
+  if (!loads || !for_each) return body;
+  UOps sum{multiplied(own)};
+  sum.insert(sum.end(), repeats.begin(), repeats.end());
+  repeats.clear();
+  return shared * UOp(Op::Reduce, body.dtype(), ReduceArg{"sum", {}}, sum);
+}
+
 UOp Opener::update(Nest& n, Nest::Part& p, const Scope& scope) {
   const UOps neutral = identity(p);
   UOp reduce_gate = scope.gate(p.d->reduce_ranges);
   if (reduce_gate && target_.gpu && adds_nothing_beyond(n, p, scope)) reduce_gate = {};
-  UOps old, bodies, stores;
+  UOps old, bodies, stores, repeats;
+  for (const UOp& r : n.plan->registers)
+    if (kind_of(r) == pg::Kind::Unroll && reduces(n, r)) repeats.push_back(r);
+  const bool plain_sum = !target_.gpu && row(*p.d).name == std::string_view("sum") && !reduce_gate && n.parts.size() == 1;
   for (size_t s = 0; s < neutral.size(); ++s) {
     UOp body = bind(n, p.d->bodies[s], scope, {});
+    if (plain_sum) body = factored(n, body, repeats);
     // Neutral only after the body was evaluated: exp(0 - m) is not 0.
     if (reduce_gate) body = alu(Op::Where, reduce_gate, body, neutral[s]);
     old.push_back(load(accumulator(n, p, s)));
@@ -142,8 +182,7 @@ UOp Opener::update(Nest& n, Nest::Part& p, const Scope& scope) {
   for (size_t s = 0; s < next.size(); ++s) stores.push_back(store(accumulator(n, p, s), next[s], scope.gate(axes)));
   // A range that does not occur in the update (a sum of a constant) repeats it all the same.
   UOp statement = store_all(stores);
-  for (const UOp& r : n.plan->registers)
-    if (kind_of(r) == pg::Kind::Unroll && reduces(n, r)) statement = UOp(Op::For, dt::kVoid, {}, {r, statement});
+  for (const UOp& r : repeats) statement = UOp(Op::For, dt::kVoid, {}, {r, statement});
   return statement;
 }
 

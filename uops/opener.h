@@ -87,6 +87,7 @@ class Opener {
   UOp open_partial(Nest&, const Scope&);
   UOp accumulate(Nest&, size_t i, Scope);
   UOp update(Nest&, Nest::Part&, const Scope&);
+  UOp factored(const Nest&, const UOp& body, UOps& repeats) const;
   Substitution totals(const Nest&, const Nest::Part&) const;
   UOp merge_target(const Nest&, const Nest::Part&, size_t state, const Scope&) const;
   UOp merge_partial(Nest&, Nest::Part&, const Scope&);

@@ -113,4 +113,41 @@ UOp turned_copy(const UOp& store_of, const UOps& ranges, const UOp& vec) {
   return block(out);
 }
 
+UOp turned_value(const UOp& store_of, const UOps& ranges, const UOp& vec,
+                 const std::function<UOp(const Substitution&, const UOp&)>& row) {
+  if (!store_of.is(Op::Store)) return {};
+  const UOp &to = store_of.src(0), &value = store_of.src(1);
+  const DType t = to.dtype();
+  const int64_t lanes = *const_int(vec.src(0));
+  if (!to.src(0).is(Op::Memory) || to.src(0).dtype() != t || t.bytes() != 4 || lanes < 4 || coefficient(to.src(1), vec) != 1)
+    return {};
+  const UOps loads = collect(value, [](const UOp& u) { return u.is(Op::Load); });
+  const auto step = [](const UOp& load, const UOp& r) { return coefficient(load.src(0).src(1), r).value_or(-1); };
+  if (std::none_of(loads.begin(), loads.end(), [&](const UOp& l) { return step(l, vec) < 0 || step(l, vec) > 1; }))
+    return {};
+  const auto is_near = [&](const UOp& r) {
+    return const_int(r.src(0)) == lanes && std::all_of(loads.begin(), loads.end(), [&](const UOp& l) {
+             const int64_t s = step(l, r);
+             return (s == 0 || s == 1) && !(l.src().size() == 2 && depends_on(l.src(1), r));
+           });
+  };
+  const auto near = std::find_if(ranges.begin(), ranges.end(), is_near);
+  if (near == ranges.end()) return {};
+  UOps far = ranges;
+  std::erase(far, *near);
+  UOps out;
+  each(far, [&](const Substitution& outside) {
+    UOps rows;
+    for (int64_t i = 0; i < lanes; ++i) rows.push_back(row(with(outside, vec, i), *near));
+    const UOps columns = transposed(std::move(rows));
+    for (int64_t i = 0; i < lanes; ++i) {
+      const Substitution first = with(with(outside, vec, 0), *near, i);
+      const UOp place = simplify(substitute(to.src(1), first));
+      out.push_back(
+          store(UOp(Op::Index, t.vec(static_cast<int>(lanes)), {}, {to.src(0), place}), columns[static_cast<size_t>(i)]));
+    }
+  });
+  return block(out);
+}
+
 }  // namespace pg

@@ -240,7 +240,7 @@ class Namer {
         {all_.back().store.src(0).src(0), attends ? "O" : matmul ? "C" : "Y"}};
     if (convolution_) {
       name_factor(convolution_->x, "X", names);
-      name_factor(convolution_->w, "W", names);
+      name_factor(convolution_->w, definition_reads(convolution_->w).empty() ? "W" : "V", names);  // W: what it unpacks to
     } else if (attends) {
       name_attention(names);
     } else if (product_) {

@@ -12,4 +12,8 @@ namespace pg {
 /// (docs/schedule.md); without one they are inlined again. `sources_first` are the kernel's uses.
 std::unordered_set<int> shared_values(const Sketches&, const KernelSketch&, const std::vector<int>& sources_first);
 
+/// The uses of a kernel whose value is decoded from narrower elements and summed over: the operand of a product that lies
+/// packed in memory. As a definition W[n, k] it is unpacked by whoever reads it, or a schedule stages tiles of it.
+std::unordered_set<int> decoded_values(const Sketches&, const KernelSketch&, const std::vector<int>& sources_first);
+
 }  // namespace pg

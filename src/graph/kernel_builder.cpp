@@ -20,6 +20,7 @@ class Builder {
     const UOp target = element(sketch_.root, sketch_.store_index);
     const std::vector<int> uses = sources_first();
     shared_ = shared_values(all_, sketch_, uses);
+    decoded_ = decoded_values(all_, sketch_, uses);
     for (int use : uses) values_.emplace(use, value(use));
 
     UOps output{store(target, values_.at(sketch_.use))};
@@ -99,6 +100,7 @@ class Builder {
       return defined(head == all_.reduction_of.end() ? unique_name("E") : row_name(head->second), result, axes_of(use));
     }
     if (shared_.contains(number)) return defined(unique_name("E"), result, axes_of(use));
+    if (decoded_.contains(number)) return defined(unique_name("W"), result, axes_of_memory(result));
     return result;
   }
   /// The axes that its index moves with: the kernel's in their order, then those that only definitions have.
@@ -164,6 +166,18 @@ class Builder {
     return load(index(defines_.back(), axes));
   }
 
+  /// The axes of an expression in the order in which its loads index them, the near ones in memory last.
+  static UOps axes_of_memory(const UOp& expression) {
+    UOps axes;
+    for (const UOp& read : collect(expression, [](const UOp& u) { return u.is(Op::Load); }))
+      for (const UOp& i : read.src(0).src().subspan(1))
+        for (const UOp& axis : free_ranges(i))
+          if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
+    for (const UOp& axis : free_ranges(expression))
+      if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
+    return axes;
+  }
+
   /// The letters of the softmax and norm literature: M maximum, L sum after a maximum, S sum; E elementwise.
   std::string row_name(const UOp& reduction) {
     const std::string& reducer = reduction.arg_as<ReduceArg>().reducer;
@@ -195,7 +209,7 @@ class Builder {
 
   const Sketches& all_;
   const KernelSketch& sketch_;
-  std::unordered_set<int> shared_;  // uses that are definitions beside the rows
+  std::unordered_set<int> shared_, decoded_;  // uses that are definitions beside the rows
   std::unordered_map<int, UOp> values_;
   std::unordered_map<UOp, UOp> params_;  // memory → Param
   std::unordered_map<std::string, int> names_;

@@ -39,6 +39,8 @@ struct Cost {
   bool loads = false;       // reads memory
   bool arithmetic = false;  // computes something from what it reads
   bool reduces = false;     // a reduction may be inlined below
+  bool transcends = false;  // .. by an exp or the like
+  int widest = 0;           // bytes of the widest elements that it reads
 };
 
 Ints reduced_axes(const UOp& reduction) {
@@ -53,6 +55,8 @@ class Materialiser {
       : graph_(graph), epilogues_(graph), decisions_(decisions) {
     result_.reduction_of = epilogues_.reduction_of;
     for (const UOp& node : graph_.nodes) costs_[node] = cost(node);
+    for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node)
+      if (decodes(*node)) decoding_.insert(*node);
   }
 
   Sketches run() {
@@ -64,7 +68,9 @@ class Materialiser {
   // ---- decisions ----
 
   Cost cost(const UOp& node) const {
-    if (node.is(Op::Buffer) || graph_.kept.contains(node) || decisions_.stored.contains(node)) return {.loads = true};
+    const int bytes = node.dtype().bytes();
+    if (node.is(Op::Buffer) || graph_.kept.contains(node) || decisions_.stored.contains(node))
+      return {.loads = true, .widest = bytes};
     Cost c;
     for (const UOp& s : node.src()) {
       auto it = costs_.find(s);
@@ -72,11 +78,24 @@ class Materialiser {
       c.loads |= it->second.loads;
       c.arithmetic |= it->second.arithmetic;
       c.reduces |= it->second.reduces;
+      c.transcends |= it->second.transcends;
+      c.widest = std::max(c.widest, it->second.widest);
     }
+    c.transcends |= is_transcendental(node.op());
     c.arithmetic |= (is_arithmetic(node.op()) && c.loads) || is_transcendental(node.op());
     // A head is materialised or a row definition: nothing below it is computed again without it.
-    if (epilogues_.reduction_of.contains(node)) c = {.loads = true, .arithmetic = false, .reduces = true};
+    if (epilogues_.reduction_of.contains(node)) c = {.loads = true, .reduces = true, .widest = bytes};
     return c;
+  }
+  /// Floats unpacked from narrower elements, and the integers on the way there: to read the result from memory would take
+  /// longer than to do that again, and a kernel may keep a tile of it (definitions.h).
+  bool decodes(const UOp& node) const {
+    const Cost& c = costs_.at(node);
+    if (c.reduces || c.transcends || c.widest > node.dtype().bytes()) return false;
+    if (node.dtype().is_float()) return c.widest < node.dtype().bytes();
+    const auto users = graph_.users.find(node);
+    return users != graph_.users.end() &&
+           std::all_of(users->second.begin(), users->second.end(), [&](const UOp& u) { return decoding_.contains(u); });
   }
 
   bool must_store(const UOp& node, const std::vector<int>& uses) {
@@ -89,8 +108,9 @@ class Materialiser {
     if (wanted_in_place(node) && put_in_place(node, uses)) return false;
     const Cost& c = costs_.at(node);
     if (c.arithmetic && uses.size() > kMaxPlaces) return true;
+    const bool costly = (c.arithmetic && !decoding_.contains(node)) || c.reduces;
     for (int use : uses)
-      if ((c.arithmetic || c.reduces) && repeats_along_an_axis(result_.uses[use])) return !alternative(node, uses);
+      if (costly && repeats_along_an_axis(result_.uses[use])) return !alternative(node, uses);
     const auto in_place = [&](int use) { return result_.uses[use].in_place; };
     shared_ = c.reduces && !decisions_.repeated.contains(node) && kernels(uses) > 1 &&
               !std::all_of(uses.begin(), uses.end(), in_place);
@@ -397,6 +417,7 @@ class Materialiser {
   const Epilogues epilogues_;
   const Decisions& decisions_;
   std::unordered_map<UOp, Cost> costs_;
+  std::unordered_set<UOp> decoding_;
   std::unordered_map<UOp, std::vector<int>> uses_of_;
   std::unordered_map<int, std::map<std::vector<const void*>, int>> known_;  // kernel → uses
   std::unordered_map<int, int> gathers_;                                    // kernel → Gathers so far

@@ -13,7 +13,8 @@
 //   reductions.
 //   5. In the body of a kernel's own reduction, arithmetic on loaded values whose index lacks one of the kernel's output
 //   axes
-//      would be repeated along that axis (an operand of a matmul): it is materialised. Casts and selections are not.
+//      would be repeated along that axis (an operand of a matmul): it is materialised. Casts and selections are not, nor is
+//      what is *decoded* from narrower elements (quantised weights): it is a definition of the kernel (definitions.h).
 //   6. A node computed at more than kMaxPlaces different indices of one kernel is materialised.
 //   7. The value of an Assign that reads the same Buffer elsewhere than where it writes is materialised first.
 //   8. Rules 2 and 5 have an alternative: to compute the node *in place*, as a definition, in every kernel that reads it. It

@@ -296,3 +296,47 @@ TEST_CASE("a deep chain does not overflow the stack") {
   for (int i = 0; i < 20000; ++i) x = (x * 0.5) + 0.25;
   CHECK(partition({x.uop()}).kernels.size() == 1);
 }
+
+namespace {
+/// Rows of 128 numbers in blocks of 34 bytes: an f16 scale and 32 integers.
+Tensor unpacked(int64_t rows) {
+  const Tensor q = input({rows, 4, 34}, dt::i8).slice(-1, 2, 34), d = input({rows, 4, 17}, dt::f16).slice(-1, 0, 1);
+  return (q.cast(dt::f32) * d.cast(dt::f32)).reshape({rows, 128});
+}
+}  // namespace
+
+TEST_CASE("an operand that is unpacked from narrower elements is a definition of the product, and never stored") {
+  const Tensor w = unpacked(48);
+  for (int64_t rows : {1, 8}) {
+    const Planned p = planned({input({rows, 128}).matmul(w.transpose())});
+    REQUIRE(p.count() == 1);
+    CHECK(p.name(0) == "matmul_" + std::to_string(rows) + "x48x128");  // the axes are the product's: blocks stay inside
+    CHECK(definition_names(p.kernel(0)) == Names{"W"});
+    CHECK(axis_names(definitions(p.kernel(0))[0].ranges) == Names{"n", "k"});
+    CHECK(p.check() == "");
+  }
+  const UOp count = variable("T", 2, 16);
+  const Planned some = planned({input({count, 128}).matmul(w.transpose())});
+  CHECK(some.count() == 1);
+  CHECK(some.check({{"T", 5}}) == "");
+  // Halves alone, of a matrix that is stored the other way round.
+  const Planned halves = planned({input({8, 16}).matmul(input({16, 24}, dt::f16))});
+  REQUIRE(halves.count() == 1);
+  CHECK(axis_names(definitions(halves.kernel(0))[0].ranges) == Names{"k", "n"});
+  CHECK(halves.check() == "");
+}
+
+TEST_CASE("what costs more than unpacking, or is as wide as its result, is stored in front of a product") {
+  const Tensor x = input({8, 128});
+  CHECK(planned({x.matmul(unpacked(48).exp().transpose())}).count() == 2);
+  CHECK(planned({x.matmul((unpacked(48) * input({48, 1})).transpose())}).count() == 2);
+  CHECK(planned({(x * 2.0).matmul(unpacked(48).transpose())}).count() == 2);
+  CHECK(planned({unpacked(48).sum({1})}).count() == 1);
+}
+
+TEST_CASE("rows of a packed table are unpacked where they are looked up") {
+  const Planned p = planned({unpacked(48).gather(input({5}, dt::i32))});
+  REQUIRE(p.count() == 1);
+  CHECK(definition_names(p.kernel(0)).empty());
+  CHECK(p.check() == "");
+}

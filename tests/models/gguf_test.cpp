@@ -76,18 +76,32 @@ TEST_CASE("gguf: tensors have row-major shapes and their own bytes") {
     REQUIRE(m.data.size() == 24);
     CHECK(reinterpret_cast<const float*>(m.data.data())[5] == 6);
     CHECK(*reinterpret_cast<const float*>(g.tensor("v").data.data()) == 7);
-    CHECK(g.dtype(g.tensor("h")) == dt::f16);
+    CHECK(g.packing(g.tensor("h")) == Packing::F16);
     CHECK(contains(user_error([&] { g.tensor("nothing"); }), "the tensor \"nothing\" is missing"));
   }
 }
 
-TEST_CASE("gguf: a quantized tensor is refused by name and type") {
+TEST_CASE("gguf: packed tensors are read; a type that is not is refused by name") {
   GgufWriter w;
-  std::vector<char> block(144);
-  w.tensor("blk.0.attn_q.weight", {1, 256}, 12, block.data(), block.size());
+  std::vector<char> block(256 * 2);
+  const std::vector<std::pair<uint32_t, size_t>> types = {{0, 1024}, {1, 512},  {30, 512}, {8, 272},
+                                                          {2, 144},  {12, 144}, {14, 210}};
+  for (const auto& [type, bytes] : types) {
+    block.resize(bytes);
+    w.tensor(std::to_string(type), {1, 256}, type, block.data(), bytes);
+  }
+  w.tensor("blk.0.attn_q.weight", {1, 256}, 10, block.data(), 84);
   Gguf g = read_gguf(w.bytes());
-  CHECK(contains(user_error([&] { g.tensor("blk.0.attn_q.weight"); }),
-                 "test.gguf: blk.0.attn_q.weight is Q4_K: this version reads F32 and F16"));
+  CHECK(contains(
+      user_error([&] { g.tensor("blk.0.attn_q.weight"); }),
+      "test.gguf: blk.0.attn_q.weight is Q2_K: this version reads F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K; convert the "
+      "model to one of them"));
+  for (const auto& [type, bytes] : types) {
+    const GgufTensor& t = g.tensor(std::to_string(type));
+    CHECK(info(g.packing(t)).ggml == type);
+    CHECK(t.data.size() == bytes);
+    CHECK(packed_bytes(g.packing(t), t.shape) == static_cast<int64_t>(bytes));
+  }
 }
 
 TEST_CASE("gguf: what is wrong is said once, with file, byte and remedy") {

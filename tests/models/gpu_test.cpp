@@ -38,6 +38,22 @@ TEST_CASE("llama on a GPU: a prompt in chunks and tokens behind it have the naiv
   CHECK(gpu.calls("cuLaunchKernel") == 0);
 }
 
+TEST_CASE("llama on a GPU: packed weights give the CPU's logits") {
+  InterpretedGpu& gpu = InterpretedGpu::get();
+  LlamaConfig c = LlamaConfig::preset("tiny");
+  c.chunk = 8, c.layers = 1;
+  for (const Packing type : {Packing::Q8_0, Packing::Q4_0}) {
+    Llama here(c, LlamaWeights::random(c, 3, default_device(), type)), there(c, LlamaWeights::random(c, 3, gpu, type), gpu);
+    const std::vector<int32_t> ids = {5, 17, 2, 90, 44};
+    const auto check = [&](const std::vector<float>& got, const std::vector<float>& wanted) {
+      for (size_t i = 0; i < got.size(); i++) REQUIRE(std::abs(got[i] - wanted[i]) < 1e-4);
+      REQUIRE(gpu.errors() == "");
+    };
+    check(there.prefill(ids), here.prefill(ids));
+    check(there.decode(7), here.decode(7));
+  }
+}
+
 TEST_CASE("llama on a GPU: picollama's weights are copied over, and its first logits are those of transformers") {
   InterpretedGpu& gpu = InterpretedGpu::get();
   const std::string folder = PICOGRAD_SOURCE_DIR "/models/data/";

@@ -46,7 +46,7 @@ class KernelGenerator {
       case 8: kernel = attention(); break;
       case 9: kernel = tuple(); break;
       case 10: kernel = two_sums(); break;
-      case 11: kernel = masked(); break;
+      case 11: kernel = random_.one_in(2) ? masked() : packed(); break;
       default: kernel = reduction();
     }
     // Not every value that was made is used; slots are without gaps.
@@ -104,6 +104,17 @@ class KernelGenerator {
       return cast(read(w_.param(name, t, UOps{v_.extent_of(b), v_.extent_of(x), v_.extent_of(y)}), {b, x, y}), sum);
     };
     return finish(epilogue(w_.reduce("sum", operand("A", m, k) * operand("B", k, n), {k})));
+  }
+
+  /// A product with an operand of blocks of small numbers, each with a scale.
+  UOp packed() {
+    const int64_t block = random_.pick({4, 8, 16}), blocks = random_.between(1, 48 / block), rows = random_.between(2, 40);
+    const UOp m = v_.axis("m", 8), n = w_.axis("n", rows), k = w_.axis("k", block * blocks), at = idiv(k, iconst(block));
+    output("packed", dt::f32, {m, n});
+    const UOp a = read(w_.param("A", dt::f32, UOps{v_.extent_of(m), iconst(block * blocks)}), {m, k});
+    const UOp q = read(w_.param("Q", dt::i8, {rows, blocks, block + 2}), {n, at, mod(k, iconst(block)) + iconst(2)}),
+              d = read(w_.param("D", random_.pick({dt::f16, dt::bf16}), {rows, blocks}), {n, at});
+    return finish(epilogue(w_.reduce("sum", a * w_.define("W", cast(q, dt::f32) * cast(d, dt::f32), {n, k}), {k})));
   }
 
   UOps axes(const std::string& prefix, int64_t least, int64_t most, int64_t extent) {

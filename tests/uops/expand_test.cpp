@@ -60,8 +60,10 @@ TEST_CASE("expand: a strided operand is gathered, one that does not move is load
 }
 
 TEST_CASE("expand: a swizzled address is no sum of its register ranges, but its lanes are a run") {
-  const UOp row = range("m", iconst(8)), chunk = range("k", iconst(8), 8, Kind::Upcast), lane = range("k", iconst(4), 4, Kind::Vec);
-  const UOp tile(Op::Memory, dt::f32, ParamArg{0, "tile"}, {iconst(256)}), out(Op::Param, dt::f32, ParamArg{0, "out"}, {iconst(32)});
+  const UOp row = range("m", iconst(8)), chunk = range("k", iconst(8), 8, Kind::Upcast),
+            lane = range("k", iconst(4), 4, Kind::Vec);
+  const UOp tile(Op::Memory, dt::f32, ParamArg{0, "tile"}, {iconst(256)}),
+      out(Op::Param, dt::f32, ParamArg{0, "out"}, {iconst(32)});
   const UOp from = index(tile, UOps{Swizzle{3, 2, 3}.apply(row * iconst(32) + chunk * iconst(4) + lane)});
   const UOp sum = store(index(out, UOps{chunk * iconst(4) + lane}), load(from));
   const UOps stores = stores_of(registers_expanded(UOp(Op::For, dt::kVoid, {}, {row, sum}), Target{}));
@@ -114,4 +116,14 @@ TEST_CASE("expand: no more addresses than the block has") {
       after("registers_expanded", scheduled(gemm(8, 64, 8), {"m", "n", "k", "m:4 upcast", "n:32 upcast", "n:16 vec"}));
   const UOps loads = collect(tree, [](const UOp& u) { return u.is(Op::Load) && u.src(0).src(0).is(Op::Param); });
   CHECK(loads.size() == 4 + 2);
+}
+
+TEST_CASE("expand: hints for narrow elements ask for each line once") {
+  const auto hints = [](const UOp& kernel, const char* buffer) {
+    return count(after("registers_expanded", scheduled(kernel, {"n", "k", "k:64 upcast", "k:16 vec", buffer}),
+                       Target{.vector_bytes = 64}),
+                 Op::Prefetch);
+  };
+  CHECK(hints(packed_gemm(1, 4, 128), "prefetch(Q,n)") == 2);  // 68 bytes: from the 2nd and the 52nd on
+  CHECK(hints(gemm(1, 4, 128, false, true), "prefetch(B,n)") == 4);
 }

@@ -72,3 +72,30 @@ TEST_CASE("nests: parts that an output loop crosses are merged before they are k
         "parts0[item, m, n] = out_partial[m, n] } }; for item < 1: for m < 2: for n < 3: { acc; acc[0] = 0.0; for "
         "part < 2: acc[0] = acc[0] + parts0[part, m, n]; out[m, n] = acc[0] } }");
 }
+
+TEST_CASE("nests: steps of a sum that share a factor from memory are summed before it") {
+  const UOp kernel = packed_gemm(1, 4, 128);
+  const Target target{.vector_bytes = 64};
+  const auto arithmetic = [&](const std::vector<std::string>& said, Op op) {
+    return count(lower(scheduled(kernel, said), target), op);
+  };
+  // A block: q·a, + q·a, · d + acc, where by itself each step multiplies by d.
+  const std::vector<std::string> shared = {"n", "k", "k:32 unroll", "k:16 vec"},
+                                 apart = {"n", "k", "k:32 upcast", "k:16 vec"};
+  CHECK(arithmetic(shared, Op::Mul) - arithmetic(apart, Op::Mul) < 0);
+  CHECK(arithmetic(shared, Op::Fma) == 2);
+  CHECK(arithmetic(apart, Op::Fma) == 2);
+  const std::vector<float> wanted = packed_product(lower(scheduled(kernel, {"n", "k"}), {}), 1, 4, 128);
+  for (const auto& said : {shared,
+                           apart,
+                           {"n", "k", "n:4 upcast", "k:64 upcast", "k:32 unroll", "k:16 vec"},
+                           {"n", "k", "k:128 unroll", "k:16 vec"}})
+    CHECK(packed_product(lower(scheduled(kernel, said), target), 1, 4, 128) == wanted);
+}
+TEST_CASE("nests: a product that several results share is not taken apart") {
+  const UOp kernel = packed_gemm(4, 4, 64);
+  const Target target{.vector_bytes = 64};
+  const UOp together = lower(scheduled(kernel, {"m", "n", "k", "m:2 upcast", "k:32 unroll", "k:16 vec"}), target);
+  CHECK(count(together, Op::Fma) == 4);  // one for each result and step
+  CHECK(packed_product(together, 4, 4, 64) == packed_product(lower(scheduled(kernel, {"m", "n", "k"}), {}), 4, 4, 64));
+}

@@ -1,6 +1,7 @@
 #pragma once
 // The kernels that schedules are tried on, by name.
 #include "tests/uops/kernel_writer.h"
+#include "uops/interpret.h"
 
 namespace pg::test {
 
@@ -17,6 +18,39 @@ inline UOp gemm(UOp m_extent, UOp n_extent, UOp k_extent, bool transpose_a = fal
 }
 inline UOp gemm(int64_t m, int64_t n, int64_t k, bool transpose_a = false, bool transpose_b = false, DType t = dt::f32) {
   return gemm(iconst(m), iconst(n), iconst(k), transpose_a, transpose_b, t);
+}
+
+/// out[m,n] = sum over k of A·W, with W[n,k] = Q·D: blocks of 34 bytes, an f16 scale D and 32 int8 Q (ggml's Q8_0).
+inline UOp packed_gemm(UOp m_extent, int64_t n_extent, int64_t k_extent) {
+  KernelWriter w;
+  const UOp m = w.axis("m", m_extent), n = w.axis("n", n_extent), k = w.axis("k", k_extent);
+  const UOp out = w.param("out", dt::f32, UOps{m_extent, iconst(n_extent)}),
+            a = w.param("A", dt::f32, UOps{m_extent, iconst(k_extent)}),
+            q = w.param("Q", dt::i8, {n_extent, k_extent / 32, 34}),
+            d = w.param("D", dt::f16, {n_extent, k_extent / 32, 17});
+  const UOp block = idiv(k, iconst(32)), number = mod(k, iconst(32)) + iconst(2);
+  const UOp value = cast(read(q, {n, block, number}), dt::f32) * cast(read(d, {n, block, iconst(0)}), dt::f32);
+  const UOp unpacked = w.define("W", value, {n, k});
+  return w.output("packed", at(out, {m, n}), w.reduce("sum", read(a, {m, k}) * unpacked, {k}), {m, n});
+}
+inline UOp packed_gemm(int64_t m, int64_t n, int64_t k) { return packed_gemm(iconst(m), n, k); }
+/// Its result by a program; numbers such that sums are exact in any order.
+inline std::vector<float> packed_product(const UOp& program, int64_t m, int64_t n, int64_t k) {
+  std::vector<float> out(m * n, -1), a(m * k);
+  std::vector<int8_t> packed(n * k / 32 * 34);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i * 7 % 11) - 5;
+  for (size_t i = 0; i < packed.size(); ++i) packed[i] = static_cast<int8_t>(i * 5 % 13) - 6;
+  for (size_t block = 0; block < packed.size() / 34; ++block) {  // 0.5, 1, 2
+    packed[block * 34] = 0;
+    packed[block * 34 + 1] = static_cast<int8_t>(0x38 + block % 3 * 4);
+  }
+  interpret(program,
+            std::vector<HostBuffer>{{out.data(), m * n},
+                                    {a.data(), m * k},
+                                    {packed.data(), static_cast<int64_t>(packed.size())},
+                                    {packed.data(), static_cast<int64_t>(packed.size()) / 2}},
+            {});
+  return out;
 }
 
 /// out[i] = max(x[i] + 1, 0)

@@ -74,3 +74,27 @@ TEST_CASE("turned copies: what is no square, or lies along the row already, is c
   const UOp linear = lower(scheduled(plain, {"n", "m", "k", "n:8 vec", "stage(B,n)"}), Target{.vector_bytes = 32});
   CHECK(std::none_of(linear.src().begin(), linear.src().end(), [](const UOp& u) { return u.is(Op::Shuffle); }));
 }
+
+TEST_CASE("turned values: rows of a square are unpacked along their blocks, then turned") {
+  for (const int64_t n : {16, 24, 40}) {
+    CAPTURE(n);
+    const UOp kernel = packed_gemm(5, n, 64);
+    const Target target{.vector_bytes = 64};
+    const UOp linear =
+        lower(scheduled(kernel, {"n", "m", "k", "n:16 vec", "stage(W,n)", "W = n, k, n:16 vec, k:32 unroll, k:16 upcast"}),
+              target);
+    const auto shuffles = std::count_if(linear.src().begin(), linear.src().end(),
+                                        [](const UOp& u) { return u.is(Op::Shuffle) && u.src().size() == 2; });
+    // Two squares; once more for the rows that are left, which zeros stand beside.
+    CHECK((n % 16 ? shuffles > 2 * 64 && shuffles < 4 * 64 : shuffles == 2 * 64));
+    CHECK(inner_gathers(linear).empty());
+    CHECK(packed_product(linear, 5, n, 64) == packed_product(lower(scheduled(kernel, {"m", "n", "k"}), {}), 5, n, 64));
+  }
+}
+TEST_CASE("turned values: without an axis along the blocks they are gathered") {
+  const UOp kernel = packed_gemm(5, 16, 64);
+  const UOp linear = lower(scheduled(kernel, {"n", "m", "k", "n:16 vec", "stage(W,n)", "W = n, k, n:16 vec, k:4 upcast"}),
+                           Target{.vector_bytes = 64});
+  CHECK(!inner_gathers(linear).empty());
+  CHECK(packed_product(linear, 5, 16, 64) == packed_product(lower(scheduled(kernel, {"m", "n", "k"}), {}), 5, 16, 64));
+}
