@@ -87,9 +87,10 @@ class BenchLlama {
 
  private:
   void title(const ModelSource& source, Device& device) {
-    json_ = {{"model", source.config.name},    {"device", device.name()},       {"threads", device.target().cores},
-             {"prompt", options_.prompt},      {"position", options_.position}, {"rounds", options_.rounds},
-             {"weight_bytes", bytes_of(read_)}};
+    json_ = {{"model", source.config.name}, {"packing", info(source.packing).name},
+             {"device", device.name()},     {"threads", device.target().cores},
+             {"prompt", options_.prompt},   {"position", options_.position},
+             {"rounds", options_.rounds},   {"weight_bytes", bytes_of(read_)}};
     if (!options_.json)
       out_ << fmt::format("{}; {}, {} threads; {:.2f} GB of weights a token\n", source.what, device.name(),
                           device.target().cores, bytes_of(read_) / 1e9);

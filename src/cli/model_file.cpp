@@ -37,7 +37,10 @@ ModelSource open_model(const ModelOptions& options) {
     throw UserError("-m " + options.model + " and --config " + options.config +
                     " exclude each other: a file or random weights");
   }
+  if (!options.quant.empty() && options.config.empty())
+    throw UserError("--quant " + options.quant + " packs random weights: give --config; a file's weights stay as they are");
   ModelSource source;
+  if (!options.quant.empty()) source.packing = parse_packing(options.quant);
   if (options.config.empty() && HfCheckpoint::is(options.model)) {
     source.checkpoint = HfCheckpoint::open(options.model);
     source.config = LlamaConfig::from_json(source.checkpoint->path("config.json"), source.checkpoint->config());
@@ -55,17 +58,17 @@ ModelSource open_model(const ModelOptions& options) {
   c.context = options.context > 0 ? options.context : std::min(c.context, kDefaultContext);
   c.chunk = std::min(c.chunk, c.context);
   source.what = fmt::format("{}: {}parameters, context {}", c.name, scaled(static_cast<double>(c.parameters())), c.context);
-  if (!source.file && !source.checkpoint) source.what += ", random weights";
+  if (!source.file && !source.checkpoint) source.what += fmt::format(", random weights, {}", info(source.packing).name);
   return source;
 }
 
 LlamaWeights load_weights(const ModelSource& source, const ModelOptions& options) {
   if (source.file) return LlamaWeights::from(*source.file, source.config);
   if (source.checkpoint) return LlamaWeights::from(*source.checkpoint, source.config);
-  return LlamaWeights::random(source.config, options.weight_seed);
+  return LlamaWeights::random(source.config, options.weight_seed, default_device(), source.packing);
 }
 LlamaWeights weight_shapes(const ModelSource& source) {
-  return source.file || source.checkpoint ? load_weights(source, {}) : LlamaWeights::placeholders(source.config);
+  return source.file || source.checkpoint ? load_weights(source, {}) : LlamaWeights::placeholders(source.config, source.packing);
 }
 
 std::optional<Tokenizer> load_tokenizer(const ModelSource& source) {

@@ -16,6 +16,7 @@ struct ModelOptions {
   std::string config;        // --config: real shapes with random weights instead of a file
   int64_t context = 0;       // -c: positions of the cache; 0: the model's own, at most kDefaultContext
   uint64_t weight_seed = 1;  // of random weights
+  std::string quant;         // --quant: how random weights are packed; empty: f32
 };
 /// Long-context models would otherwise take gigabytes for a cache that few runs fill.
 inline constexpr int64_t kDefaultContext = 4096;
@@ -28,9 +29,11 @@ struct ModelSource {
   std::optional<Gguf> file;                // a GGUF file ..
   std::optional<HfCheckpoint> checkpoint;  // .. or a Hugging Face folder; neither with --config
   LlamaConfig config;                      // its context already bounded
+  Packing packing = Packing::F32;          // of random weights
   std::string what;                        // "picollama: 1.0 M parameters, context 256"
 };
-/// UserError when -m and --config are both given, the file cannot be used, or -c is larger than the model's context.
+/// UserError when -m and --config are both given, --quant with a file, the file cannot be used, or -c is larger than the
+/// model's context.
 ModelSource open_model(const ModelOptions&);
 /// With memory / only for shapes.
 LlamaWeights load_weights(const ModelSource&, const ModelOptions&);

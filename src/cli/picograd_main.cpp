@@ -77,6 +77,7 @@ void add_model(CLI::App& app, ModelOptions& model) {
                  "GGUF file or Hugging Face folder; without it the llama that lies in models/data");
   app.add_option("--config", model.config,
                  "the shapes of a known model with random weights, instead of a file: tinyllama-1.1b, ..");
+  app.add_option("--quant", model.quant, "with --config: how the weights are packed: f16, bf16, q8_0, q4_0");
   app.add_option("-c,--context", model.context,
                  "positions of the cache; 0: the model's own, at most " + std::to_string(kDefaultContext));
 }
@@ -173,7 +174,8 @@ struct BenchCommands {
     add_model(m, llama.model);
     m.add_option("--prompt", llama.prompt, "tokens of the prompt")->check(CLI::Range(2, 1 << 20));
     m.add_option("--position", llama.position, "of the token")->check(CLI::Range(0, 1 << 20));
-    m.add_option("--rounds", llama.rounds, "samples of the token; of the prompt a third of them")->check(CLI::Range(3, 10000));
+    m.add_option("--rounds", llama.rounds, "samples of the token; of the prompt a third of them")
+        ->check(CLI::Range(3, 10000));
     m.add_flag("--json", llama.json, "a JSON object");
     CLI::App& l = command(bench, chosen, "lower", "how long lowering takes, kernel by kernel", [this] {
       if (lower.model.empty()) lower.model = shipped_model();

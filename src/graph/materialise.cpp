@@ -4,6 +4,7 @@
 #include <map>
 
 #include "src/graph/alternatives.h"
+#include "src/graph/costs.h"
 #include "src/graph/index_map.h"
 #include "uops/kernel.h"
 #include "uops/simplify.h"
@@ -16,32 +17,7 @@ UOp written_buffer(UOp view) {
 }
 
 namespace {
-bool is_arithmetic(Op op) {
-  switch (op) {
-    case Op::Neg:
-    case Op::Cast:
-    case Op::Bitcast:
-    case Op::Where:
-    case Op::Not:
-    case Op::Lt:
-    case Op::Eq:
-    case Op::Ne:
-    case Op::And:
-    case Op::Or: return false;
-    default: return info(op).has(op_flag::Elementwise);
-  }
-}
-bool is_transcendental(Op op) { return info(op).has(op_flag::Float) && op != Op::Div && op != Op::Fma; }
 bool is_movement(const UOp& node) { return info(node.op()).has(op_flag::Movement); }
-
-/// What a node costs to compute again, from the nodes that are certainly inlined with it.
-struct Cost {
-  bool loads = false;       // reads memory
-  bool arithmetic = false;  // computes something from what it reads
-  bool reduces = false;     // a reduction may be inlined below
-  bool transcends = false;  // .. by an exp or the like
-  int widest = 0;           // bytes of the widest elements that it reads
-};
 
 Ints reduced_axes(const UOp& reduction) {
   Ints axes = reduction.arg_as<ReduceArg>().axes;
@@ -52,11 +28,8 @@ Ints reduced_axes(const UOp& reduction) {
 class Materialiser {
  public:
   Materialiser(const TensorGraph& graph, const Decisions& decisions)
-      : graph_(graph), epilogues_(graph), decisions_(decisions) {
+      : graph_(graph), epilogues_(graph), decisions_(decisions), costs_(graph, epilogues_, decisions.stored) {
     result_.reduction_of = epilogues_.reduction_of;
-    for (const UOp& node : graph_.nodes) costs_[node] = cost(node);
-    for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node)
-      if (decodes(*node)) decoding_.insert(*node);
   }
 
   Sketches run() {
@@ -67,37 +40,6 @@ class Materialiser {
  private:
   // ---- decisions ----
 
-  Cost cost(const UOp& node) const {
-    const int bytes = node.dtype().bytes();
-    if (node.is(Op::Buffer) || graph_.kept.contains(node) || decisions_.stored.contains(node))
-      return {.loads = true, .widest = bytes};
-    Cost c;
-    for (const UOp& s : node.src()) {
-      auto it = costs_.find(s);
-      if (it == costs_.end()) continue;  // an extent
-      c.loads |= it->second.loads;
-      c.arithmetic |= it->second.arithmetic;
-      c.reduces |= it->second.reduces;
-      c.transcends |= it->second.transcends;
-      c.widest = std::max(c.widest, it->second.widest);
-    }
-    c.transcends |= is_transcendental(node.op());
-    c.arithmetic |= (is_arithmetic(node.op()) && c.loads) || is_transcendental(node.op());
-    // A head is materialised or a row definition: nothing below it is computed again without it.
-    if (epilogues_.reduction_of.contains(node)) c = {.loads = true, .reduces = true, .widest = bytes};
-    return c;
-  }
-  /// Floats unpacked from narrower elements, and the integers on the way there: to read the result from memory would take
-  /// longer than to do that again, and a kernel may keep a tile of it (definitions.h).
-  bool decodes(const UOp& node) const {
-    const Cost& c = costs_.at(node);
-    if (c.reduces || c.transcends || c.widest > node.dtype().bytes()) return false;
-    if (node.dtype().is_float()) return c.widest < node.dtype().bytes();
-    const auto users = graph_.users.find(node);
-    return users != graph_.users.end() &&
-           std::all_of(users->second.begin(), users->second.end(), [&](const UOp& u) { return decoding_.contains(u); });
-  }
-
   bool must_store(const UOp& node, const std::vector<int>& uses) {
     if (graph_.kept.contains(node) || decisions_.stored.contains(node)) return true;
     if (uses.empty()) return false;
@@ -106,9 +48,9 @@ class Materialiser {
              !alternative(node, uses);
     if (!info(node.op()).has(op_flag::Elementwise)) return false;
     if (wanted_in_place(node) && put_in_place(node, uses)) return false;
-    const Cost& c = costs_.at(node);
+    const Cost& c = costs_.of(node);
     if (c.arithmetic && uses.size() > kMaxPlaces) return true;
-    const bool costly = (c.arithmetic && !decoding_.contains(node)) || c.reduces;
+    const bool costly = (c.arithmetic && !c.decodes) || c.reduces;
     for (int use : uses)
       if (costly && repeats_along_an_axis(result_.uses[use])) return !alternative(node, uses);
     const auto in_place = [&](int use) { return result_.uses[use].in_place; };
@@ -180,22 +122,29 @@ class Materialiser {
   /// What the definitions of a reduction run over: axes of the kernel that fit and that none of them has, else own ones.
   void take_ranges(KernelSketch& kernel, const UOp& reduction, const std::vector<int>& uses) {
     const UOps extents = extents_of(reduction.src(0));
-    UOps reduced, free;
+    UOps reduced;
     for (int64_t axis : reduced_axes(reduction))
       if (!is_one(extents[axis])) reduced.push_back(simplify(extents[axis]));
-    for (const UOp& range : kernel.reduction ? kernel.reduce_ranges.at(kernel.reduction) : kernel.ranges)
-      if (std::none_of(uses.begin(), uses.end(), [&](int use) {
-            const UOps& index = result_.uses[use].index;
-            return std::any_of(index.begin(), index.end(), [&](const UOp& i) { return depends_on(i, range); });
-          }))
-        free.push_back(range);
-    const bool fits = std::equal(free.begin(), free.end(), reduced.begin(), reduced.end(),
-                                 [](const UOp& range, const UOp& extent) { return range.src(0) == extent; });
-    if (!fits) {
-      free.clear();
-      for (const UOp& extent : reduced) free.push_back(range("d" + std::to_string(kernel.inner++), extent));
+    std::vector<UOps> candidates{kernel.reduction ? kernel.reduce_ranges.at(kernel.reduction) : kernel.ranges};
+    candidates.insert(candidates.end(), kernel.inner.begin(), kernel.inner.end());
+    for (UOps& free : candidates) {
+      std::erase_if(free, [&](const UOp& range) {
+        return std::any_of(uses.begin(), uses.end(), [&](int use) {
+          const UOps& index = result_.uses[use].index;
+          return std::any_of(index.begin(), index.end(), [&](const UOp& i) { return depends_on(i, range); });
+        });
+      });
+      if (!std::equal(free.begin(), free.end(), reduced.begin(), reduced.end(),
+                      [](const UOp& range, const UOp& extent) { return range.src(0) == extent; }))
+        continue;
+      kernel.reduce_ranges[reduction] = free;
+      return;
     }
-    kernel.reduce_ranges[reduction] = std::move(free);
+    UOps own;
+    for (const UOp& extent : reduced)
+      own.push_back(range("d" + std::to_string(kernel.inner.size()) + "_" + std::to_string(own.size()), extent));
+    kernel.inner.push_back(own);
+    kernel.reduce_ranges[reduction] = std::move(own);
   }
 
   /// Rule 3; records the row definition.
@@ -416,8 +365,7 @@ class Materialiser {
   const TensorGraph& graph_;
   const Epilogues epilogues_;
   const Decisions& decisions_;
-  std::unordered_map<UOp, Cost> costs_;
-  std::unordered_set<UOp> decoding_;
+  const Costs costs_;
   std::unordered_map<UOp, std::vector<int>> uses_of_;
   std::unordered_map<int, std::map<std::vector<const void*>, int>> known_;  // kernel → uses
   std::unordered_map<int, int> gathers_;                                    // kernel → Gathers so far

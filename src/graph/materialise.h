@@ -55,7 +55,7 @@ struct KernelSketch {
   int use = -1;           // of the value that is stored: the root, or what is below its views; of an Assign its value
   bool shared = false;    // stored by rule 4
   std::unordered_map<UOp, UOps> reduce_ranges;  // of its own reduction, and of those that its definitions hold
-  int inner = 0;                                // axes that only definitions have
+  std::vector<UOps> inner;                      // axes that only definitions have, of one reduction or of several alike
 };
 
 /// An output axis of a kernel that is two ranges, so that a row of it is one of them: the groups of channels of a groupnorm.
