@@ -350,7 +350,8 @@ class Materialiser {
     } else {
       Use& known = result_.uses[it->second];
       known.in_body |= use.in_body;
-      known.around.insert(known.around.end(), use.around.begin(), use.around.end());
+      for (const UOp& range : use.around)
+        if (std::find(known.around.begin(), known.around.end(), range) == known.around.end()) known.around.push_back(range);
       known.in_place &= use.in_place;
     }
     return it->second;

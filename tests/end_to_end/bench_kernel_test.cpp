@@ -15,7 +15,7 @@ std::vector<std::string> bench(const std::string& kind, const std::string& shape
 }  // namespace
 
 TEST_CASE("bench kernel: figures beside the machine's ceilings, as JSON") {
-  Program picograd;
+  CommandLine picograd;
   const json j = json::parse(picograd.ok(bench("conv2d", "16x12x12,16x3x3,p1", {"--json", "--source"})).out);
   CHECK(j["kernel"] == "conv2d");
   CHECK(j["layout"] == "nchw");
@@ -39,7 +39,7 @@ TEST_CASE("bench kernel: figures beside the machine's ceilings, as JSON") {
 }
 
 TEST_CASE("bench kernel: every kind computes what it should, unscheduled and under the default schedule") {
-  Program picograd;
+  CommandLine picograd;
   const std::vector<std::pair<std::string, std::string>> kinds = {
       {"gemm", "20x30x40"},      {"gemv", "50x60"},        {"conv2d", "4x9x11,6x3x3,s2,p1"},
       {"conv1d", "4x30,6x3,p1"}, {"softmax", "9x100"},     {"layernorm", "9x100"},
@@ -54,7 +54,7 @@ TEST_CASE("bench kernel: every kind computes what it should, unscheduled and und
 }
 
 TEST_CASE("bench kernel: mistakes are explained") {
-  Program picograd;
+  CommandLine picograd;
   check_error(picograd.run(bench("softmix", "3x4")), 1, {"'softmix'", "known are gemm, gemv, conv2d", "attention"});
   check_error(picograd.run(bench("softmax", "3")), 1, {"'3' is no shape of softmax", "ROWSxCOLUMNS"});
   check_error(picograd.run(bench("gemm", "8x8x8", {"--opts", "tile(q,4)"})), 1, {"no axis q", "while building"});
@@ -65,13 +65,13 @@ TEST_CASE("bench kernel: mistakes are explained") {
 }
 
 TEST_CASE("bench kernel: a peer that lacks the operation is left out, with the reason") {
-  Program picograd;
+  CommandLine picograd;
   const Outcome o = picograd.ok(bench("softmax", "9x100", {"--vs", "openblas"}));
   CHECK(contains(o.err, "openblas left out: it has no softmax"));
 }
 
 TEST_CASE("bench kernel: the fastest of several schedules goes on, and what is wrong with the others is told") {
-  Program picograd;
+  CommandLine picograd;
   const json j = json::parse(picograd
                                  .ok(bench("gemm", "64x64x64",
                                            {"--json", "--opts", "", "--try",
@@ -87,7 +87,7 @@ TEST_CASE("bench kernel: the fastest of several schedules goes on, and what is w
 }
 
 TEST_CASE("selftest: kernels are watched on a CPU too, under their default schedules") {
-  Program picograd;
+  CommandLine picograd;
   const Outcome o = picograd.ok({"selftest", "--brief", "--json"});
   std::istringstream lines(o.out);
   size_t n = 0;
@@ -101,7 +101,7 @@ TEST_CASE("selftest: kernels are watched on a CPU too, under their default sched
 }
 
 TEST_CASE("bench kernel: a library for GPUs is left out on a CPU") {
-  Program picograd;
+  CommandLine picograd;
   const Outcome o = picograd.ok(bench("gemm", "8x8x8", {"--vs", "cublas"}));
   CHECK(contains(o.err, "cublas left out: it computes on GPUs of NVIDIA: --device CUDA"));
   check_error(picograd.run(bench("gemm", "8x8x8", {"--precision", "fp12"})), 2, {"--precision", "fp32"});

@@ -11,7 +11,7 @@ namespace {
 
 const std::vector<std::string> kTune = {"--beam", "1", "bench", "gemm", "--shapes", "64x64x64", "--rounds", "1", "--json"};
 
-void check_replay(Program& picograd, const std::string& schedule) {
+void check_replay(CommandLine& picograd, const std::string& schedule) {
   const json line = json::parse(picograd.ok(kTune).out);
   CHECK(line["search"]["measured"] == 0);
   CHECK(line["ours"]["schedule"] == schedule);
@@ -20,11 +20,11 @@ void check_replay(Program& picograd, const std::string& schedule) {
 }  // namespace
 
 TEST_CASE("db: a winner that was exported is replayed where it was imported, merged, or came with picograd") {
-  Program tuned;
+  CommandLine tuned;
   const std::string schedule = json::parse(tuned.ok(kTune).out)["ours"]["schedule"];
   const std::string file = tuned.folder / "a.json";
   tuned.ok({"db", "export", "-o", file, "--this-device"});
-  Program picograd;
+  CommandLine picograd;
   SUBCASE("imported") { picograd.ok({"db", "import", file}); }
   SUBCASE("merged") { picograd.ok({"db", "merge", tuned.database()}); }
   SUBCASE("came with picograd") {
@@ -44,7 +44,7 @@ TEST_CASE("db: a winner that was exported is replayed where it was imported, mer
 }
 
 TEST_CASE("db: what cannot be read or written is one error, and nothing changes") {
-  Program picograd;
+  CommandLine picograd;
   picograd.ok(kTune);
   const std::string file = picograd.folder / "a.json";
   picograd.ok({"db", "export", "-o", file});

@@ -13,12 +13,12 @@ std::vector<std::string> with(std::vector<std::string> a, const std::vector<std:
   return a;
 }
 /// A database with one winner.
-void tuned(Program& picograd) { picograd.ok(with(kSmall, {"--beam", "1"})); }
+void tuned(CommandLine& picograd) { picograd.ok(with(kSmall, {"--beam", "1"})); }
 
 }  // namespace
 
 TEST_CASE("shapes, layouts and schedules that make no sense") {
-  Program picograd;
+  CommandLine picograd;
   const auto shape = [&](const std::string& s) { return picograd.run({"bench", "gemm", "--shapes", s}); };
   for (const char* s : {"0x4x4", "axbxc", "4x4", "4x4x4x4", "-1x4x4", "4x4x", "99999999x4x4", "1000000x1000000x1000000"})
     check_error(shape(s), 1, {s, "bench gemm"});
@@ -30,7 +30,7 @@ TEST_CASE("shapes, layouts and schedules that make no sense") {
 }
 
 TEST_CASE("usage errors") {
-  Program picograd;
+  CommandLine picograd;
   check_error(picograd.run({"fly"}), 2, {"picograd help"});
   check_error(picograd.run({}), 2, {"picograd help"});
   check_error(picograd.run({"bench"}), 2, {});
@@ -42,7 +42,7 @@ TEST_CASE("usage errors") {
 }
 
 TEST_CASE("a GGUF file that is truncated, empty, missing or none at all") {
-  Program picograd;
+  CommandLine picograd;
   const std::string file = picograd.folder / "model.gguf", whole = file_text(kModel);
   const auto llama = [&] { return picograd.run({"llama", "-m", file, "-p", "This", "-n", "1"}); };
   check_error(llama(), 1, {file, "No such file"});
@@ -57,7 +57,7 @@ TEST_CASE("a GGUF file that is truncated, empty, missing or none at all") {
 }
 
 TEST_CASE("no compiler: what needs one says so, the rest works") {
-  Program picograd;
+  CommandLine picograd;
   picograd.environment["PICOGRAD_CACHE"] = picograd.folder / "empty";
   const auto everywhere = [&](const std::string& hint) {
     check_error(picograd.run(kSmall), 1, {"clang-19", hint});
@@ -81,7 +81,7 @@ TEST_CASE("no compiler: what needs one says so, the rest works") {
 }
 
 TEST_CASE("Clang in process, where its module is not: said by devices, an error for who insists, a process otherwise") {
-  Program picograd;
+  CommandLine picograd;
   picograd.program = picograd.folder / "picograd";
   fs::copy_file(kProgram, picograd.program);
   CHECK(contains(picograd.ok({"devices"}).out,
@@ -95,7 +95,7 @@ TEST_CASE("Clang in process, where its module is not: said by devices, an error 
 }
 
 TEST_CASE("bench compile: a line for each route there is, and how their kernels compare") {
-  Program picograd;
+  CommandLine picograd;
   const Outcome o = picograd.ok({"bench", "compile", "--count", "3", "--rounds", "6", "--json"});
   const auto routes = [&](const std::string& route) { return contains(o.out, "{\"route\":\"" + route + "\""); };
   CHECK(routes("spawn") != contains(o.err, "spawn left out"));
@@ -104,7 +104,7 @@ TEST_CASE("bench compile: a line for each route there is, and how their kernels 
 }
 
 TEST_CASE("a damaged database is set aside with a warning; the db commands refuse it") {
-  Program picograd;
+  CommandLine picograd;
   write_file(picograd.database(), std::string(20000, 'x'));
   check_error(picograd.run({"db", "stats"}), 1, {picograd.database()});
   CHECK(file_text(picograd.database()) == std::string(20000, 'x'));
@@ -115,7 +115,7 @@ TEST_CASE("a damaged database is set aside with a warning; the db commands refus
 }
 
 TEST_CASE("a newer database is refused, naming both versions") {
-  Program picograd;
+  CommandLine picograd;
   tuned(picograd);
   Connection(picograd.database(), Connection::Access::Create).execute("pragma user_version = 99");
   const std::string before = file_text(picograd.database());
@@ -126,7 +126,7 @@ TEST_CASE("a newer database is refused, naming both versions") {
 
 TEST_CASE("a read-only database replays; tuning into it is an error") {
   constexpr uid_t kNobody = 65534;
-  Program picograd;
+  CommandLine picograd;
   tuned(picograd);
   fs::remove(picograd.database() + "-shm");
   fs::remove(picograd.database() + "-wal");
@@ -155,7 +155,7 @@ TEST_CASE("output that cannot be written is an error") {
   const char* argument = nullptr;
   SUBCASE("the last write fails") { argument = "--version"; }
   SUBCASE("an earlier write fails") { argument = "help"; }  // more than a buffer
-  Program picograd;
+  CommandLine picograd;
   const pid_t pid = fork();
   if (pid == 0) {
     dup2(open("/dev/full", O_WRONLY), 1);

@@ -41,7 +41,7 @@ void kill_and_resume(int times) {
   const auto seed = static_cast<unsigned>(std::chrono::steady_clock::now().time_since_epoch().count());
   CAPTURE(seed);
   std::mt19937 random(seed);
-  Program picograd;
+  CommandLine picograd;
   const std::vector<std::string> tune = {"--beam", "1", "tune", "llama", "--config", "tiny"};
   int winners = 0, measurements = 0;
   for (int i = 0; i < times; ++i) {
@@ -83,7 +83,7 @@ TEST_CASE("SIGKILL while tuning: nothing committed is lost, nothing is left runn
 TEST_CASE("SIGKILL at twenty moments" * doctest::skip()) { kill_and_resume(20); }
 
 TEST_CASE("Ctrl-C while tuning keeps what was measured and says how to go on") {
-  Program picograd;
+  CommandLine picograd;
   const pid_t pid = picograd.start({"--beam", "1", "tune", "llama", "--config", "tiny"});
   for (int i = 0; i < 400 && winners_told(file_text(picograd.folder / "out")) == 0; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -17,7 +17,7 @@ const nlohmann::json& goldens() {
 }  // namespace
 
 TEST_CASE("llama writes on stdout what an independent implementation writes, and nothing else") {
-  Program picograd;
+  CommandLine picograd;
   int prompts = 0;
   for (const auto& golden : goldens()["prompts"]) {
     if (!golden.contains("continuation_text")) continue;
@@ -35,7 +35,7 @@ TEST_CASE("llama writes on stdout what an independent implementation writes, and
 }
 
 TEST_CASE("llama finds the shipped model by itself; the same seed writes the same text") {
-  Program picograd;
+  CommandLine picograd;
   const auto text = [&](const char* seed) {
     return picograd.ok({"llama", "-p", "Everyone", "-n", "24", "--seed", seed, "--temp", "1.5"}).out;
   };
@@ -46,7 +46,7 @@ TEST_CASE("llama finds the shipped model by itself; the same seed writes the sam
 }
 
 TEST_CASE("llama: one thread and the narrower instruction set write the same greedy text") {
-  Program picograd;
+  CommandLine picograd;
   const auto& golden = goldens()["prompts"][0];
   const std::string expected = golden["prompt"].get<std::string>() + golden["continuation_text"].get<std::string>() + "\n";
   const std::vector<std::string> command = {"llama", "-p", golden["prompt"], "-n", "64", "--temp", "0"};
@@ -57,7 +57,7 @@ TEST_CASE("llama: one thread and the narrower instruction set write the same gre
 }
 
 TEST_CASE("llama: a reader that goes away ends nothing with a signal") {
-  Program picograd;
+  CommandLine picograd;
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   close(ends[0]);  // nobody reads
@@ -76,7 +76,7 @@ TEST_CASE("llama: a reader that goes away ends nothing with a signal") {
 }
 
 TEST_CASE("llama: the prompt comes from stdin only when asked for; a conversation never does") {
-  Program picograd;
+  CommandLine picograd;
   CHECK(picograd.ok({"llama", "-f", "-", "-n", "0"}).out == "\n");  // /dev/null
   check_error(picograd.run({"llama", "--chat", "--chat-template", "llama2"}), 1,
               {"--chat talks on a terminal, which stdin is not"});
@@ -87,7 +87,7 @@ namespace {
 /// picograd on a terminal of its own, where stdin, stdout and stderr are one.
 class Terminal {
  public:
-  Terminal(Program& picograd, std::vector<std::string> arguments) {
+  Terminal(CommandLine& picograd, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), picograd.program);
     pid_ = forkpty(&terminal_, nullptr, nullptr, nullptr);
     if (pid_ == 0) {
@@ -145,7 +145,7 @@ class Terminal {
 }  // namespace
 
 TEST_CASE("llama: a conversation on a terminal goes on over turns, begins anew and ends at /exit, Ctrl-D and Ctrl-C") {
-  Program picograd;
+  CommandLine picograd;
   const std::vector<std::string> command = {"llama", "--chat", "--chat-template", "llama2", "-n", "6", "--temp", "0"};
   for (const char* end : {"/exit\n", "\x04", "\x03"}) {
     CAPTURE(end);
@@ -169,7 +169,7 @@ TEST_CASE("llama: a conversation on a terminal goes on over turns, begins anew a
 }
 
 TEST_CASE("llama: Ctrl-C stops an answer, not the conversation") {
-  Program picograd;
+  CommandLine picograd;
   picograd.environment["DEVICE"] = "REF";  // slow enough to be interrupted
   const std::string model = picograd.folder / "small.gguf";
   write_file(model, tests::small_llama(false, 2048).bytes());

@@ -39,9 +39,9 @@ struct Outcome {
 };
 
 /// Where a test's commands run. What is in `environment` is all that they see.
-class Program {
+class CommandLine {
  public:
-  Program() {
+  CommandLine() {
     environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
     environment["HOME"] = folder / "home";
     environment["PICOGRAD_DB"] = database();

@@ -64,7 +64,7 @@ TEST_CASE("documents: files that are linked or named exist") {
 }
 
 TEST_CASE("help lists every variable of the environment; every command has its own help") {
-  Program picograd;
+  CommandLine picograd;
   const std::string help = picograd.ok({"help"}).out;
   for (const ConfigVariable& v : config_variables()) CHECK(contains(help, v.name));
   for (const std::vector<std::string>& command : {std::vector<std::string>{"demo"},

@@ -6,7 +6,7 @@ using namespace pg;
 using nlohmann::json;
 
 TEST_CASE("a second run replays the winner without a candidate or a measurement") {
-  Program picograd;
+  CommandLine picograd;
   const std::vector<std::string> command = {"--beam",   "2",        "bench", "gemm",  "--shapes",
                                             "64x64x64", "--rounds", "3",     "--json"};
   const json first = json::parse(picograd.ok(command).out);
@@ -39,7 +39,7 @@ TEST_CASE("a second run replays the winner without a candidate or a measurement"
 }
 
 TEST_CASE("command-line options override the environment") {
-  Program picograd;
+  CommandLine picograd;
   picograd.environment["BEAM"] = "3";
   picograd.environment["THREADS"] = "2";
   const std::string other = picograd.folder / "other.db";
@@ -54,7 +54,7 @@ TEST_CASE("command-line options override the environment") {
 }
 
 TEST_CASE("DEBUG shows more with each level, on stderr only") {
-  Program picograd;
+  CommandLine picograd;
   const std::vector<std::string> command = {"bench", "gemm",   "--shapes",         "8x8x8", "--rounds",
                                             "1",     "--opts", "tile(m,2,upcast)", "--json"};
   const auto err = [&](const char* level) {
@@ -74,7 +74,7 @@ TEST_CASE("DEBUG shows more with each level, on stderr only") {
 }
 
 TEST_CASE("DEBUG=2 tells time, rates and where the schedule came from, kernel by kernel") {
-  Program picograd;
+  CommandLine picograd;
   picograd.environment["DEBUG"] = "2";
   const std::string err = picograd.ok({"llama", "-p", "This", "-n", "2", "--temp", "0"}).err;
   for (const char* word : {"matmul_1x128x128", " ms", "GFLOP/s", "GB/s", "heuristic"}) CHECK(contains(err, word));

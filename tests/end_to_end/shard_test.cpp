@@ -16,7 +16,7 @@ std::vector<std::string> tune(const std::vector<std::string>& more) {
   return all;
 }
 /// What a winner is of.
-std::set<std::string> winners(Program& picograd, const std::string& database) {
+std::set<std::string> winners(CommandLine& picograd, const std::string& database) {
   std::set<std::string> all;
   const json listed = json::parse(picograd.ok({"--db", database, "db", "list", "--json"}).out);
   for (const json& w : listed["winners"]) all.insert(w["kernel"].get<std::string>() + " " + w["bucket"].get<std::string>());
@@ -26,7 +26,7 @@ std::set<std::string> winners(Program& picograd, const std::string& database) {
 }  // namespace
 
 TEST_CASE("shards: each tunes kernels of its own into a database of its own, and merged they are one") {
-  Program picograd;
+  CommandLine picograd;
   const std::string first = picograd.folder / "1.db", second = picograd.folder / "2.db";
   picograd.ok(tune({"--shard", "1/2", "--out", first}));
   const Outcome o = picograd.ok(tune({"--shard", "2/2", "--out", second}));
@@ -45,7 +45,7 @@ TEST_CASE("shards: each tunes kernels of its own into a database of its own, and
 }
 
 TEST_CASE("shards: the processes of a launcher share the kernels out, and the first merges") {
-  Program ranks[2];
+  CommandLine ranks[2];
   const std::string database = ranks[0].database();
   pid_t pids[2];
   for (int i = 0; i < 2; ++i) {
@@ -69,7 +69,7 @@ TEST_CASE("shards: the processes of a launcher share the kernels out, and the fi
 }
 
 TEST_CASE("shards: mpirun starts them, where there is one") {
-  Program picograd;
+  CommandLine picograd;
   std::string mpirun;
   for (const char* path : {"/usr/bin/mpirun", "/usr/local/bin/mpirun"})
     if (fs::exists(path)) mpirun = path;
@@ -90,7 +90,7 @@ TEST_CASE("shards: mpirun starts them, where there is one") {
 }
 
 TEST_CASE("shards: the array script of Slurm tunes its share, and leaves the merge to a job behind it") {
-  Program picograd;
+  CommandLine picograd;
   const std::string folder = picograd.folder / "shared";
   fs::create_directory(folder);
   fs::create_directory(picograd.folder / "bin");
@@ -123,6 +123,6 @@ TEST_CASE("shards: the array script of Slurm tunes its share, and leaves the mer
 }
 
 TEST_CASE("shards: without a launcher --mpi says what to do") {
-  Program picograd;
+  CommandLine picograd;
   check_error(picograd.run(tune({"--mpi"})), 1, {"--mpi", "mpirun -n N"});
 }

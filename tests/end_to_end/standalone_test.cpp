@@ -22,7 +22,7 @@ std::set<std::string> needed(const std::string& program) {
 }
 
 /// Where there is no program and no library beside the C library's.
-struct BareProgram : Program {
+struct BareProgram : CommandLine {
   BareProgram() { environment["PATH"] = folder / "nothing"; }
 };
 
