@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "search/measure.h"
+#include "search/run_buffers.h"
 #include "src/cli/bench_kernel.h"
 #include "src/cli/interleave.h"
 #include "src/cli/scheduled_kernel.h"
@@ -22,13 +23,20 @@ namespace {
 constexpr int64_t kMaxExtent = 1 << 20;
 constexpr double kMaxBytes = 8e9;
 
+/// Random numbers, filled in by the host: a search is for the product alone.
+Tensor operand(int64_t rows, int64_t columns, size_t slot) {
+  const Tensor t = Tensor::empty({rows, columns});
+  fill(static_cast<std::byte*>(memory_of(t.uop())->data()), {.elements = rows * columns, .dtype = dt::f32}, 1, slot);
+  return t;
+}
+
 /// The operands and the result of one problem, with our kernel for it.
 class GemmBench {
  public:
   GemmBench(const GemmProblem& p, const BenchGemmOptions& options)
       : problem_(p),
-        a_(Tensor::rand(p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k}, 1)),
-        b_(Tensor::rand(p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n}, 2)),
+        a_(operand(p.transpose_a ? p.k : p.m, p.transpose_a ? p.m : p.k, 1)),
+        b_(operand(p.transpose_b ? p.n : p.k, p.transpose_b ? p.k : p.n, 2)),
         c_(static_cast<size_t>(p.m * p.n), NAN),
         theirs_(c_.size(), NAN) {
     const Plan plan = partition({product(p, a_, b_)});

@@ -107,7 +107,6 @@ class TuneRun {
       : options_(options), jobs_(std::move(jobs)), store_(store), out_(out) {}
 
   int run() {
-    Interrupt interrupt;
     for (const Job& j : jobs_) left_ += search_weight(j);
     for (size_t i = 0; i < jobs_.size() && !Interrupt::requested(); i++) one(i);
     summary();
@@ -252,10 +251,14 @@ void choose_plans(const ModelSource& source, Store& store, std::ostream& out) {
         << std::flush;
     return !Interrupt::requested();
   };
-  Interrupt interrupt;
+  const Config before = config();
+  Config as_they_are = before;
+  as_they_are.beam = 0;  // no search for kernels that may not be wanted
+  set_config(as_they_are);
   tune_plans(decode_step(c, w), {{"pos", c.context / 2}}, default_device(), store, told);
   if (c.chunk > 1 && !Interrupt::requested())
     tune_plans(prefill_step(c, w), {{"pos", 0}, {"T", c.chunk}}, default_device(), store, told);
+  set_config(before);
 }
 
 }  // namespace
@@ -267,6 +270,7 @@ int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
   Store* store = default_store();
   if (!store) throw UserError("tuning needs a schedule database: set PICOGRAD_DB or --db to a file that can be written");
   const ModelSource source = open_model(options.model);
+  const Interrupt interrupt;
   if (store->writable() && options.shard.whole() && options.out.empty() && !options.mpi) choose_plans(source, *store, out);
   std::vector<Job> work = jobs(source);
   Shard shard = options.shard;

@@ -74,12 +74,6 @@ std::optional<Alternative> of_elementwise(const UOp& node, const std::vector<con
 
 std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, const std::vector<const Use*>& uses,
                                         const std::vector<KernelSketch>& kernels) {
-  // A number that a row computed in place needs.
-  const bool number = std::all_of(uses.begin(), uses.end(), [](const Use* u) {
-    return u->in_place &&
-           std::all_of(u->index.begin(), u->index.end(), [](const UOp& i) { return const_int(i).has_value(); });
-  });
-  if (number) return Alternative{"rows", "", node, true};
   constexpr size_t kMostPlaces = 2;
   const KernelSketch& kernel = kernel_of(*uses[0], kernels);
   const bool one_kernel =
@@ -89,9 +83,17 @@ std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, c
   if (!std::all_of(uses.begin(), uses.end(), [&](const Use* u) { return moves_with_all(*u, kernel.ranges); }))
     return std::nullopt;
   const bool beside = static_cast<bool>(kernel.reduction);
-  return Alternative{beside ? "side_by_side" : "places", "", node, streams(reduction) && (!beside || streams(kernel.reduction))};
+  return Alternative{beside ? "side_by_side" : "places", "", node,
+                     streams(reduction) && (!beside || streams(kernel.reduction))};
 }
 }  // namespace
+
+bool belongs_to_a_row(const std::vector<const Use*>& uses) {
+  return std::all_of(uses.begin(), uses.end(), [](const Use* u) {
+    return u->in_place &&
+           std::all_of(u->index.begin(), u->index.end(), [](const UOp& i) { return const_int(i).has_value(); });
+  });
+}
 
 std::string shape_text(const UOps& extents) {
   std::string s;

@@ -91,8 +91,14 @@ void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, S
     if (row.device == key.device && row.toolchain == key.toolchain && row.threads == key.threads &&
         row.precision == key.precision)
       known.insert(row.site);
-  for (const PlanTrial& trial : plan_trials(roots, plan_options(device, &store))) {
-    if (known.contains(trial.alternative.site)) continue;
+  std::vector<PlanTrial> trials = plan_trials(roots, plan_options(device, &store));
+  std::erase_if(trials, [&](const PlanTrial& t) { return known.contains(t.alternative.site); });
+  std::vector<KernelRequest> kernels;  // compiled together, on all cores
+  for (const PlanTrial& t : trials)
+    for (const auto* side : {&t.in_place, &t.stored})
+      for (const PlanTrial::Share& s : *side) kernels.push_back({s.ast, own_bindings(variables_of(s.ast), bindings)});
+  ready_kernels(kernels, device);
+  for (const PlanTrial& trial : trials) {
     const PlanTiming t = time_trial(trial, bindings, device);
     PlanRow row = plan_key(trial.alternative.site, device);
     row.in_place_ms = t.in_place_ms, row.stored_ms = t.stored_ms;

@@ -70,7 +70,7 @@ bool contains(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "db stats") {
-  CHECK(contains(text(Action::Stats), "2 kernels, 1 winners, 2 schedules, 2 measurements, 1 quarantined"));
+  CHECK(contains(text(Action::Stats), "2 kernels, 1 winners, 0 plans, 2 schedules, 2 measurements, 1 quarantined"));
   const json j = document(Action::Stats);
   CHECK(j["kernels"] == 2);
   CHECK(j["schema"] == kSchemaVersion);
@@ -251,7 +251,7 @@ TEST_CASE_FIXTURE(Fixture, "db prune") {
     s->put_measurements({test_measurement("tile(n,5)", "ok", "abc111")});
   }
   CHECK(contains(run({.action = Action::Prune, .keep_measurements = 0, .older_toolchains = true, .dry_run = true}),
-                 "would drop 1 winners, 1 measurements, 1 schedules, 0 kernels"));
+                 "would drop 1 winners, 1 measurements, 0 plans, 1 schedules, 0 kernels"));
   const json j = json::parse(run({.action = Action::Prune, .json = true, .keep_measurements = 0, .older_toolchains = true}));
   CHECK(j["winners"] == 1);
   CHECK(j["measurements"] == 1);

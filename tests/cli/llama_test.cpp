@@ -69,7 +69,7 @@ TEST_CASE("llama: --config runs real shapes without a file and prints token ids"
   o.tokens = 5;
   o.seed = 3;
   Said said = run(o);
-  CHECK(contains(said.log, "tiny: 0.1 M parameters, context 48, random weights; seed 3"));
+  CHECK(contains(said.log, "tiny: 0.1 M parameters, context 48, random weights, F32; seed 3"));
   CHECK(contains(said.log, "prompt         4 tokens"));
   std::istringstream ids(said.out);
   int count = 0;
@@ -205,7 +205,7 @@ TEST_CASE("tune llama: a line per kernel; what is finished is not searched again
     return out.str();
   };
   std::string said = tuned();
-  CHECK(contains(said, "tiny: 0.1 M parameters, context 48, random weights; "));
+  CHECK(contains(said, "tiny: 0.1 M parameters, context 48, random weights, F32; "));
   CHECK(contains(said, "[  1/"));
   CHECK(contains(said, "candidates"));
   CHECK(contains(said, "the same command goes on with the rest"));
