@@ -1,5 +1,6 @@
 #include "src/cli/chat_terminal.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,29 +17,22 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// While it lives, Ctrl-C ends a read from the terminal instead of the program.
-class InterruptedRead {
+/// Lines from stdin, past the streams' buffers. While it lives, Ctrl-C ends them instead of the program: in a wait for one,
+/// or from then on, but for where an answer has its own Interrupt.
+class Lines {
  public:
-  InterruptedRead() {
+  Lines() {
     interrupted = 0;
     struct sigaction action {};
     action.sa_handler = [](int) { interrupted = 1; };
-    ::sigaction(SIGINT, &action, &saved_);  // without SA_RESTART
+    ::sigaction(SIGINT, &action, &saved_);
   }
-  ~InterruptedRead() { ::sigaction(SIGINT, &saved_, nullptr); }
-  InterruptedRead(const InterruptedRead&) = delete;
-  InterruptedRead& operator=(const InterruptedRead&) = delete;
+  ~Lines() { ::sigaction(SIGINT, &saved_, nullptr); }
+  Lines(const Lines&) = delete;
+  Lines& operator=(const Lines&) = delete;
 
- private:
-  struct sigaction saved_;
-};
-
-/// Lines from stdin, past the streams' buffers, so that Ctrl-C ends a wait for one.
-class Lines {
- public:
   /// None: the end, or Ctrl-C.
   std::optional<std::string> next() {
-    const InterruptedRead guard;
     for (;;) {
       if (const size_t end = held_.find('\n'); end != held_.npos) {
         std::string line = held_.substr(0, end);
@@ -46,14 +40,29 @@ class Lines {
         return line;
       }
       char piece[4096];  // a terminal hands over no longer lines
-      const ssize_t n = interrupted ? -1 : ::read(STDIN_FILENO, piece, sizeof piece);
-      if (n < 0 && errno == EINTR && !interrupted) continue;
+      if (!readable()) return {};
+      const ssize_t n = ::read(STDIN_FILENO, piece, sizeof piece);
       if (n <= 0) return {};
       held_.append(piece, static_cast<size_t>(n));
     }
   }
 
  private:
+  /// Waits. A signal that comes between the look at `interrupted` and the wait must end it too: it is let in by ppoll alone.
+  static bool readable() {
+    sigset_t interrupts, before;
+    sigemptyset(&interrupts);
+    sigaddset(&interrupts, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupts, &before);
+    pollfd terminal{STDIN_FILENO, POLLIN, 0};
+    int ready = 0;
+    while (!interrupted && (ready = ppoll(&terminal, 1, nullptr, &before)) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return ready > 0 && !interrupted;
+  }
+
+  struct sigaction saved_;
   std::string held_;
 };
 
