@@ -23,10 +23,10 @@ namespace {
 /// The memory below some tensors, each once.
 Ceilings::Buffers memory_of_all(const std::vector<Tensor>& tensors) {
   Ceilings::Buffers all;
-  std::unordered_set<UOp> seen;
+  std::unordered_set<const void*> seen;  // a packed weight is looked at as several dtypes
   for (const Tensor& t : tensors)
     for (const UOp& b : collect(t.uop(), [](const UOp& u) { return u.is(Op::Buffer); }))
-      if (const MemoryRef memory = memory_of(b); memory && seen.insert(b).second)
+      if (const MemoryRef memory = memory_of(b); memory && seen.insert(memory->data()).second)
         all.push_back({static_cast<const std::byte*>(memory->data()), memory->bytes()});
   return all;
 }

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "search/schedule.h"
 #include "src/graph/plan_timing.h"
 #include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
 #include "tests/graph/tensor_evaluator.h"
+#include "uops/lower.h"
 
 using namespace pg;
 
@@ -50,6 +52,22 @@ TEST_CASE("attention whose weights somebody else reads is no single pass") {
   CHECK(std::none_of(plan.alternatives.begin(), plan.alternatives.end(),
                      [](const Alternative& a) { return a.name == "one_pass" && a.taken; }));
   CHECK(test::difference(both, plan, {}, 3) == "");
+}
+TEST_CASE("attention takes no memory that grows with the square of the tokens") {
+  for (const int64_t tokens : {1024, 4096}) {
+    CAPTURE(tokens);
+    const Tensor q = input({2, tokens, 40}), k = input({2, tokens, 40}), v = input({2, tokens, 40});
+    const Plan plan = partition({Tensor::attention(q, k, v).uop()});
+    REQUIRE(plan.kernels.size() == 1);
+    const Target target{.cores = 1};
+    const UOp& ast = plan.kernels[0].ast;
+    const UOp linear = lower(Schedule(ast, target).apply(heuristic(ast, target))->scheduled(), target);
+    int64_t bytes = 0;
+    for (const UOp& u : collect(linear, [](const UOp& n) { return n.is(Op::Memory); })) bytes += capacity(u);
+    CHECK(bytes > 0);
+    CHECK(bytes < tokens * tokens * 4 / 8);           // one head's scores would be eight times as much
+    CHECK(bytes < 256 * 40 * 4 * 24 + tokens * 800);  // blocks, and a panel of keys
+  }
 }
 TEST_CASE("a trial has the kernels that differ, for one site") {
   UOps roots;
