@@ -18,7 +18,7 @@ UOps step(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t
 std::vector<LlamaKernel> kernels(const UOps& roots, const Bindings64& bindings) {
   std::vector<LlamaKernel> out;
   std::unordered_map<UOp, size_t> seen;
-  for (const PlannedKernel& k : planned(roots).kernels) {
+  for (const PlannedKernel& k : partition(roots, plan_options(default_device())).kernels) {
     auto [at, fresh] = seen.emplace(k.ast, out.size());
     if (fresh) out.push_back({k.ast, k.ast.arg_as<std::string>(), 0, own_bindings(variables_of(k.ast), bindings)});
     out[at->second].count++;

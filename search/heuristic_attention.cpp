@@ -202,9 +202,9 @@ class AttentionHeuristic {
       softmax(column_vectors());
       text_ += shared;
       const std::string rows = p_.i, keys = p_.j, near = p_.i + ":" + std::to_string(kBlockRows / block * block);
-      if (blocks)
-        text_ += " order(" + rows + " " +
-                 (whole ? near + " " + keys : keys + " " + near + " " + keys + ":" + std::to_string(kBlockKeys)) + ")";
+      // Columns innermost: scores are for all of them.
+      text_ += " order(" + rows + (whole ? "" : " " + keys) + (blocks ? " " + near : "") + " " + p_.d + " " + keys +
+               (whole ? "" : ":" + std::to_string(kBlockKeys)) + ")";
       const int64_t panel = p_.key_count * p_.depth * int64_t{sizeof(float)};
       if (!p_.scores.empty() && !lies_along(kernel_, p_.keys, p_.j)) {
         std::string far;  // the innermost outer loop that moves the keys

@@ -187,7 +187,8 @@ class BenchLlama {
         for (const VariableBinding& b : step.bindings)
           if (b.name == v.arg_as<VariableArg>().name) values.push_back(b.value);
       const Work w = work(k.ast, variables, values);
-      const double gflops = k.count * w.flops / step.ms[i] * 1e-6, gbs = k.count * w.bytes / step.ms[i] * 1e-6;
+      const double gflops = k.count * w.flops / step.ms[i] * 1e-6, bytes = w.bytes - static_cast<double>(k.seen_twice),
+                   gbs = k.count * bytes / step.ms[i] * 1e-6;
       rows.push_back({{"kernel", k.name}, {"count", k.count}, {"ms", step.ms[i]}, {"gflops", gflops}, {"gbs", gbs}});
       if (!options_.json)
         out_ << fmt::format("{:<44} {:>6} {:>10.3f} {:>6.1f}% {:>9.1f} {:>8.1f}\n", k.name, k.count, step.ms[i],

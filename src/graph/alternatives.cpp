@@ -45,12 +45,16 @@ bool streams(const UOp& reduction) {
   return false;
 }
 
-/// Elements, symbolic extents at their largest.
-int64_t largest_of(const UOp& node) {
+/// Whether a node has no more elements, symbolic extents at their largest.
+bool at_most(const UOp& node, int64_t most) {
   int64_t n = 1;
-  for (const UOp& extent : extents_of(node))
-    n *= std::min(bounds(extent).hi, int64_t{1} << 30), n = std::min(n, int64_t{1} << 30);
-  return n;
+  for (const UOp& extent : extents_of(node)) {
+    const int64_t hi = bounds(extent).hi;
+    if (hi > most) return false;
+    n *= std::max<int64_t>(hi, 1);
+    if (n > most) return false;
+  }
+  return true;
 }
 /// More of them are better computed by a kernel of their own, for which the schedule is better.
 constexpr int64_t kFewQueries = 16 << 10;
@@ -62,13 +66,13 @@ std::optional<Alternative> of_elementwise(const UOp& node, const std::vector<con
   // A row that every output reads: a normalised vector in front of a matrix. It is computed once a core.
   const bool row = std::all_of(uses.begin(), uses.end(),
                                [&](const Use* u) { return !moves_with_any(*u, kernel_of(*u, kernels).ranges); });
-  if (row) return Alternative{"rows", "", node, true};
+  if (row) return Alternative{"rows", "", node, at_most(node, kLongestWholeRow)};
   // What is computed once for each block of rows, as the queries of an attention are.
   const bool outside = std::all_of(uses.begin(), uses.end(), [&](const Use* u) {
     const KernelSketch& k = kernel_of(*u, kernels);
     return k.reduction && !moves_with_any(*u, k.reduce_ranges.at(k.reduction));
   });
-  if (outside) return Alternative{"queries", "", node, largest_of(node) <= kFewQueries};
+  if (outside) return Alternative{"queries", "", node, at_most(node, kFewQueries)};
   return Alternative{"repeated", "", node, false};
 }
 
@@ -88,11 +92,11 @@ std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, c
 }
 }  // namespace
 
-bool belongs_to_a_row(const std::vector<const Use*>& uses) {
-  return std::all_of(uses.begin(), uses.end(), [](const Use* u) {
-    return u->in_place &&
-           std::all_of(u->index.begin(), u->index.end(), [](const UOp& i) { return const_int(i).has_value(); });
-  });
+bool belongs_to_a_row(const UOp& reduction, const std::vector<const Use*>& uses) {
+  return at_most(reduction.src(0), kLongestWholeRow) && std::all_of(uses.begin(), uses.end(), [](const Use* u) {
+           return u->in_place &&
+                  std::all_of(u->index.begin(), u->index.end(), [](const UOp& i) { return const_int(i).has_value(); });
+         });
 }
 
 std::string shape_text(const UOps& extents) {

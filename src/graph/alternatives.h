@@ -12,8 +12,8 @@ namespace pg {
 std::optional<Alternative> alternative_of(const UOp& node, const UOp& reduction, const std::vector<const Use*>& uses,
                                           const std::vector<KernelSketch>& kernels);
 
-/// Whether a reduction gives nothing but numbers that rows computed in place need: then it goes with them.
-bool belongs_to_a_row(const std::vector<const Use*>& uses);
+/// Whether a reduction, no longer than a row, gives nothing but numbers that rows computed in place need: it goes with them.
+bool belongs_to_a_row(const UOp& reduction, const std::vector<const Use*>& uses);
 /// "4x8xpos+1".
 std::string shape_text(const UOps& extents);
 

@@ -236,8 +236,7 @@ class Namer {
     const bool matmul = product_ && !convolution_;
     Letters others(convolution_ ? "B" : matmul ? "DEFGHJKNOPQTUVW" : "X");
     const bool attends = matmul && is_attention();
-    std::unordered_map<UOp, std::string> names{
-        {all_.back().store.src(0).src(0), attends ? "O" : matmul ? "C" : "Y"}};
+    std::unordered_map<UOp, std::string> names{{all_.back().store.src(0).src(0), attends ? "O" : matmul ? "C" : "Y"}};
     if (convolution_) {
       name_factor(convolution_->x, "X", names);
       name_factor(convolution_->w, definition_reads(convolution_->w).empty() ? "W" : "V", names);  // W: what it unpacks to

@@ -104,7 +104,8 @@ class Decoding {
   bool decodes(int use) const {
     const Made& m = made_.at(use);
     const DType t = all_.uses[use].node.dtype();
-    return (all_.uses[use].in_body || !all_.uses[use].around.empty()) && t.is_float() && !m.more && m.widest > 0 && m.widest < t.bytes();
+    return (all_.uses[use].in_body || !all_.uses[use].around.empty()) && t.is_float() && !m.more && m.widest > 0 &&
+           m.widest < t.bytes();
   }
   /// Its value is known from axes of the kernel.
   static bool may_be_defined(const Use& use) {

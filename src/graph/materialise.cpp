@@ -90,7 +90,7 @@ class Materialiser {
     for (int use : uses) places.push_back(&result_.uses[use]);
     const auto head = epilogues_.reduction_of.find(node);
     const UOp reduction = head == epilogues_.reduction_of.end() ? UOp() : head->second;
-    if (reduction && belongs_to_a_row(places)) return put_in_place(node, uses);
+    if (reduction && belongs_to_a_row(reduction, places)) return put_in_place(node, uses);
     std::optional<Alternative> offer = alternative_of(node, reduction, places, result_.kernels);
     if (!offer) return false;
     decisions_.options.take(*offer);

@@ -110,14 +110,15 @@ void PlanOptions::take(Alternative& a) const {
 
 Plan partition(const UOps& given, const PlanOptions& options) {
   Plan plan;
-  const OnePass passes = one_pass(TensorGraph(given), given, [&](const UOp& sum) {
+  TensorGraph graph(given);
+  const OnePass passes = one_pass(graph, given, [&](const UOp& sum) {
     Alternative a{"one_pass", "one_pass of " + shape_text(extents_of(sum.src(0))), sum, true};
     options.take(a);
     plan.alternatives.push_back(a);
     return a.taken;
   });
   const UOps& roots = passes.roots;
-  const TensorGraph graph(roots);
+  if (roots != given) graph = TensorGraph(roots);
   const Settled settled = settle(graph, {.options = options, .in_place = passes.in_place});
   const std::vector<Alternative>& offered = settled.sketches.alternatives;
   plan.alternatives.insert(plan.alternatives.end(), offered.begin(), offered.end());

@@ -12,7 +12,7 @@
 
 namespace pg {
 
-PlanRunner::PlanRunner(const UOps& roots) : plan_(planned(roots)), device_(&device_of(roots)) {
+PlanRunner::PlanRunner(const UOps& roots) : device_(&device_of(roots)), plan_(partition(roots, plan_options(*device_))) {
   for (const UOp& output : plan_.outputs)
     if (!memory_of(output)) set_memory(output, std::make_shared<Memory>(*device_, static_cast<size_t>(capacity(output))));
   std::unordered_map<UOp, size_t> numbers;

@@ -53,8 +53,8 @@ class PlanRunner {
   void launch(size_t step, const Kernel&, std::vector<void*>& buffers);
   double timed_launch(size_t step, const Kernel&, std::vector<void*>& buffers) const;
 
-  Plan plan_;
   Device* device_;
+  Plan plan_;
   MemoryLayout layout_;
   MemoryRef arena_;
   std::vector<Kernel> kernels_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <set>
 
 #include "runtime/memory.h"
 #include "search/reference.h"
@@ -85,12 +84,7 @@ PlanTiming time_trial(const PlanTrial& trial, const Bindings64& bindings, Device
 
 void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, Store& store,
                 const std::function<bool(const PlanRow&)>& told) {
-  const PlanRow key = plan_key("", device);
-  std::set<std::string> known;
-  for (const PlanRow& row : store.plans())
-    if (row.device == key.device && row.toolchain == key.toolchain && row.threads == key.threads &&
-        row.precision == key.precision)
-      known.insert(row.site);
+  const std::map<std::string, bool> known = measured_plans(store, device);
   std::vector<PlanTrial> trials = plan_trials(roots, plan_options(device, &store));
   std::erase_if(trials, [&](const PlanTrial& t) { return known.contains(t.alternative.site); });
   std::vector<KernelRequest> kernels;  // compiled together, on all cores

@@ -19,25 +19,25 @@ PlanRow plan_key(const std::string& site, Device& device) {
 }
 
 /// The interpreter takes no time worth measuring: it runs what a CPU does by rule.
-PlanOptions plan_options(Device& device) {
-  return plan_options(device, device.name() == "REF" ? nullptr : default_store());
-}
+PlanOptions plan_options(Device& device) { return plan_options(device, device.name() == "REF" ? nullptr : default_store()); }
 PlanOptions plan_options(Device& device, Store* store) {
   PlanOptions options{.defaults = !device.target().gpu};
-  if (store) {
-    const PlanRow key = plan_key("", device);
-    std::map<std::string, bool> known;
-    for (const PlanRow& row : store->plans())
-      if (row.device == key.device && row.toolchain == key.toolchain && row.threads == key.threads &&
-          row.precision == key.precision)
-        known[row.site] = row.in_place;
-    if (!known.empty())
-      options.choose = [known = std::move(known)](const Alternative& a) {
-        const auto it = known.find(a.site);
-        return it == known.end() ? std::nullopt : std::optional(it->second);
-      };
-  }
+  if (!store) return options;
+  options.choose = [known = measured_plans(*store, device)](const Alternative& a) {
+    const auto it = known.find(a.site);
+    return it == known.end() ? std::nullopt : std::optional(it->second);
+  };
   return options;
+}
+
+std::map<std::string, bool> measured_plans(Store& store, Device& device) {
+  const PlanRow key = plan_key("", device);
+  std::map<std::string, bool> known;
+  for (const PlanRow& row : store.plans())
+    if (row.device == key.device && row.toolchain == key.toolchain && row.threads == key.threads &&
+        row.precision == key.precision)
+      known[row.site] = row.in_place;
+  return known;
 }
 
 Device& device_of(const UOps& roots) {
@@ -52,8 +52,6 @@ Device& device_of(const UOps& roots) {
   }
   return found ? *found : default_device();
 }
-
-Plan planned(const UOps& roots) { return partition(roots, plan_options(device_of(roots))); }
 
 namespace {
 std::unordered_map<UOp, int> launches(const Plan& plan) {

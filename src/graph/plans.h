@@ -1,5 +1,7 @@
 #pragma once
 // Which plan a graph runs with on a device: alternatives (partition.h) as they were measured there, else by rule.
+#include <map>
+#include <string>
 #include <vector>
 
 #include "runtime/device.h"
@@ -13,9 +15,9 @@ namespace pg {
 /// there yet.
 PlanOptions plan_options(Device&);
 PlanOptions plan_options(Device&, Store*);
-/// `partition` with these, for the device that holds the inputs (the default one where none does). UserError when they lie
-/// on two devices.
-Plan planned(const UOps& roots);
+/// What a store knows of them: site → whether it is computed in place.
+std::map<std::string, bool> measured_plans(Store&, Device&);
+/// The device that holds the inputs, the default one where none does. UserError when they lie on two.
 Device& device_of(const UOps& roots);
 
 /// An alternative, and the kernels that a graph has with it only, or without it only.

@@ -1,6 +1,7 @@
 #include "src/graph/realize.h"
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "src/graph/plan_runner.h"
 #include "src/tensor/buffers.h"
@@ -58,12 +59,22 @@ Graph::Graph(Graph&&) noexcept = default;
 void Graph::replay(const Bindings64& bindings) { impl_->runner.replay(bindings); }
 const std::vector<Tensor>& Graph::outputs() const { return impl_->outputs; }
 
+namespace {
+int64_t seen_twice(const UOps& buffers) {
+  std::unordered_set<const void*> known;
+  int64_t bytes = 0;
+  for (const UOp& b : buffers)
+    if (const MemoryRef memory = memory_of(b); memory && !known.insert(memory->data()).second) bytes += capacity(b);
+  return bytes;
+}
+}  // namespace
+
 std::vector<Graph::KernelUse> Graph::kernels() const {
   std::vector<KernelUse> uses;
   std::unordered_map<UOp, size_t> numbers;
   for (const PlannedKernel& k : impl_->runner.plan().kernels) {
     auto [it, is_new] = numbers.emplace(k.ast, uses.size());
-    if (is_new) uses.push_back({k.ast, k.ast.arg_as<std::string>(), 0});
+    if (is_new) uses.push_back({k.ast, k.ast.arg_as<std::string>(), 0, seen_twice(k.buffers)});
     ++uses[it->second].count;
   }
   return uses;

@@ -30,6 +30,7 @@ class Graph {
     UOp ast;
     std::string name;
     int count = 0;
+    int64_t seen_twice = 0;  // bytes of buffers that are views of another one's memory (packed weights)
   };
   std::vector<KernelUse> kernels() const;
   int kernel_count() const;

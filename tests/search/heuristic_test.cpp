@@ -119,3 +119,26 @@ TEST_CASE("heuristic: what is small stays on one core") {
   CHECK(chosen(relu(iconst(64))).find("grid") == std::string::npos);
   CHECK(chosen(relu(iconst(1 << 20))).find("grid(i)") != std::string::npos);
 }
+TEST_CASE("heuristic: attention by blocks of rows, few rows by blocks of keys; no score is computed twice") {
+  for (const int64_t keys : {300, 4096})
+    for (const int64_t width : {40, 64, 512}) {
+      CAPTURE(keys);
+      CAPTURE(width);
+      const UOp many = attention(keys, keys, width, width);
+      check_legal(many);
+      const std::string blocks = chosen(many);
+      CHECK(blocks.find("stage(S,") != blocks.npos);
+      CHECK(blocks.find("stage(P,") != blocks.npos);
+      CHECK((blocks.find("online(") != blocks.npos) == (keys > 1024));
+      // Columns stand inside the keys: outside, each block of them would ask for all scores again.
+      const size_t order = blocks.find("order(");
+      REQUIRE(order != blocks.npos);
+      const std::string loops = blocks.substr(order, blocks.find(')', order) - order);
+      CHECK(loops.find(" d") > loops.find("i:60"));
+
+      const UOp few = attention(8, keys, width, width);
+      check_legal(few);
+      CHECK(chosen(few).find("stage(S,") != std::string::npos);
+      CHECK(chosen(few).find("online(") == std::string::npos);
+    }
+}
