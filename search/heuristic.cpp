@@ -25,10 +25,7 @@ class Heuristic {
   Heuristic(const UOp& kernel, const Target& target) : kernel_(kernel), target_(target), schedule_(kernel) {
     const std::vector<Definition> all = definitions(kernel);
     root_ = all.back();
-    // What is computed for each output by itself, or once for all, stands in nobody's way.
-    rows_ = std::any_of(all.begin(), all.end(), [&](const Definition& d) {
-      return d.store ? false : d.reduce ? !d.ranges.empty() && d.ranges != root_.ranges : moves_outputs(d) && !root_.reduce;
-    });
+    rows_ = std::any_of(all.begin(), all.end(), [&](const Definition& d) { return belongs_to_rows(d); });
   }
 
   Opts run() {
@@ -46,6 +43,12 @@ class Heuristic {
  private:
   int64_t extent(const UOp& axis) const { return bounds(axis.src(0)).hi; }
   int64_t longest(const std::string& axis) const { return bounds(schedule_.axis(axis)->extent).hi; }
+  /// What is computed for each output by itself, or once for all, does not.
+  bool belongs_to_rows(const Definition& d) const {
+    if (d.store) return false;
+    if (d.reduce) return !d.ranges.empty() && d.ranges != root_.ranges;
+    return !root_.reduce && moves_outputs(d);
+  }
   bool moves_outputs(const Definition& d) const {
     return std::any_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& r) { return has_axis(root_.ranges, r); });
   }

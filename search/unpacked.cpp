@@ -181,7 +181,7 @@ class ForPacked {
       const Opt vectors = tiles(along).back();
       std::erase_if(opts_, [&](const Opt& o) {  // blocks in place of parts of them
         const auto* t = std::get_if<Tile>(&o);
-        return t && t->axis == axis && t->kind != Kind::Vec && (t->size % block != 0 || t->size == block);
+        return t && t->axis == axis && t->kind != Kind::Vec && (is_register(t->kind) || t->size % block != 0);
       });
       opts_.insert(std::find(opts_.begin(), opts_.end(), vectors), Tile{axis, block, Kind::Unroll});
     }
