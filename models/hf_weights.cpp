@@ -33,7 +33,6 @@ bool is_idle(std::string_view name, const LlamaConfig& config) {
 
 LlamaWeights LlamaWeights::from(const HfCheckpoint& checkpoint, const LlamaConfig& config, Device& device) {
   std::set<std::string, std::less<>> used;
-  int64_t bytes = 0;
   const auto weight = [&](const std::string& gguf_name, const std::vector<int64_t>& shape) {
     const std::string name = hf_name(gguf_name);
     const auto [file, found] = checkpoint.tensor(name);
@@ -43,7 +42,6 @@ LlamaWeights LlamaWeights::from(const HfCheckpoint& checkpoint, const LlamaConfi
     }
     const DType dtype = file->dtype(*found);
     used.insert(name);
-    bytes += static_cast<int64_t>(found->data.size());
     const auto as_tensor = [&](MemoryRef memory) {
       return Tensor::wrap(std::move(memory), dtype, Shape(shape.begin(), shape.end()));
     };
@@ -64,7 +62,6 @@ LlamaWeights LlamaWeights::from(const HfCheckpoint& checkpoint, const LlamaConfi
                       "\" is not part of a plain llama; this version cannot run the model");
     }
   }
-  out.bytes = bytes;
   return out;
 }
 

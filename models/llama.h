@@ -22,7 +22,7 @@ class Llama {
   Llama(Llama&&) noexcept;
 
   const LlamaConfig& config() const { return config_; }
-  int64_t weight_bytes() const { return weights_.bytes; }
+  const LlamaWeights& weights() const { return weights_; }
   /// Tokens in the cache: the position of the next one.
   int64_t position() const { return position_; }
   int64_t room() const { return config_.context - position_; }

@@ -60,7 +60,6 @@ MemoryRef weight_memory(std::span<const std::byte> data, const std::shared_ptr<v
 LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Device& device) {
   // Used by LlamaConfig: "rope_freqs.weight".
   std::set<std::string, std::less<>> used = {"rope_freqs.weight"};
-  int64_t bytes = 0;
   auto weight = [&](const std::string& name, const Extents& shape) {
     const GgufTensor& found = file.tensor(name);
     if (found.shape != shape) {
@@ -68,7 +67,6 @@ LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Dev
                       ", but the hyper-parameters ask for " + shown(shape));
     }
     used.insert(name);
-    bytes += static_cast<int64_t>(found.data.size());
     return decoded(weight_memory(found.data, file.keep(), device), file.packing(found), shape);
   };
   LlamaWeights out = gathered(config, weight, config.tied);
@@ -78,22 +76,18 @@ LlamaWeights LlamaWeights::from(const Gguf& file, const LlamaConfig& config, Dev
                       "\" is not part of a plain llama; this version cannot run the model");
     }
   }
-  out.bytes = bytes;
   return out;
 }
 
 LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Device& device, Packing packing) {
   uint64_t stream = 0;
-  int64_t bytes = 0;
   std::vector<float> values;
   auto weight = [&](const std::string&, const Extents& shape) {
     const bool norm = shape.size() == 1;
     const Packing lies = norm ? Packing::F32 : packing;
     int64_t count = 1;
     for (int64_t n : shape) count *= n;
-    const int64_t size = packed_bytes(lies, shape);
-    bytes += size;
-    auto memory = std::make_shared<Memory>(device, size);
+    auto memory = std::make_shared<Memory>(device, packed_bytes(lies, shape));
     auto* target = static_cast<std::byte*>(memory->data());
     constexpr int64_t kPiece = 1 << 16;  // numbers: bounds the memory needed beside the weights themselves; whole blocks
     uint64_t key = random_bits(seed, stream++);
@@ -111,9 +105,24 @@ LlamaWeights LlamaWeights::random(const LlamaConfig& config, uint64_t seed, Devi
     }
     return decoded(memory, lies, shape);
   };
-  LlamaWeights out = gathered(config, weight, false);
-  out.bytes = bytes;
-  return out;
+  return gathered(config, weight, false);
+}
+
+std::vector<MemoryRef> LlamaWeights::read_by_a_token() const {
+  std::vector<Tensor> all{norm, output};
+  for (const LlamaLayer& l : layers)
+    for (const Tensor& t : {l.attention_norm, l.q, l.k, l.v, l.o, l.ffn_norm, l.gate, l.up, l.down}) all.push_back(t);
+  std::vector<MemoryRef> found;
+  std::set<const void*> seen;  // a packed weight is looked at as several dtypes
+  for (const Tensor& t : all)
+    for (const UOp& b : collect(t.uop(), [](const UOp& u) { return u.is(Op::Buffer); }))
+      if (const MemoryRef memory = memory_of(b); memory && seen.insert(memory->data()).second) found.push_back(memory);
+  return found;
+}
+int64_t LlamaWeights::token_bytes() const {
+  int64_t bytes = 0;
+  for (const MemoryRef& memory : read_by_a_token()) bytes += static_cast<int64_t>(memory->bytes());
+  return bytes;
 }
 
 Tensor placeholder(const std::vector<int64_t>& shape, DType dtype) {

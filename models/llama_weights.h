@@ -16,8 +16,8 @@ namespace pg {
 class Gguf;
 class HfCheckpoint;
 
-/// The weights of one layer. Matrices are [out, in]; those that are packed or of 16 bits stay so, and kernels decode what they
-/// read (models/quantised.h).
+/// The weights of one layer. Matrices are [out, in]; those that are packed or of 16 bits stay so, and kernels decode what
+/// they read (models/quantised.h).
 struct LlamaLayer {
   Tensor attention_norm;  // [dim]
   Tensor q;               // [heads * head_dim, dim]
@@ -31,9 +31,12 @@ struct LlamaLayer {
 struct LlamaWeights {
   Tensor embedding;  // [vocab, dim]
   std::vector<LlamaLayer> layers;
-  Tensor norm;        // [dim]
-  Tensor output;      // [vocab, dim]; a tied model's is its embedding
-  int64_t bytes = 0;  // of all of them, a tied one counted once
+  Tensor norm;    // [dim]
+  Tensor output;  // [vocab, dim]; a tied model's is its embedding
+
+  /// The memory that every token reads all of, each once: all but the embedding, unless that is the head too. And its bytes.
+  std::vector<MemoryRef> read_by_a_token() const;
+  int64_t token_bytes() const;
 
   /// Refers to the mapped file where the device shares the host's memory; else the weights are copied over. UserError naming
   /// the tensor when one is missing, of another shape or type, or when the file holds one that this architecture does not

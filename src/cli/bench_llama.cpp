@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <numeric>
 #include <ostream>
-#include <unordered_set>
 
 #include "models/llama.h"
 #include "models/random.h"
@@ -14,27 +13,15 @@
 #include "src/cli/bench_device.h"
 #include "src/cli/ceilings.h"
 #include "src/cli/interrupt.h"
-#include "src/tensor/buffers.h"
 #include "uops/kernel.h"
 
 namespace pg {
 namespace {
 
-/// The memory below some tensors, each once.
-Ceilings::Buffers memory_of_all(const std::vector<Tensor>& tensors) {
+Ceilings::Buffers buffers_of(const LlamaWeights& weights) {
   Ceilings::Buffers all;
-  std::unordered_set<const void*> seen;  // a packed weight is looked at as several dtypes
-  for (const Tensor& t : tensors)
-    for (const UOp& b : collect(t.uop(), [](const UOp& u) { return u.is(Op::Buffer); }))
-      if (const MemoryRef memory = memory_of(b); memory && seen.insert(memory->data()).second)
-        all.push_back({static_cast<const std::byte*>(memory->data()), memory->bytes()});
-  return all;
-}
-/// What a token reads all of: everything but the embedding, unless that is the head too.
-std::vector<Tensor> read_by_a_token(const LlamaWeights& w) {
-  std::vector<Tensor> all{w.norm, w.output};
-  for (const LlamaLayer& l : w.layers)
-    for (const Tensor& t : {l.attention_norm, l.q, l.k, l.v, l.o, l.ffn_norm, l.gate, l.up, l.down}) all.push_back(t);
+  for (const MemoryRef& memory : weights.read_by_a_token())
+    all.push_back({static_cast<const std::byte*>(memory->data()), memory->bytes()});
   return all;
 }
 double bytes_of(const Ceilings::Buffers& buffers) {
@@ -72,7 +59,7 @@ class BenchLlama {
                       "context of {}; give others, or a larger -c",
                       options_.prompt, options_.position, c.context));
     LlamaWeights weights = load_weights(source, options_.model);
-    read_ = memory_of_all(read_by_a_token(weights));
+    read_ = buffers_of(weights);
     Device& device = default_device();
     if (auto* cpu = dynamic_cast<CpuDevice*>(&device)) ceilings_ = std::make_unique<Ceilings>(*cpu, read_);
     Llama llama(c, std::move(weights), device);

@@ -85,9 +85,9 @@ GenerateStats run_ids(Llama& llama, const std::string& prompt, const GenerateOpt
       [&](int32_t token) { return written(std::to_string(token) + " "); });
 }
 
-/// Every token reads all weights once: the rate of memory that the run reached.
+/// The rate of memory that the run reached, by the weights that every token reads.
 double gbytes_per_second(const GenerateStats& s, const Llama& llama) {
-  return s.generated_per_second() * static_cast<double>(llama.weight_bytes()) / 1e9;
+  return s.generated_per_second() * static_cast<double>(llama.weights().token_bytes()) / 1e9;
 }
 
 void report(const GenerateStats& s, const Llama& llama, std::ostream& log) {
@@ -114,7 +114,7 @@ nlohmann::ordered_json as_json(const GenerateStats& s, const Llama& llama, const
   const SamplerOptions& o = generation.sampler;
   return {{"model", source.config.name},
           {"parameters", source.config.parameters()},
-          {"weight_bytes", llama.weight_bytes()},
+          {"weight_bytes", llama.weights().token_bytes()},
           {"device", default_device().name()},
           {"context", llama.config().context},
           {"seed", o.seed},

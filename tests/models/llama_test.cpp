@@ -214,5 +214,16 @@ TEST_CASE("generate: stops at the count, at the end of the text, at the end of t
   CHECK(told.tokens.size() == 1);
 }
 
+TEST_CASE("llama: a token reads every weight but the embedding, unless that is the head too") {
+  LlamaConfig c = LlamaConfig::preset("tiny");
+  c.tied = false;
+  CHECK(LlamaWeights::random(c, 1).token_bytes() == 4 * (c.parameters() - c.vocab * c.dim));
+  const Gguf file = read_gguf(small_llama(true).bytes());
+  REQUIRE(LlamaConfig::from(file).tied);
+  int64_t bytes = 0;
+  for (const GgufTensor& t : file.tensors()) bytes += static_cast<int64_t>(t.data.size());
+  CHECK(LlamaWeights::from(file, LlamaConfig::from(file)).token_bytes() == bytes);
+}
+
 }  // namespace
 }  // namespace pg

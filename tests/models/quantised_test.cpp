@@ -152,7 +152,7 @@ TEST_CASE("quantised: a llama's logits are those of the same weights as floats")
   for (const Packing type : {Packing::Q8_0, Packing::Q4_0, Packing::F16, Packing::BF16}) {
     INFO(std::string(info(type).name));
     const LlamaWeights w = LlamaWeights::random(c, 12, default_device(), type);
-    CHECK(w.bytes < LlamaWeights::random(c, 12).bytes * info(type).bytes / info(type).elements / 4 + 4096);
+    CHECK(w.token_bytes() < LlamaWeights::random(c, 12).token_bytes() * info(type).bytes / info(type).elements / 4 + 4096);
     Llama packed_llama(c, w), dense_llama(c, unpacked(w));
     // The same kernels but for what they read: no matrix is unpacked into memory.
     const auto count = [](const std::vector<Graph::KernelUse>& kernels) {
