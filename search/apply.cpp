@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "search/schedule.h"
+#include "search/streams.h"
 #include "uops/kernel.h"
 #include "uops/placement.h"
 #include "uops/scope.h"
@@ -142,6 +143,17 @@ struct Apply {
     return s;
   }
 
+  Expected<Schedule> operator()(const Streams& w) {
+    if (s.target_.gpu) return Illegal{"streams: a GPU's blocks are many streams already"};
+    if (!s.opts().empty()) return Illegal{"streams: it goes before all other opts"};
+    const Expected<UOp> ast = split_into_streams(s.kernel_, w);
+    if (!ast) return Illegal{ast.reason()};
+    s.streams_ = w;
+    s.ast_ = *ast;
+    s.unscheduled();
+    return s;
+  }
+
   Expected<Schedule> operator()(const Swap& w) {
     std::vector<std::string> grid = s.grid_;
     const auto a = std::find(grid.begin(), grid.end(), w.a), b = std::find(grid.begin(), grid.end(), w.b);
@@ -239,7 +251,7 @@ struct Apply {
   /// Of the thread that has most: 32-bit registers.
   int64_t accumulators() const {
     int64_t most = 1;
-    for (const Definition& d : definitions(s.kernel_)) {
+    for (const Definition& d : definitions(s.ast_)) {
       if (!d.reduce) continue;
       const Schedule::Nest& nest = d.store ? s.nests_.back() : *s.nest(d.node.arg_as<std::string>());
       int64_t product = 0;

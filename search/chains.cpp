@@ -18,7 +18,7 @@ std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pa
   if (!s.online().empty() && is_changed(s.online())) return std::nullopt;
   // How a definition unpacks its blocks has nothing to do with how its readers walk the axis.
   std::set<std::string> unpacking;
-  for (const Definition& d : definitions(s.kernel()))
+  for (const Definition& d : definitions(s.ast()))
     if (unpacks(d)) unpacking.insert(d.node.arg_as<std::string>());
   Opts opts, later;
   std::set<std::string> apart;  // axes that one of those walks in its own way
@@ -27,7 +27,9 @@ std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pa
     const bool own = tile && unpacking.contains(tile->nest);
     if (own) apart.insert(tile->axis);
     if (tile && is_changed(tile->axis) && !own) continue;
-    (tile || std::holds_alternative<Online>(o) || std::holds_alternative<Grid>(o) ? opts : later).push_back(o);
+    const bool first = tile || std::holds_alternative<Streams>(o) || std::holds_alternative<Online>(o) ||
+                       std::holds_alternative<Grid>(o);
+    (first ? opts : later).push_back(o);
   }
   for (const auto& [axis, splits] : changed)
     for (const auto& split : splits)
@@ -88,7 +90,7 @@ bool lies_along(const UOp& kernel, const std::string& buffer, const std::string&
 }
 
 std::optional<ProductNames> product_axes(const Schedule& s) {
-  if (definitions(s.kernel()).size() > 1) return std::nullopt;
+  if (definitions(s.ast()).size() > 1) return std::nullopt;
   const auto longest = [&](const auto& fits) {
     const Axis* best = nullptr;
     for (const Axis& a : s.axes())
@@ -98,8 +100,8 @@ std::optional<ProductNames> product_axes(const Schedule& s) {
   const Axis* columns = longest([](const Axis&) { return true; });
   if (!columns) return std::nullopt;
   const Axis* rows = longest([&](const Axis& a) {
-    return bounds(a.extent).hi > 1 && !shared_operand(s.kernel(), columns->name, a.name).empty() &&
-           !shared_operand(s.kernel(), a.name, columns->name).empty();
+    return bounds(a.extent).hi > 1 && !shared_operand(s.ast(), columns->name, a.name).empty() &&
+           !shared_operand(s.ast(), a.name, columns->name).empty();
   });
   return rows ? std::optional(ProductNames{columns->name, rows->name}) : std::nullopt;
 }
@@ -134,7 +136,7 @@ std::optional<Schedule> panels(const Schedule& s, const CacheTile& t, const Targ
   std::vector<RangeRef> inner;
   for (const RangeRef& r : tiled->root().loops) {
     if (r.axis == t.vec_axis || !s.axis(r.axis)->output) continue;
-    if (r.tile != 0 || !moves(s.kernel(), t.staged, r.axis))
+    if (r.tile != 0 || !moves(s.ast(), t.staged, r.axis))
       inner.push_back(r);
     else if (target.cores > 1)
       grid.axes.push_back(r.axis);  // another panel for each of these
@@ -187,7 +189,7 @@ std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const
   // What reads the panel again stays inside of its copy.
   if (!t.staged.empty())
     for (const RangeRef& r : tiled->root().loops)
-      if (r.axis != t.vec_axis && r.axis != t.row_axis && s.axis(r.axis)->output && !moves(s.kernel(), t.staged, r.axis))
+      if (r.axis != t.vec_axis && r.axis != t.row_axis && s.axis(r.axis)->output && !moves(s.ast(), t.staged, r.axis))
         order.ranges.push_back(r);
   if (rows.size() == 2) order.ranges.push_back(rows[0]);
   order.ranges.push_back({t.vec_axis, n});

@@ -133,7 +133,7 @@ Estimate estimate_parts(const Schedule& s, const Target& target, const Costs& co
   const double over = static_cast<double>(register_pressure(s, target) - target.registers);
   std::vector<std::string> kept;
   for (const StageOpt& stage : s.stages()) kept.push_back(stage.value);
-  for (const Definition& d : definitions(elementwise_inlined(s.kernel(), kept))) {
+  for (const Definition& d : definitions(elementwise_inlined(s.ast(), kept))) {
     double iterations = 1, accumulators = 1, waste = 1, lanes = 1, instances = 1;
     std::vector<std::pair<std::string, AxisShape>> shapes;
     for (const UOps* ranges : {&d.ranges, &d.reduce_ranges})

@@ -8,6 +8,7 @@
 #include "search/movement.h"
 #include "search/schedule.h"
 #include "search/tune.h"
+#include "search/streams.h"
 #include "search/unpacked.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
@@ -22,22 +23,22 @@ constexpr int64_t kWorthPacking = 192;
 
 class Heuristic {
  public:
-  Heuristic(const UOp& kernel, const Target& target) : kernel_(kernel), target_(target), schedule_(kernel) {
+  Heuristic(const UOp& kernel, const Target& target) : kernel_(kernel), target_(target), schedule_(kernel, target) {
     const std::vector<Definition> all = definitions(kernel);
     root_ = all.back();
     rows_ = std::any_of(all.begin(), all.end(), [&](const Definition& d) { return belongs_to_rows(d); });
   }
 
-  Opts run() {
-    if (const auto attention = attention_heuristic(kernel_, target_)) return attention->opts();
+  Schedule run() {
+    if (const auto attention = attention_heuristic(kernel_, target_)) return *attention;
     const UOp vec = vector_axis();
-    if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_.opts();
+    if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_;
     if (vec) widen(vec);
     if (root_.reduce) block(vec);
     if (!cache_tile(vec) && !stage_windows(vec)) parallelise();
     unroll_block(vec);
     keep_rows();
-    return schedule_.opts();
+    return schedule_;
   }
 
  private:
@@ -387,10 +388,10 @@ class Heuristic {
 Opts heuristic(const UOp& kernel, const Target& target) {
   if (target.gpu) return block_heuristic(unpacked_inline(kernel), target);
   if (const UOp plain = as_if_unpacked(kernel)) {
-    const Opts opts = for_packed(kernel, Heuristic(plain, target).run(), target.lanes_f32());
-    if (const auto s = Schedule(kernel, target).apply(opts)) return s->opts();
+    const Opts opts = for_packed(kernel, Heuristic(plain, target).run().opts(), target.lanes_f32());
+    if (const auto s = Schedule(kernel, target).apply(opts)) return with_streams(*s).opts();
   }
-  return Heuristic(kernel, target).run();
+  return with_streams(Heuristic(kernel, target).run()).opts();
 }
 
 }  // namespace pg

@@ -6,6 +6,7 @@
 
 #include "search/chains.h"
 #include "search/moves_blocks.h"
+#include "search/streams.h"
 #include "search/tune.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
@@ -30,6 +31,7 @@ class Neighbours {
     orders();
     stages();
     prefetches();
+    streams();
     return std::move(found_);
   }
 
@@ -168,6 +170,11 @@ class Neighbours {
     for (const std::string& buffer : inputs())
       for (const RangeRef& at : places())
         if (Expected<Schedule> next = s_.apply(Opt(PrefetchBuffer{buffer, at}))) add(*next);
+  }
+
+  void streams() {
+    add(unstreamed(s_));
+    for (const std::string& axis : s_.grid()) add(streamed(s_, axis));
   }
 
   const Schedule& s_;

@@ -25,6 +25,7 @@ struct OptText {
     return "order(" + joined(o.ranges, [](const RangeRef& r) { return pg::text(r); }) + ")";
   }
   std::string operator()(const Online& o) const { return "online(" + o.axis + "," + std::to_string(o.size) + ")"; }
+  std::string operator()(const Streams& s) const { return "streams(" + s.axis + "," + std::to_string(s.count) + ")"; }
   std::string operator()(const Swap& s) const { return "swap(" + s.a + "," + s.b + ")"; }
   std::string operator()(const StageOpt& s) const { return pg::text(s); }
   std::string operator()(const Fuse& f) const { return pg::text(Directive(f)); }
@@ -78,7 +79,7 @@ Opt parse_opt(std::string_view s) {
       if (!o.ranges[i].nest.empty()) refuse_opt(s, "order([nest.]range range ..)");
     return o;
   }
-  if (name == "online" || name == "swap") {
+  if (name == "online" || name == "streams" || name == "swap") {
     const auto parts = split_words(inside, ',');
     const bool two = parts.size() == 2 && is_axis_name(parts[0]);
     if (name == "swap") {
@@ -86,10 +87,11 @@ Opt parse_opt(std::string_view s) {
       return Swap{std::string(parts[0]), std::string(parts[1])};
     }
     const auto size = two ? parse_integer(parts[1]) : std::nullopt;
-    if (!size) refuse_opt(s, "online(axis,size)");
+    if (!size) refuse_opt(s, name == "online" ? "online(axis,size)" : "streams(axis,count)");
+    if (name == "streams") return Streams{std::string(parts[0]), *size};
     return Online{std::string(parts[0]), *size};
   }
-  refuse_opt(s, "known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, swap");
+  refuse_opt(s, "known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, swap, streams");
 }
 
 Opts parse_opts(std::string_view s) {

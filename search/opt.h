@@ -29,12 +29,17 @@ struct Online {  // online(j,256): tile(C.j,256), and all reductions over j are 
   int64_t size = 1;
   friend bool operator==(const Online&, const Online&) = default;
 };
+struct Streams {  // streams(n,4): n is walked at 4 places at once, a quarter of it apart; before all other opts
+  std::string axis;
+  int64_t count = 1;
+  friend bool operator==(const Streams&, const Streams&) = default;
+};
 struct Swap {  // swap(m,n): they change places in the grid
   std::string a, b;
   friend bool operator==(const Swap&, const Swap&) = default;
 };
 /// StageOpt, Fuse, PadLoop, PrefetchBuffer and Bounds as uops/directive.h has them.
-using Opt = std::variant<Tile, Grid, Order, StageOpt, Online, Fuse, PadLoop, PrefetchBuffer, Bounds, Swap>;
+using Opt = std::variant<Tile, Grid, Order, StageOpt, Online, Fuse, PadLoop, PrefetchBuffer, Bounds, Swap, Streams>;
 using Opts = std::vector<Opt>;
 
 std::string text(const Opt&);

@@ -31,9 +31,14 @@ std::vector<Axis> axes(const UOp& kernel) {
   return all;
 }
 
-Schedule::Schedule(UOp kernel, const Target& target)
-    : kernel_(std::move(kernel)), target_(target), axes_(pg::axes(kernel_)) {
-  for (const Definition& d : definitions(kernel_)) {
+Schedule::Schedule(UOp kernel, const Target& target) : kernel_(std::move(kernel)), ast_(kernel_), target_(target) {
+  unscheduled();
+}
+
+void Schedule::unscheduled() {
+  axes_ = pg::axes(ast_);
+  nests_.clear();
+  for (const Definition& d : definitions(ast_)) {
     Nest& n = nests_.emplace_back();
     n.name = d.store ? d.store.src(0).src(0).arg_as<ParamArg>().name : d.node.arg_as<std::string>();
     n.live = d.store || d.reduce;
@@ -189,6 +194,7 @@ void Schedule::order_opts(Opts& opts) const {
 
 Opts Schedule::opts() const {
   Opts opts;
+  if (streams_) opts.push_back(*streams_);
   tile_opts(opts);
   if (!grid_.empty()) opts.push_back(Grid{grid_});
   order_opts(opts);
@@ -225,7 +231,7 @@ UOp Schedule::scheduled() const {
     for (const RangeRef& r : all) ranges.push_back(split_range(n, r));
     return ranges;
   };
-  UOps src{kernel_};
+  UOps src{ast_};
   for (const RangeRef& r : order()) src.push_back(split_range(nest_with(r.axis), r));
   const size_t common = src.size();
   for (const Nest& n : nests_) {
@@ -254,7 +260,7 @@ Expected<Schedule> read_schedule(const UOp& kernel, std::string_view opts, const
 
 int64_t register_pressure(const Schedule& schedule, const Target& target) {
   int64_t most = 0;
-  for (const Definition& d : definitions(schedule.kernel())) {
+  for (const Definition& d : definitions(schedule.ast())) {
     const Schedule::Nest* nest = d.store ? &schedule.root() : schedule.nest(d.node.arg_as<std::string>());
     if (!nest->live) continue;
     int64_t accumulators = 1, lanes = 1, most_numerous = 1;

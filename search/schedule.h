@@ -47,6 +47,9 @@ class Schedule {
   /// Unscheduled: one loop per axis, reduce axes innermost. The target says what opts there are and their limits.
   explicit Schedule(UOp kernel, const Target& = {});
   const UOp& kernel() const { return kernel_; }
+  /// What the ranges are ranges of: the kernel, with an axis as two where it is walked in streams.
+  const UOp& ast() const { return ast_; }
+  const std::optional<Streams>& streams() const { return streams_; }
   const Target& target() const { return target_; }
   const std::vector<Axis>& axes() const { return axes_; }
   const Axis* axis(const std::string& name) const;
@@ -96,6 +99,7 @@ class Schedule {
 
  private:
   friend struct Apply;
+  void unscheduled();  // axes and nests of ast_, each axis one loop
   /// The order of a nest's loops when no `order` was given: a function of the chains and the grid.
   std::vector<RangeRef> default_loops(const Nest&) const;
   static std::vector<RangeRef> threads_and_registers(const std::vector<std::string>& axes, auto&& chain_of);
@@ -109,8 +113,9 @@ class Schedule {
   void tile_opts(Opts&) const;
   void order_opts(Opts&) const;
 
-  UOp kernel_;
+  UOp kernel_, ast_;
   Target target_;
+  std::optional<Streams> streams_;
   std::vector<Axis> axes_;
   std::vector<Nest> nests_;
   std::vector<std::string> grid_;

@@ -18,6 +18,7 @@ class ScheduleGenerator {
   Schedule next() {
     if (schedule_.axes().empty()) return schedule_;
     // What keeps values nearer refers to loops that must be there, so it mostly comes late.
+    if (random_.one_in(4)) step({Streams{random_.pick(schedule_.axes()).name, random_.between(2, 4)}});
     if (random_.below(4))
       for (int tries = 6; tries > 0 && schedule_.online().empty(); --tries) step(online());
     for (int64_t n = random_.below(10); n > 0; --n) step({opt()});

@@ -41,7 +41,7 @@ StageOpt random_stage(RandomSource& random) {
   return s;
 }
 Opt random_opt(RandomSource& random) {
-  switch (random.below(10)) {
+  switch (random.below(11)) {
     case 0:
       return Tile{random_axis(random), random.between(-3, 1 << 20),
                   random.pick({Kind::Loop, Kind::Unroll, Kind::Upcast, Kind::Vec, Kind::Local, Kind::Tc}),
@@ -61,6 +61,7 @@ Opt random_opt(RandomSource& random) {
     case 5: return Fuse{random_axis(random)};
     case 6: return PadLoop{random_axis(random), random.between(1, 1 << 20)};
     case 7: return PrefetchBuffer{random_axis(random), random_range(random, true)};
+    case 9: return Streams{random_axis(random), random.between(-3, 1 << 20)};
     case 8: return Bounds{random.between(1, 32)};
     default: return Swap{random_axis(random), random_axis(random)};
   }
@@ -83,6 +84,7 @@ TEST_CASE("opts read as the documentation writes them") {
   CHECK(text(Opt(PadLoop{"m", 8})) == "pad(m,8)");
   CHECK(text(Opt(PrefetchBuffer{"X", {"i", 32}})) == "prefetch(X,i:32)");
   CHECK(text(Opt(Swap{"m", "n"})) == "swap(m,n)");
+  CHECK(text(Opt(Streams{"n", 4})) == "streams(n,4)");
   CHECK(text(Opts{Tile{"n", 8, Kind::Vec}, Grid{{"m"}}}) == "tile(n,8,vec) grid(m)");
   CHECK(text(Opts{}) == "");
   CHECK(parse_opts("").empty());
@@ -103,7 +105,7 @@ TEST_CASE("parse(text(o)) == o") {
 TEST_CASE("what is no opt is named, with what was expected") {
   CHECK(refused("n") == "schedule: 'n' is no opt: the form is name(arguments)");
   CHECK(refused("tile(n,4") == "schedule: 'tile(n,4' is no opt: the form is name(arguments)");
-  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, swap");
+  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, swap, streams");
   CHECK(refused("tile(n)") == "schedule: 'tile(n)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,x)") == "schedule: 'tile(n,x)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,4x)") == "schedule: 'tile(n,4x)' is no opt: tile(axis,size[,kind])");
@@ -124,6 +126,7 @@ TEST_CASE("what is no opt is named, with what was expected") {
   CHECK(refused("online(j)") == "schedule: 'online(j)' is no opt: online(axis,size)");
   CHECK(refused("online(j,big)") == "schedule: 'online(j,big)' is no opt: online(axis,size)");
   CHECK(refused("online(4,4)") == "schedule: 'online(4,4)' is no opt: online(axis,size)");
+  CHECK(refused("streams(n)") == "schedule: 'streams(n)' is no opt: streams(axis,count)");
   CHECK(refused("swap(m)") == "schedule: 'swap(m)' is no opt: swap(axis,axis)");
   CHECK(refused("swap(m,n,k)") == "schedule: 'swap(m,n,k)' is no opt: swap(axis,axis)");
   CHECK(refused("swap(m,4)") == "schedule: 'swap(m,4)' is no opt: swap(axis,axis)");

@@ -30,7 +30,7 @@ TEST_CASE("unpacked: the kernel as if its operand were floats is an ordinary pro
 
 TEST_CASE("unpacked: one row streams the operand, and asks for the next rows") {
   CHECK(chosen(packed_gemm(1, 2048, 2048)) ==
-        "tile(n,4,upcast) tile(k,32,unroll) tile(k,16,vec) grid(n) prefetch(Q,n)");
+        "streams(n,4) tile(n_streams,4,upcast) tile(k,32,unroll) tile(k,16,vec) grid(n) prefetch(Q,n)");
 }
 
 TEST_CASE("unpacked: some rows keep it, as it lies") {
