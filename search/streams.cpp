@@ -37,6 +37,7 @@ Expected<UOp> split_into_streams(const UOp& kernel, const Streams& s) {
   if (!whole) return no("the output has no axis " + s.axis);
   const auto extent = const_int(whole.src(0));
   if (!extent || *extent % s.count) return no(std::to_string(s.count) + " does not divide " + s.axis);
+  if (*extent == s.count) return no(s.axis + " has no more than " + std::to_string(s.count));
   for (const Definition& d : all) {
     if (has_axis(d.reduce_ranges, whole)) return no(s.axis + " is summed over");
     if (reads_elsewhere(d, s.axis)) return no(s.axis + " is read at other places");
@@ -63,7 +64,7 @@ Expected<UOp> split_into_streams(const UOp& kernel, const Streams& s) {
           at.push_back(substitute(read.src(0).src(i), {{whole, element}}));
       map.insert(map.begin(), {read, load(index(now->second, at))});
     }
-    UOps src{simplify(substitute(d.node.src(0), map))};
+    UOps src{substitute(d.node.src(0), map)};
     for (const UOp& r : d.ranges)
       if (r == whole)
         src.insert(src.end(), {stream, rest});

@@ -251,14 +251,9 @@ void choose_plans(const ModelSource& source, Store& store, std::ostream& out) {
         << std::flush;
     return !Interrupt::requested();
   };
-  const Config before = config();
-  Config as_they_are = before;
-  as_they_are.beam = 0;  // no search for kernels that may not be wanted
-  set_config(as_they_are);
   tune_plans(decode_step(c, w), {{"pos", c.context / 2}}, default_device(), store, told);
   if (c.chunk > 1 && !Interrupt::requested())
     tune_plans(prefill_step(c, w), {{"pos", 0}, {"T", c.chunk}}, default_device(), store, told);
-  set_config(before);
 }
 
 }  // namespace

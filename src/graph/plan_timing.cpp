@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "runtime/config.h"
 #include "runtime/memory.h"
 #include "search/reference.h"
 #include "src/graph/program_cache.h"
@@ -82,8 +83,25 @@ PlanTiming time_trial(const PlanTrial& trial, const Bindings64& bindings, Device
   return {timing(in_place.ms).median_ms, timing(stored.ms).median_ms, speedup(stored.ms, in_place.ms)};
 }
 
+namespace {
+/// Plans are timed with the schedules that there are: none is searched for a kernel that may not be wanted.
+class WithoutBeam {
+ public:
+  WithoutBeam() {
+    Config now = before_;
+    now.beam = 0;
+    set_config(now);
+  }
+  ~WithoutBeam() { set_config(before_); }
+
+ private:
+  const Config before_ = config();
+};
+}  // namespace
+
 void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, Store& store,
                 const std::function<bool(const PlanRow&)>& told) {
+  const WithoutBeam as_they_are;
   const std::map<std::string, bool> known = measured_plans(store, device);
   std::vector<PlanTrial> trials = plan_trials(roots, plan_options(device, &store));
   std::erase_if(trials, [&](const PlanTrial& t) { return known.contains(t.alternative.site); });
@@ -101,8 +119,41 @@ void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, S
     store.put_device(row.device, device.info().json);
     store.put_toolchain(row.toolchain, device.toolchain().json);
     store.put_plan(row);
+    search_counters().measured += 2;
     if (!told(row)) return;
   }
+}
+
+bool bound(const UOps& roots, const Bindings64& bindings) {
+  for (const UOp& root : roots)
+    for (const UOp& v : variables_of(root))
+      if (std::none_of(bindings.begin(), bindings.end(),
+                       [&](const VariableBinding& b) { return b.name == v.arg_as<VariableArg>().name; }))
+        return false;
+  return true;
+}
+
+void tune_plans_by_beam(const UOps& roots, const Bindings64& bindings) {
+  if (config().beam <= 0) return;
+  Device& device = device_of(roots);
+  Store* store = device.name() == "REF" ? nullptr : default_store();
+  if (!store || !bound(roots, bindings)) return;
+  SearchCounters& counters = search_counters();
+  const auto goes_on = [&] {
+    return !search_interrupted() && (config().budget <= 0 || counters.seconds < config().budget);
+  };
+  if (!goes_on()) return;
+  auto since = std::chrono::steady_clock::now();
+  const auto count = [&] {
+    const auto now = std::chrono::steady_clock::now();
+    counters.seconds += std::chrono::duration<double>(now - since).count();
+    since = now;
+  };
+  tune_plans(roots, bindings, device, *store, [&](const PlanRow&) {
+    count();
+    return goes_on();
+  });
+  count();
 }
 
 }  // namespace pg

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "src/graph/plan_runner.h"
+#include "src/graph/plan_timing.h"
 #include "src/tensor/buffers.h"
 #include "src/tensor/executor.h"
 
@@ -21,7 +22,9 @@ UOps roots_of(std::span<const Tensor* const> tensors) {
 }  // namespace
 
 void realize(std::vector<Tensor*> tensors, const Bindings64& bindings) {
-  PlanRunner runner(roots_of({tensors.begin(), tensors.end()}));
+  const UOps roots = roots_of({tensors.begin(), tensors.end()});
+  tune_plans_by_beam(roots, bindings);
+  PlanRunner runner(roots);
   runner.run(bindings);
   for (size_t i = 0; i < tensors.size(); ++i) *tensors[i] = Tensor(runner.plan().outputs[i]);
 }
@@ -34,24 +37,22 @@ struct Graph::Impl {
 };
 
 namespace {
-/// Whether every Variable of the plan has a value: then its kernels can be made ready.
-bool all_bound(const Plan& plan, const Bindings64& bindings) {
-  for (const PlannedKernel& k : plan.kernels)
-    for (const UOp& v : collect(k.ast, [](const UOp& u) { return u.is(Op::Variable); })) {
-      bool bound = false;
-      for (const VariableBinding& b : bindings) bound |= b.name == v.arg_as<VariableArg>().name;
-      if (!bound) return false;
-    }
-  return true;
+UOps kernels_of(const Plan& plan) {
+  UOps kernels;
+  for (const PlannedKernel& k : plan.kernels) kernels.push_back(k.ast);
+  return kernels;
 }
 }  // namespace
 
 Graph::Graph(std::vector<Tensor> outputs, const Bindings64& tuning_bindings) {
   std::vector<const Tensor*> tensors;
   for (const Tensor& t : outputs) tensors.push_back(&t);
-  impl_.reset(new Impl{PlanRunner(roots_of(tensors)), {}});
+  const UOps roots = roots_of(tensors);
+  tune_plans_by_beam(roots, tuning_bindings);
+  impl_.reset(new Impl{PlanRunner(roots), {}});
   for (const UOp& buffer : impl_->runner.plan().outputs) impl_->outputs.emplace_back(buffer);
-  if (all_bound(impl_->runner.plan(), tuning_bindings)) impl_->runner.prepare(tuning_bindings);
+  // Where every Variable has a value, the kernels can be made ready.
+  if (bound(kernels_of(impl_->runner.plan()), tuning_bindings)) impl_->runner.prepare(tuning_bindings);
 }
 Graph::~Graph() = default;
 Graph::Graph(Graph&&) noexcept = default;

@@ -38,6 +38,21 @@ TEST_CASE("a second run replays the winner without a candidate or a measurement"
   picograd.ok({"db", "verify"});
 }
 
+TEST_CASE("a beam at run time times plans too, once, within its budget") {
+  CommandLine picograd;
+  const std::vector<std::string> command = {"llama", "-p", "This", "-n", "1", "--temp", "0", "--threads", "1"};
+  picograd.environment["BEAM"] = "1";
+  picograd.environment["BUDGET"] = "0.000001";
+  picograd.ok(command);
+  const auto plans = [&] { return json::parse(picograd.ok({"db", "stats", "--json"}).out)["plans"].get<int>(); };
+  CHECK(plans() <= 1);  // the first one ends the budget
+  picograd.environment["BUDGET"] = "5";
+  picograd.ok(command);
+  CHECK(plans() > 1);
+  picograd.environment["BEAM"] = "0";
+  CHECK(contains(picograd.ok(command).err, "0 measurements"));
+}
+
 TEST_CASE("command-line options override the environment") {
   CommandLine picograd;
   picograd.environment["BEAM"] = "3";

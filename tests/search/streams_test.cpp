@@ -63,6 +63,7 @@ TEST_CASE("streams: what they refuse") {
   CHECK(reason(gemm(8, 64, 16), "streams(k,4)") == "streams: the output has no axis k");
   CHECK(reason(gemm(6, 64, 16), "streams(m,4)") == "streams: 4 does not divide m");
   CHECK(reason(gemm(variable("T", 1, 64), iconst(64), iconst(16)), "streams(m,4)") == "streams: 4 does not divide m");
+  CHECK(reason(gemm(4, 64, 16), "streams(m,4)") == "streams: m has no more than 4");
   CHECK(reason(gemm(64, 64, 16), "streams(m,32)") == "streams: 32 is not in 2..16");
   CHECK(reason(gemm(64, 64, 16), "streams(m,1)") == "streams: 1 is not in 2..16");
   CHECK(reason(gemm(64, 64, 16), "tile(k,4) streams(m,4)") == "streams: it goes before all other opts");
