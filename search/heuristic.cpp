@@ -5,6 +5,7 @@
 #include "search/chains.h"
 #include "search/heuristic_attention.h"
 #include "search/heuristic_blocks.h"
+#include "search/heuristic_choices.h"
 #include "search/movement.h"
 #include "search/schedule.h"
 #include "search/tune.h"
@@ -30,6 +31,7 @@ class Heuristic {
 
   Opts run() {
     if (const auto attention = attention_heuristic(kernel_, target_)) return attention->opts();
+    if (const auto choices = choices_heuristic(kernel_, target_)) return choices->opts();
     const UOp vec = vector_axis();
     if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_.opts();
     if (vec) widen(vec);

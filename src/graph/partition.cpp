@@ -7,6 +7,7 @@
 #include "src/graph/index_map.h"
 #include "src/graph/kernel_builder.h"
 #include "src/graph/one_pass.h"
+#include "src/graph/winograd.h"
 #include "src/tensor/buffers.h"
 #include "uops/text.h"
 
@@ -111,14 +112,16 @@ void PlanOptions::take(Alternative& a) const {
 Plan partition(const UOps& given, const PlanOptions& options) {
   Plan plan;
   TensorGraph graph(given);
-  const OnePass passes = one_pass(graph, given, [&](const UOp& sum) {
+  const UOps filtered = with_winograd(graph, given, options, plan.alternatives);
+  if (filtered != given) graph = TensorGraph(filtered);
+  const OnePass passes = one_pass(graph, filtered, [&](const UOp& sum) {
     Alternative a{"one_pass", "one_pass of " + shape_text(extents_of(sum.src(0))), sum, true};
     options.take(a);
     plan.alternatives.push_back(a);
     return a.taken;
   });
   const UOps& roots = passes.roots;
-  if (roots != given) graph = TensorGraph(roots);
+  if (roots != filtered) graph = TensorGraph(roots);
   const Settled settled = settle(graph, {.options = options, .in_place = passes.in_place});
   const std::vector<Alternative>& offered = settled.sketches.alternatives;
   plan.alternatives.insert(plan.alternatives.end(), offered.begin(), offered.end());

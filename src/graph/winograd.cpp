@@ -1,0 +1,321 @@
+#include "src/graph/winograd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "src/graph/alternatives.h"
+#include "src/graph/convolution_3x3.h"
+#include "src/graph/index_map.h"
+#include "src/tensor/tensor.h"
+
+namespace pg {
+
+namespace {
+using Line = std::vector<Tensor>;
+using Tile = std::vector<Line>;
+
+/// F(m, 3): the polynomials that stand for three weights and m outputs are multiplied at m + 1 points and at infinity: at 0
+/// and at ± the root of each of `squares`, so that sums of even and of odd powers serve two points each.
+struct Form {
+  const char* name;
+  std::vector<double> squares;
+  double error;  // docs/architecture.md, "Plans"
+  int64_t outputs() const { return 2 * static_cast<int64_t>(squares.size()); }
+};
+const std::vector<Form>& forms() {
+  // With ±√½ and ±√2 the error of F(4, 3) is half of what it is with ±1 and ±2.
+  static const std::vector<Form> all{{"winograd_2x3", {1}, 2}, {"winograd_4x3", {0.5, 2}, 6}};
+  return all;
+}
+
+/// Π (x² - square) over the squares but one, by powers of x², the lowest first.
+std::vector<double> without(const std::vector<double>& squares, size_t left_out) {
+  std::vector<double> product{1};
+  for (size_t k = 0; k < squares.size(); ++k) {
+    if (k == left_out) continue;
+    product.insert(product.begin(), 0);
+    for (size_t i = 0; i + 1 < product.size(); ++i) product[i] -= squares[k] * product[i + 1];
+  }
+  return product;
+}
+Tensor times(const Tensor& x, double factor) { return factor == 1 ? x : x * factor; }
+/// Every second element, from one on, weighted.
+Tensor weighted(const Line& line, size_t from, const std::vector<double>& weights) {
+  Tensor sum = times(line[from + 2 * (weights.size() - 1)], weights.back());
+  for (size_t i = weights.size() - 1; i-- > 0;) sum = sum + line[from + 2 * i] * weights[i];
+  return sum;
+}
+
+/// Bᵀ d: m + 2 elements of the image → its values at 0, a, -a, b, -b, .., infinity.
+Line image_points(const Form& f, const Line& d) {
+  const std::vector<double> all = without(f.squares, f.squares.size());
+  Line points{weighted(d, 0, all)};
+  for (size_t k = 0; k < f.squares.size(); ++k) {
+    const std::vector<double> others = without(f.squares, k);
+    const double a = std::sqrt(f.squares[k]);
+    const Tensor even = weighted(d, 2, others), odd = weighted(d, 1, others);
+    points.push_back(even + times(odd, a));
+    points.push_back(a == 1 ? even - odd : even + odd * -a);
+  }
+  points.push_back(weighted(d, 1, all));
+  return points;
+}
+/// G w: 3 weights → their values at the points, over what the image's are too large by.
+Line weight_points(const Form& f, const Line& w) {
+  Line points{times(w[0], 1 / without(f.squares, f.squares.size())[0])};
+  for (const double square : f.squares) {
+    double scale = 2 * square;
+    for (const double other : f.squares)
+      if (other != square) scale *= square - other;
+    const Tensor even = w[0] * (1 / scale) + w[2] * (square / scale), odd = w[1] * (std::sqrt(square) / scale);
+    points.push_back(even + odd);
+    points.push_back(even - odd);
+  }
+  points.push_back(w[2]);
+  return points;
+}
+/// Aᵀ m: products at the points → m outputs.
+Line outputs(const Form& f, const Line& m) {
+  const size_t n = static_cast<size_t>(f.outputs());
+  Line even, odd;
+  for (size_t k = 0; k < f.squares.size(); ++k) {
+    even.push_back(m[1 + 2 * k] + m[2 + 2 * k]);
+    odd.push_back(m[1 + 2 * k] - m[2 + 2 * k]);
+  }
+  Line y;
+  for (size_t j = 0; j < n; ++j) {
+    Tensor sum = j == 0 ? m[0] : j == n - 1 ? m[n + 1] : Tensor();
+    for (size_t k = 0; k < f.squares.size(); ++k) {
+      const double power = std::pow(f.squares[k], static_cast<double>(j / 2)) * (j % 2 ? std::sqrt(f.squares[k]) : 1);
+      const Tensor term = times((j % 2 ? odd : even)[k], power);
+      sum = sum ? sum + term : term;
+    }
+    y.push_back(sum);
+  }
+  return y;
+}
+
+/// Along both axes of a tile.
+Tile along_both(Tile tile, const std::function<Line(const Line&)>& along) {
+  for (int axis = 0; axis < 2; ++axis) {
+    Tile turned;
+    for (const Line& line : tile) {
+      const Line points = along(line);
+      turned.resize(points.size());
+      for (size_t i = 0; i < points.size(); ++i) turned[i].push_back(points[i]);
+    }
+    tile = std::move(turned);
+  }
+  return tile;
+}
+
+/// values[place], place being [n] or [n, 1, ..]: schedules write it out, and a place that is a number leaves one of them.
+Tensor chosen(const Line& values, const Tensor& place) {
+  Tensor rest = values.back();
+  for (size_t i = values.size() - 1; i-- > 0;)
+    rest = Tensor::where(place < static_cast<double>(i + 1), values[i], rest);
+  return rest;
+}
+/// 0, 1, .. along the first of `axes` axes.
+Tensor numbers(int64_t n, size_t axes) {
+  Shape shape(axes, Dim(1));
+  shape[0] = n;
+  return Tensor::arange(n).reshape(shape);
+}
+/// [tile rows · tile columns, ..]
+Tensor stacked(const Tile& tile) {
+  Line all;
+  for (const Line& line : tile) all.insert(all.end(), line.begin(), line.end());
+  return chosen(all, numbers(static_cast<int64_t>(all.size()), all[0].shape().size() + 1)).contiguous();
+}
+
+class Rewriter {
+ public:
+  Rewriter(const Convolution3x3& c, const Form& f) : c_(c), f_(f), shape_(shape_of(c.sum.src(0))) {
+    tile_rows_ = (rows() + f.outputs() - 1) / f.outputs();
+    tile_columns_ = (columns() + f.outputs() - 1) / f.outputs();
+  }
+  /// The sum, with its axes, from the image and the weights as they are now.
+  Tensor sum(const Tensor& image, const Tensor& weights) const {
+    return sum_of(products(weight_tiles(weights), image_tiles(image)));
+  }
+  /// Whether each output belongs to a whole tile.
+  bool fits() const { return rows() % f_.outputs() == 0 && columns() % f_.outputs() == 0; }
+
+ private:
+  int64_t rows() const { return *shape_[c_.rows].number(); }
+  int64_t columns() const { return *shape_[c_.columns].number(); }
+  int64_t points() const { return (f_.outputs() + 2) * (f_.outputs() + 2); }
+  void append(Shape& shape, const std::vector<size_t>& axes) const {
+    for (const size_t axis : axes) shape.push_back(shape_[axis]);
+  }
+
+  /// [points, channels, batch.., tile rows, tile columns]
+  Tensor image_tiles(const Tensor& image) const {
+    const int64_t m = f_.outputs();
+    // Axes of extent 1 go.
+    std::vector<size_t> order{c_.image_channels};
+    order.insert(order.end(), c_.image_batch.begin(), c_.image_batch.end());
+    order.insert(order.end(), {c_.image_rows, c_.image_columns});
+    const Shape given = image.shape();
+    Shape kept;
+    std::vector<int> permuted(order.size());
+    for (size_t axis = 0; axis < given.size(); ++axis)
+      for (size_t i = 0; i < order.size(); ++i)
+        if (order[i] == axis) {
+          permuted[i] = static_cast<int>(kept.size());
+          kept.push_back(given[axis]);
+        }
+    Tensor x = image.reshape(kept).permute(permuted);
+    x = x.slice(-2, c_.first_row, c_.first_row + rows() + 2).slice(-1, c_.first_column, c_.first_column + columns() + 2);
+    // A tile's m + 2 rows are those of it and the first two of the next.
+    std::vector<std::pair<Dim, Dim>> padding(order.size(), {0, 0});
+    padding[order.size() - 2].second = (tile_rows_ + 1) * m - rows() - 2;
+    padding[order.size() - 1].second = (tile_columns_ + 1) * m - columns() - 2;
+    x = x.pad(padding);
+    Shape tiled = x.shape();
+    tiled.erase(tiled.end() - 2, tiled.end());
+    tiled.insert(tiled.end(), {tile_rows_ + 1, m, tile_columns_ + 1, m});
+    x = x.reshape(tiled);
+    Tile d(static_cast<size_t>(m + 2));
+    for (int64_t i = 0; i < m + 2; ++i)
+      for (int64_t j = 0; j < m + 2; ++j)
+        d[static_cast<size_t>(i)].push_back(x.slice(-4, i / m, i / m + tile_rows_)
+                                                .slice(-3, i % m, i % m + 1)
+                                                .slice(-2, j / m, j / m + tile_columns_)
+                                                .slice(-1, j % m, j % m + 1)
+                                                .squeeze(-1)
+                                                .squeeze(-2));
+    return stacked(along_both(d, [&](const Line& line) { return image_points(f_, line); }));
+  }
+
+  /// [points, filters.., channels]
+  Tensor weight_tiles(const Tensor& weights) const {
+    std::vector<std::pair<Dim, Dim>> one(shape_.size(), {0, 1});
+    for (const size_t axis : c_.filters) one[axis].second = shape_[axis];
+    one[c_.channels].second = shape_[c_.channels];
+    std::vector<int> order(c_.filters.begin(), c_.filters.end());
+    order.push_back(static_cast<int>(c_.channels));
+    Shape shape;
+    append(shape, c_.filters);
+    shape.push_back(shape_[c_.channels]);
+    for (size_t axis = 0; axis < shape_.size(); ++axis)
+      if (std::find(order.begin(), order.end(), static_cast<int>(axis)) == order.end()) order.push_back(static_cast<int>(axis));
+    Tile w(3);
+    for (int64_t i = 0; i < 3; ++i)
+      for (int64_t j = 0; j < 3; ++j) {
+        one[c_.window_rows] = {i, i + 1};
+        one[c_.window_columns] = {j, j + 1};
+        w[static_cast<size_t>(i)].push_back(weights.shrink(one).permute(order).reshape(shape));
+      }
+    return stacked(along_both(w, [&](const Line& line) { return weight_points(f_, line); }));
+  }
+
+  /// [points, filters.., batch.., tile rows, tile columns]
+  Tensor products(const Tensor& weights, const Tensor& image) const {
+    Shape left{points()}, right{points()};
+    append(left, c_.filters);
+    left.insert(left.end(), c_.batch.size() + 2, Dim(1));
+    left.push_back(shape_[c_.channels]);
+    right.insert(right.end(), c_.filters.size(), Dim(1));
+    append(right, c_.batch);
+    right.insert(right.end(), {tile_rows_, tile_columns_, shape_[c_.channels]});
+    std::vector<int> channels_last{0};
+    for (int axis = 2; axis < image.rank(); ++axis) channels_last.push_back(axis);
+    channels_last.push_back(1);
+    return (weights.reshape(left) * image.permute(channels_last).reshape(right)).sum({-1}).contiguous();
+  }
+
+  Tensor sum_of(const Tensor& products) const {
+    const int64_t m = f_.outputs();
+    Shape apart;  // [filters.., batch.., tile rows, 1, tile columns, 1]
+    append(apart, c_.filters);
+    append(apart, c_.batch);
+    apart.insert(apart.end(), {tile_rows_, 1, tile_columns_, 1});
+    Tile tile(static_cast<size_t>(m + 2));
+    for (int64_t i = 0; i < points(); ++i)
+      tile[static_cast<size_t>(i / (m + 2))].push_back(products.slice(0, i, i + 1).reshape(apart));
+    const Tile y = along_both(tile, [&](const Line& line) { return outputs(f_, line); });
+    Line lines;  // [.., tile rows, 1, tile columns, m]
+    for (const Line& line : y) lines.push_back(chosen(line, numbers(m, 1)));
+    Shape joined(apart.begin(), apart.end() - 4);
+    joined.insert(joined.end(), {tile_rows_ * m, tile_columns_ * m});
+    Tensor all = chosen(lines, numbers(m, 3)).reshape(joined);
+    if (!fits()) all = all.contiguous().slice(-2, 0, rows()).slice(-1, 0, columns());
+    // In the order of the sum's axes.
+    std::vector<size_t> axes = c_.filters;
+    axes.insert(axes.end(), c_.batch.begin(), c_.batch.end());
+    axes.insert(axes.end(), {c_.rows, c_.columns});
+    std::vector<int> order;
+    for (size_t axis = 0; axis < shape_.size(); ++axis)
+      if (const auto at = std::find(axes.begin(), axes.end(), axis); at != axes.end())
+        order.push_back(static_cast<int>(at - axes.begin()));
+    return all.permute(order).reshape(shape_of(c_.sum));
+  }
+
+  const Convolution3x3& c_;
+  const Form& f_;
+  const Shape shape_;  // of the product
+  int64_t tile_rows_ = 0, tile_columns_ = 0;
+};
+
+std::string site_of(const Convolution3x3& c, const Form& f) {
+  const UOps extents = extents_of(c.sum.src(0));
+  UOps sum;
+  for (const auto* axes : {&c.batch, &c.filters})
+    for (const size_t axis : *axes) sum.push_back(extents[axis]);
+  sum.insert(sum.end(), {extents[c.rows], extents[c.columns]});
+  return std::string(f.name) + " f32[" + shape_text(sum) + "] of " + shape_text({extents[c.channels]});
+}
+struct Rewrite {
+  Convolution3x3 convolution;
+  const Form* form;
+};
+}  // namespace
+
+UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOptions& options,
+                   std::vector<Alternative>& offered) {
+  std::unordered_map<UOp, Rewrite> rewrites;
+  for (const UOp& node : graph.nodes) {
+    const auto c = convolution_3x3(node);
+    if (!c) continue;
+    for (const Form& f : forms()) {
+      if (f.error > options.rounding) continue;
+      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = true, .rounding = f.error};
+      options.take(a);
+      offered.push_back(a);
+      if (a.taken) rewrites.insert_or_assign(node, Rewrite{*c, &f});
+    }
+  }
+  if (rewrites.empty()) return roots;
+
+  const Epilogues epilogues(graph);
+  std::unordered_map<UOp, UOp> now;
+  const auto current = [&](const UOp& node) {
+    const auto it = now.find(node);
+    return it == now.end() ? node : it->second;  // an extent
+  };
+  for (const UOp& node : graph.nodes) {
+    UOps src;
+    for (const UOp& s : node.src()) src.push_back(current(s));
+    const auto found = rewrites.find(node);
+    if (found == rewrites.end()) {
+      now[node] = std::equal(src.begin(), src.end(), node.src().begin()) ? node : node.with_src(src);
+    } else {
+      const Rewriter rewriter(found->second.convolution, *found->second.form);
+      now[node] =
+          rewriter.sum(Tensor(current(found->second.convolution.image)), Tensor(current(found->second.convolution.weights)))
+              .uop();
+    }
+    // What was the head of a reduction is no longer one, but several may read it.
+    if (const auto head = epilogues.reduction_of.find(node);
+        head != epilogues.reduction_of.end() && rewrites.contains(head->second) && !graph.kept.contains(node))
+      now[node] = Tensor(now[node]).contiguous().uop();
+  }
+  UOps changed;
+  for (const UOp& root : roots) changed.push_back(current(root));
+  return changed;
+}
+
+}  // namespace pg
