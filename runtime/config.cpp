@@ -60,6 +60,8 @@ constexpr Row kRows[] = {
      number<int, &Config::debug>},
     {{"DEVICE", "CPU|REF|CUDA[:N] (CPU)", "where kernels run; REF: the interpreter; CUDA: an NVIDIA GPU"}, device},
     {{"ISA", "native|x86-64-v3|x86-64-v4 (native)", "instruction set of generated code"}, isa},
+    {{"ROUNDING", "X (8)", "how many times a plain sum's rounding error a convolution may have: Winograd's; 1: no more"},
+     number<double, &Config::rounding>},
     {{"THREADS", "N (0)", "cores a launch may use; 0: all"}, number<int, &Config::threads>},
     {{"PICOGRAD_CACHE", "DIR (beside the database)", "compiled kernels"}, word<&Config::cache_dir>},
     {{"PICOGRAD_CLANG", "PATH (clang-19 .. clang-14, clang)", "the compiler of the CPU device"}, word<&Config::clang>},

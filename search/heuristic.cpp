@@ -354,7 +354,7 @@ class Heuristic {
       if (items >= 16 * target_.cores && elements * inner / static_cast<double>(items) < kWorthSharing) break;
     }
     // Columns before rows: a block of columns of the second operand stays in the L2 while rows pass.
-    if (root_.reduce && !rows_ && grid.axes.size() == 2) std::swap(grid.axes[0], grid.axes[1]);
+    if (root_.reduce && !rows_ && grid.axes.size() == 2 && reuses(root_.ranges[0])) std::swap(grid.axes[0], grid.axes[1]);
     if (items > 1) take(grid);
     if (items == 1 && target_.cores > 1) split_reduction();
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/config.h"
 #include "uops/uop.h"
 
 namespace pg {
@@ -12,6 +13,7 @@ namespace pg {
 struct PlannedKernel {
   UOp ast;       // Kernel
   UOps buffers;  // Buffer UOps by Param slot; slot 0 is the output
+  bool constant = false;  // an intermediate that depends on frozen Buffers alone: a Graph computes it once
 };
 /// Another way to compute a node: in place, as a definition of each kernel that reads it, instead of materialised; or by
 /// another graph (one_pass.h, winograd.h). Of several ways for one node the last one that is taken counts.
@@ -23,11 +25,9 @@ struct Alternative {
   bool taken = false;
   double rounding = 1;  // how many times as large the rounding error may be; 1: it differs by the order of a sum at most
 };
-/// Of Config::rounding and PlanOptions: what a user of f32 expects.
-inline constexpr double kDefaultRounding = 8;
 struct PlanOptions {
-  bool defaults = true;                // take what the rules say; else materialise
-  double rounding = kDefaultRounding;  // alternatives that are allowed more are not offered
+  bool defaults = true;  // take what the rules say; else materialise
+  double rounding = Config().rounding;  // alternatives that may err more are not offered
   /// Whether to take an alternative; nothing: by default. May be empty.
   std::function<std::optional<bool>(const Alternative&)> choose = {};
 

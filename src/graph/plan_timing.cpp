@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <set>
 
 #include "runtime/memory.h"
 #include "search/reference.h"
@@ -82,11 +83,23 @@ PlanTiming time_trial(const PlanTrial& trial, const Bindings64& bindings, Device
   return {timing(in_place.ms).median_ms, timing(stored.ms).median_ms, speedup(stored.ms, in_place.ms)};
 }
 
-void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, Store& store,
-                const std::function<bool(const PlanRow&)>& told) {
+namespace {
+/// What is not known yet and does not wait for another trial.
+std::vector<PlanTrial> next_trials(const UOps& roots, Device& device, Store& store) {
   const std::map<std::string, bool> known = measured_plans(store, device);
   std::vector<PlanTrial> trials = plan_trials(roots, plan_options(device, &store));
   std::erase_if(trials, [&](const PlanTrial& t) { return known.contains(t.alternative.site); });
+  std::set<std::string> unknown;
+  for (const PlanTrial& t : trials) unknown.insert(t.alternative.site);
+  std::erase_if(trials, [&](const PlanTrial& t) {
+    return std::any_of(t.instead_of.begin(), t.instead_of.end(), [&](const auto& site) { return unknown.contains(site); });
+  });
+  return trials;
+}
+
+/// False: `told` ended the run.
+bool time_trials(const std::vector<PlanTrial>& trials, const Bindings64& bindings, Device& device, Store& store,
+                 const std::function<bool(const PlanRow&)>& told) {
   std::vector<KernelRequest> kernels;  // compiled together, on all cores
   for (const PlanTrial& t : trials)
     for (const auto* side : {&t.in_place, &t.stored})
@@ -101,7 +114,17 @@ void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, S
     store.put_device(row.device, device.info().json);
     store.put_toolchain(row.toolchain, device.toolchain().json);
     store.put_plan(row);
-    if (!told(row)) return;
+    if (!told(row)) return false;
+  }
+  return true;
+}
+}  // namespace
+
+void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, Store& store,
+                const std::function<bool(const PlanRow&)>& told) {
+  for (;;) {
+    const std::vector<PlanTrial> trials = next_trials(roots, device, store);
+    if (trials.empty() || !time_trials(trials, bindings, device, store, told)) return;
   }
 }
 

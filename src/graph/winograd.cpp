@@ -7,6 +7,7 @@
 #include "src/graph/alternatives.h"
 #include "src/graph/convolution_3x3.h"
 #include "src/graph/index_map.h"
+#include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
 
 namespace pg {
@@ -260,13 +261,19 @@ class Rewriter {
   int64_t tile_rows_ = 0, tile_columns_ = 0;
 };
 
+/// Whether nothing but frozen Buffers make the weights.
+bool constant_weights(const Convolution3x3& c) {
+  const UOps nodes = TensorGraph({c.weights}).nodes;
+  return std::all_of(nodes.begin(), nodes.end(), [](const UOp& u) { return !u.is(Op::Buffer) || is_frozen(u); });
+}
 std::string site_of(const Convolution3x3& c, const Form& f) {
   const UOps extents = extents_of(c.sum.src(0));
   UOps sum;
   for (const auto* axes : {&c.batch, &c.filters})
     for (const size_t axis : *axes) sum.push_back(extents[axis]);
   sum.insert(sum.end(), {extents[c.rows], extents[c.columns]});
-  return std::string(f.name) + " f32[" + shape_text(sum) + "] of " + shape_text({extents[c.channels]});
+  return std::string(f.name) + " f32[" + shape_text(sum) + "] of " + shape_text({extents[c.channels]}) +
+         (constant_weights(c) ? " frozen" : "");
 }
 struct Rewrite {
   Convolution3x3 convolution;
