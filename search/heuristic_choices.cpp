@@ -45,6 +45,22 @@ int64_t lanes_for(int64_t extent, const Target& target) {
   while (lanes > 2 && lanes / 2 >= extent) lanes /= 2;
   return lanes;
 }
+
+/// What an element costs where `lanes` of this axis are computed at once, `places` expressions for each.
+double cost_along(const Definition& out, const UOp& axis, int64_t places, int64_t lanes) {
+  constexpr int64_t kApart = 8;  // elements; neighbours so near are shuffled into their lanes (uops/interleaved.h)
+  constexpr double kShuffles = 3, kArithmetic = 4;
+  const auto cost = [&](const UOp& access) {  // in accesses of a whole vector
+    const UOp flat = flat_address(access);
+    const auto step = coefficient(flat, axis);
+    if (step == 0 || step == 1) return 1.0;
+    return step && *step > 0 && *step <= kApart ? kShuffles : static_cast<double>(lanes);
+  };
+  double vectors = static_cast<double>(places) * (cost(out.store.src(0)) + kArithmetic);
+  for (const UOp& u : expression_nodes(out.value))
+    if (u.is(Op::Load) && u.src(0).src(0).is(Op::Param)) vectors += cost(u.src(0));
+  return vectors / static_cast<double>(lanes);
+}
 }  // namespace
 
 std::optional<Schedule> choices_heuristic(const UOp& kernel, const Target& target) {
@@ -53,19 +69,13 @@ std::optional<Schedule> choices_heuristic(const UOp& kernel, const Target& targe
   if (all.size() != 1 || out.reduce) return std::nullopt;
   const UOps chosen = chosen_axes(out);
   if (chosen.empty()) return std::nullopt;
-  const auto places = static_cast<double>(count(chosen));
 
-  // What lies apart is read and written lane by lane; all else is shared by the lanes.
-  constexpr double kArithmetic = 4;  // of a place
   UOp vec;
   double least = 0;
   for (const UOp& axis : out.ranges) {
     const int64_t extent = bounds(axis.src(0)).hi;
     if (std::find(chosen.begin(), chosen.end(), axis) != chosen.end() || extent < 2) continue;
-    const Movement m = movement(kernel, axis);
-    const double shared = m.contiguous + kArithmetic * places + (m.scattered_stores ? 0 : places);
-    const double cost = m.strided + m.scattered_stores * places +
-                        shared / static_cast<double>(std::min<int64_t>(extent, target.lanes_f32()));
+    const double cost = cost_along(out, axis, count(chosen), std::min<int64_t>(extent, target.lanes_f32()));
     if (!vec || cost < least) least = cost, vec = axis;
   }
   Opts opts;

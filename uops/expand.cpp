@@ -3,6 +3,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "uops/interleaved.h"
 #include "uops/legalize.h"
 #include "uops/memo.h"
 #include "uops/passes.h"
@@ -352,7 +353,7 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context, As
       if (!more) at[i] = 0;
     }
   }
-  return block(out);
+  return block(vec && !context.target.gpu ? interleaved(std::move(out)) : out);
 }
 
 UOp expand_tree(const UOp& u, UOps repeats, const Context& context, AskedLines& asked) {

@@ -6,9 +6,9 @@
 
 namespace pg {
 
-/// sum[b.., f.., y, x] = Σ over c, ky, kx of image[b.., c, y + ky, x + kx] · weights[f.., c, ky, kx], as the indices show it,
-/// whatever made them: the windows move by one, all channels are seen by all filters. Axes stand in any order; padding is
-/// part of the image.
+/// sum[b.., f.., y, x] = Σ over c, ky, kx of image[b.., c, y + ky, x + kx] · weights[f.., c, ky, kx], as the indices show
+/// it, whatever made them: the windows move by one, all channels are seen by all filters. Axes stand in any order; padding
+/// is part of the image.
 struct Convolution3x3 {
   UOp sum;      // the ReduceAxis, of f32
   UOp image;    // what the windows walk over

@@ -9,6 +9,7 @@
 #include "src/graph/index_map.h"
 #include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
+#include "uops/simplify.h"
 
 namespace pg {
 
@@ -114,15 +115,14 @@ Tile along_both(Tile tile, const std::function<Line(const Line&)>& along) {
 /// values[place], place being [n] or [n, 1, ..]: schedules write it out, and a place that is a number leaves one of them.
 Tensor chosen(const Line& values, const Tensor& place) {
   Tensor rest = values.back();
-  for (size_t i = values.size() - 1; i-- > 0;)
-    rest = Tensor::where(place < static_cast<double>(i + 1), values[i], rest);
+  for (size_t i = values.size() - 1; i-- > 0;) rest = Tensor::where(place < static_cast<double>(i + 1), values[i], rest);
   return rest;
 }
 /// 0, 1, .. along the first of `axes` axes.
 Tensor numbers(int64_t n, size_t axes) {
   Shape shape(axes, Dim(1));
   shape[0] = n;
-  return Tensor::arange(n).reshape(shape);
+  return Tensor::arange(n, dt::i64).reshape(shape);
 }
 /// [tile rows · tile columns, ..]
 Tensor stacked(const Tile& tile) {
@@ -202,7 +202,8 @@ class Rewriter {
     append(shape, c_.filters);
     shape.push_back(shape_[c_.channels]);
     for (size_t axis = 0; axis < shape_.size(); ++axis)
-      if (std::find(order.begin(), order.end(), static_cast<int>(axis)) == order.end()) order.push_back(static_cast<int>(axis));
+      if (std::find(order.begin(), order.end(), static_cast<int>(axis)) == order.end())
+        order.push_back(static_cast<int>(axis));
     Tile w(3);
     for (int64_t i = 0; i < 3; ++i)
       for (int64_t j = 0; j < 3; ++j) {
@@ -266,6 +267,46 @@ bool constant_weights(const Convolution3x3& c) {
   const UOps nodes = TensorGraph({c.weights}).nodes;
   return std::all_of(nodes.begin(), nodes.end(), [](const UOp& u) { return !u.is(Op::Buffer) || is_frozen(u); });
 }
+
+/// What either way takes, in floating-point operations of a product at its full speed.
+class Costs3x3 {
+ public:
+  explicit Costs3x3(const Convolution3x3& c) : constant_(constant_weights(c)) {
+    const UOps extents = extents_of(c.sum.src(0));
+    const auto all = [&](const std::vector<size_t>& axes) {
+      double n = 1;
+      for (const size_t axis : axes) n *= static_cast<double>(bounds(extents[axis]).hi);
+      return n;
+    };
+    batch_ = all(c.batch), filters_ = all(c.filters), channels_ = all({c.channels});
+    rows_ = all({c.rows}), columns_ = all({c.columns});
+  }
+  double direct() const { return 18 * channels_ * filters_ * batch_ * rows_ * columns_; }
+  double of(const Form& f) const {
+    const double m = static_cast<double>(f.outputs()), points = (m + 2) * (m + 2);
+    const double tiles = batch_ * std::ceil(rows_ / m) * std::ceil(columns_ / m);
+    const double weights = points * channels_ * filters_, values = points * (channels_ + filters_) * tiles;
+    const double products = std::max(2 * weights * tiles, kPerElement * weights);  // what is read comes meanwhile
+    return products + kPerElement * (2 * values + (constant_ ? 0 : kMade * weights));
+  }
+
+ private:
+  static constexpr double kPerElement = 64;  // that goes to or comes from memory: 12 GB/s beside 190 GFLOP/s
+  static constexpr double kMade = 1.25;      // a transformed weight, with what is read for it
+  bool constant_;
+  double batch_, filters_, channels_, rows_, columns_;
+};
+/// The form that pays of those that may err by so much, null where none does.
+const Form* by_default(const Convolution3x3& c, double rounding) {
+  constexpr double kWorthIt = 1.1;
+  const Costs3x3 costs(c);
+  const Form* best = nullptr;
+  double least = costs.direct() / kWorthIt;
+  for (const Form& f : forms())
+    if (const double cost = costs.of(f); f.error <= rounding && cost < least) least = cost, best = &f;
+  return best;
+}
+
 std::string site_of(const Convolution3x3& c, const Form& f) {
   const UOps extents = extents_of(c.sum.src(0));
   UOps sum;
@@ -287,9 +328,10 @@ UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOption
   for (const UOp& node : graph.nodes) {
     const auto c = convolution_3x3(node);
     if (!c) continue;
+    const Form* best = by_default(*c, options.rounding);
     for (const Form& f : forms()) {
       if (f.error > options.rounding) continue;
-      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = true, .rounding = f.error};
+      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = &f == best, .rounding = f.error};
       options.take(a);
       offered.push_back(a);
       if (a.taken) rewrites.insert_or_assign(node, Rewrite{*c, &f});

@@ -1,6 +1,6 @@
 #pragma once
-// Convolutions with windows of 3 x 3 by minimal filtering (Winograd 1980; Lavin and Gray 2016): a tile of m x m outputs takes
-// (m + 2)² products of a channel instead of 9 m², for a few additions.
+// Convolutions with windows of 3 x 3 by minimal filtering (Winograd 1980; Lavin and Gray 2016): a tile of m x m outputs
+// takes (m + 2)² products of a channel instead of 9 m², for a few additions.
 #include "src/graph/epilogues.h"
 #include "src/graph/partition.h"
 
