@@ -191,6 +191,9 @@ class Instance {
         const Address from = address(u.src(0), gate && gate.dtype().lanes > 1);
         return load(from.index, gate ? broadcast_to(gate, from.lanes) : UOp());
       }
+      case Op::Where:
+        if (const auto yes = decided(u.src(0))) return value(u.src(*yes ? 1 : 2));
+        break;
       case Op::Reduce: return merged(u)[0];
       case Op::Project: return merged(u.src(0))[u.arg_as<int64_t>()];
       case Op::LaneXor: {
@@ -213,6 +216,10 @@ class Instance {
     }
     for (UOp& s : src) s = broadcast_to(s, lanes);  // scalars beside a vector
     return UOp(u.op(), u.dtype().vec(lanes), u.arg(), src);
+  }
+  /// What a comparison of places comes to in this instance.
+  std::optional<int64_t> decided(const UOp& c) {
+    return c.is(Op::Lt) && c.src(0).dtype() == dt::index && !depends_on_load(c) ? const_int(scalar(c)) : std::nullopt;
   }
   /// Index expressions are small trees: no table of seen nodes.
   static bool depends_on_load(const UOp& u) {

@@ -221,7 +221,7 @@ TEST_CASE("winograd: a convolution is known by its indices, not by who made it")
   CHECK(found->batch.empty());
   CHECK(found->filters.size() == 1);
   const Plan plan = partition(roots, only("winograd_2x3"));
-  CHECK(plan.kernels.size() == 4);
+  CHECK(plan.kernels.size() == 5);  // 7 rows of outputs are no whole tiles: their part of them is copied
   CHECK(test::difference(roots, plan, {}, 1) == "");
 }
 TEST_CASE("winograd: the epilogue is the last kernel's; who else reads finds the result in memory") {
