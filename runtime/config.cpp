@@ -60,7 +60,7 @@ constexpr Row kRows[] = {
      number<int, &Config::debug>},
     {{"DEVICE", "CPU|REF|CUDA[:N] (CPU)", "where kernels run; REF: the interpreter; CUDA: an NVIDIA GPU"}, device},
     {{"ISA", "native|x86-64-v3|x86-64-v4 (native)", "instruction set of generated code"}, isa},
-    {{"ROUNDING", "X (8)", "how many times a plain sum's rounding error a convolution may have: Winograd's; 1: no more"},
+    {{"ROUNDING", "X (5)", "how many times a plain sum's rounding error a convolution may have; 1: no Winograd, 1.5: F(2,3)"},
      number<double, &Config::rounding>},
     {{"THREADS", "N (0)", "cores a launch may use; 0: all"}, number<int, &Config::threads>},
     {{"PICOGRAD_CACHE", "DIR (beside the database)", "compiled kernels"}, word<&Config::cache_dir>},

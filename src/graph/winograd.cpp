@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "src/graph/alternatives.h"
 #include "src/graph/convolution_3x3.h"
 #include "src/graph/index_map.h"
+#include "src/graph/minimal_filtering.h"
 #include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
 #include "uops/simplify.h"
@@ -14,104 +14,6 @@
 namespace pg {
 
 namespace {
-using Line = std::vector<Tensor>;
-using Tile = std::vector<Line>;
-
-/// F(m, 3): the polynomials that stand for three weights and m outputs are multiplied at m + 1 points and at infinity: at 0
-/// and at ± the root of each of `squares`, so that sums of even and of odd powers serve two points each.
-struct Form {
-  const char* name;
-  std::vector<double> squares;
-  double error;  // docs/architecture.md, "Plans"
-  int64_t outputs() const { return 2 * static_cast<int64_t>(squares.size()); }
-};
-const std::vector<Form>& forms() {
-  // With ±√½ and ±√2 the error of F(4, 3) is half of what it is with ±1 and ±2.
-  static const std::vector<Form> all{{"winograd_2x3", {1}, 2}, {"winograd_4x3", {0.5, 2}, 6}};
-  return all;
-}
-
-/// Π (x² - square) over the squares but one, by powers of x², the lowest first.
-std::vector<double> without(const std::vector<double>& squares, size_t left_out) {
-  std::vector<double> product{1};
-  for (size_t k = 0; k < squares.size(); ++k) {
-    if (k == left_out) continue;
-    product.insert(product.begin(), 0);
-    for (size_t i = 0; i + 1 < product.size(); ++i) product[i] -= squares[k] * product[i + 1];
-  }
-  return product;
-}
-Tensor times(const Tensor& x, double factor) { return factor == 1 ? x : x * factor; }
-/// Every second element, from one on, weighted.
-Tensor weighted(const Line& line, size_t from, const std::vector<double>& weights) {
-  Tensor sum = times(line[from + 2 * (weights.size() - 1)], weights.back());
-  for (size_t i = weights.size() - 1; i-- > 0;) sum = sum + line[from + 2 * i] * weights[i];
-  return sum;
-}
-
-/// Bᵀ d: m + 2 elements of the image → its values at 0, a, -a, b, -b, .., infinity.
-Line image_points(const Form& f, const Line& d) {
-  const std::vector<double> all = without(f.squares, f.squares.size());
-  Line points{weighted(d, 0, all)};
-  for (size_t k = 0; k < f.squares.size(); ++k) {
-    const std::vector<double> others = without(f.squares, k);
-    const double a = std::sqrt(f.squares[k]);
-    const Tensor even = weighted(d, 2, others), odd = weighted(d, 1, others);
-    points.push_back(even + times(odd, a));
-    points.push_back(a == 1 ? even - odd : even + odd * -a);
-  }
-  points.push_back(weighted(d, 1, all));
-  return points;
-}
-/// G w: 3 weights → their values at the points, over what the image's are too large by.
-Line weight_points(const Form& f, const Line& w) {
-  Line points{times(w[0], 1 / without(f.squares, f.squares.size())[0])};
-  for (const double square : f.squares) {
-    double scale = 2 * square;
-    for (const double other : f.squares)
-      if (other != square) scale *= square - other;
-    const Tensor even = w[0] * (1 / scale) + w[2] * (square / scale), odd = w[1] * (std::sqrt(square) / scale);
-    points.push_back(even + odd);
-    points.push_back(even - odd);
-  }
-  points.push_back(w[2]);
-  return points;
-}
-/// Aᵀ m: products at the points → m outputs.
-Line outputs(const Form& f, const Line& m) {
-  const size_t n = static_cast<size_t>(f.outputs());
-  Line even, odd;
-  for (size_t k = 0; k < f.squares.size(); ++k) {
-    even.push_back(m[1 + 2 * k] + m[2 + 2 * k]);
-    odd.push_back(m[1 + 2 * k] - m[2 + 2 * k]);
-  }
-  Line y;
-  for (size_t j = 0; j < n; ++j) {
-    Tensor sum = j == 0 ? m[0] : j == n - 1 ? m[n + 1] : Tensor();
-    for (size_t k = 0; k < f.squares.size(); ++k) {
-      const double power = std::pow(f.squares[k], static_cast<double>(j / 2)) * (j % 2 ? std::sqrt(f.squares[k]) : 1);
-      const Tensor term = times((j % 2 ? odd : even)[k], power);
-      sum = sum ? sum + term : term;
-    }
-    y.push_back(sum);
-  }
-  return y;
-}
-
-/// Along both axes of a tile.
-Tile along_both(Tile tile, const std::function<Line(const Line&)>& along) {
-  for (int axis = 0; axis < 2; ++axis) {
-    Tile turned;
-    for (const Line& line : tile) {
-      const Line points = along(line);
-      turned.resize(points.size());
-      for (size_t i = 0; i < points.size(); ++i) turned[i].push_back(points[i]);
-    }
-    tile = std::move(turned);
-  }
-  return tile;
-}
-
 /// values[place], place being [n] or [n, 1, ..]: schedules write it out, and a place that is a number leaves one of them.
 Tensor chosen(const Line& values, const Tensor& place) {
   Tensor rest = values.back();
@@ -125,7 +27,7 @@ Tensor numbers(int64_t n, size_t axes) {
   return Tensor::arange(n, dt::i64).reshape(shape);
 }
 /// [tile rows · tile columns, ..]
-Tensor stacked(const Tile& tile) {
+Tensor stacked(const FilterTile& tile) {
   Line all;
   for (const Line& line : tile) all.insert(all.end(), line.begin(), line.end());
   return chosen(all, numbers(static_cast<int64_t>(all.size()), all[0].shape().size() + 1)).contiguous();
@@ -133,7 +35,7 @@ Tensor stacked(const Tile& tile) {
 
 class Rewriter {
  public:
-  Rewriter(const Convolution3x3& c, const Form& f) : c_(c), f_(f), shape_(shape_of(c.sum.src(0))) {
+  Rewriter(const Convolution3x3& c, const FilterForm& f) : c_(c), f_(f), shape_(shape_of(c.sum.src(0))) {
     tile_rows_ = (rows() + f.outputs() - 1) / f.outputs();
     tile_columns_ = (columns() + f.outputs() - 1) / f.outputs();
   }
@@ -179,7 +81,7 @@ class Rewriter {
     tiled.erase(tiled.end() - 2, tiled.end());
     tiled.insert(tiled.end(), {tile_rows_ + 1, m, tile_columns_ + 1, m});
     x = x.reshape(tiled);
-    Tile d(static_cast<size_t>(m + 2));
+    FilterTile d(static_cast<size_t>(m + 2));
     for (int64_t i = 0; i < m + 2; ++i)
       for (int64_t j = 0; j < m + 2; ++j)
         d[static_cast<size_t>(i)].push_back(x.slice(-4, i / m, i / m + tile_rows_)
@@ -204,7 +106,7 @@ class Rewriter {
     for (size_t axis = 0; axis < shape_.size(); ++axis)
       if (std::find(order.begin(), order.end(), static_cast<int>(axis)) == order.end())
         order.push_back(static_cast<int>(axis));
-    Tile w(3);
+    FilterTile w(3);
     for (int64_t i = 0; i < 3; ++i)
       for (int64_t j = 0; j < 3; ++j) {
         one[c_.window_rows] = {i, i + 1};
@@ -235,10 +137,10 @@ class Rewriter {
     append(apart, c_.filters);
     append(apart, c_.batch);
     apart.insert(apart.end(), {tile_rows_, 1, tile_columns_, 1});
-    Tile tile(static_cast<size_t>(m + 2));
+    FilterTile tile(static_cast<size_t>(m + 2));
     for (int64_t i = 0; i < points(); ++i)
       tile[static_cast<size_t>(i / (m + 2))].push_back(products.slice(0, i, i + 1).reshape(apart));
-    const Tile y = along_both(tile, [&](const Line& line) { return outputs(f_, line); });
+    const FilterTile y = along_both(tile, [&](const Line& line) { return filtered(f_, line); });
     Line lines;  // [.., tile rows, 1, tile columns, m]
     for (const Line& line : y) lines.push_back(chosen(line, numbers(m, 1)));
     Shape joined(apart.begin(), apart.end() - 4);
@@ -257,7 +159,7 @@ class Rewriter {
   }
 
   const Convolution3x3& c_;
-  const Form& f_;
+  const FilterForm& f_;
   const Shape shape_;  // of the product
   int64_t tile_rows_ = 0, tile_columns_ = 0;
 };
@@ -282,7 +184,7 @@ class Costs3x3 {
     rows_ = all({c.rows}), columns_ = all({c.columns});
   }
   double direct() const { return 18 * channels_ * filters_ * batch_ * rows_ * columns_; }
-  double of(const Form& f) const {
+  double of(const FilterForm& f) const {
     const double m = static_cast<double>(f.outputs()), points = (m + 2) * (m + 2);
     const double tiles = batch_ * std::ceil(rows_ / m) * std::ceil(columns_ / m);
     const double weights = points * channels_ * filters_, values = points * (channels_ + filters_) * tiles;
@@ -297,17 +199,17 @@ class Costs3x3 {
   double batch_, filters_, channels_, rows_, columns_;
 };
 /// The form that pays of those that may err by so much, null where none does.
-const Form* by_default(const Convolution3x3& c, double rounding) {
+const FilterForm* by_default(const Convolution3x3& c, double rounding) {
   constexpr double kWorthIt = 1.1;
   const Costs3x3 costs(c);
-  const Form* best = nullptr;
+  const FilterForm* best = nullptr;
   double least = costs.direct() / kWorthIt;
-  for (const Form& f : forms())
-    if (const double cost = costs.of(f); f.error <= rounding && cost < least) least = cost, best = &f;
+  for (const FilterForm& f : filter_forms())
+    if (const double cost = costs.of(f); f.rounding <= rounding && cost < least) least = cost, best = &f;
   return best;
 }
 
-std::string site_of(const Convolution3x3& c, const Form& f) {
+std::string site_of(const Convolution3x3& c, const FilterForm& f) {
   const UOps extents = extents_of(c.sum.src(0));
   UOps sum;
   for (const auto* axes : {&c.batch, &c.filters})
@@ -316,9 +218,11 @@ std::string site_of(const Convolution3x3& c, const Form& f) {
   return std::string(f.name) + " f32[" + shape_text(sum) + "] of " + shape_text({extents[c.channels]}) +
          (constant_weights(c) ? " frozen" : "");
 }
+/// With fewer, a sum has so little rounding error that the forms' own exceeds what they are allowed.
+constexpr int64_t kLeastChannels = 8;
 struct Rewrite {
   Convolution3x3 convolution;
-  const Form* form;
+  const FilterForm* form;
 };
 }  // namespace
 
@@ -327,11 +231,11 @@ UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOption
   std::unordered_map<UOp, Rewrite> rewrites;
   for (const UOp& node : graph.nodes) {
     const auto c = convolution_3x3(node);
-    if (!c) continue;
-    const Form* best = by_default(*c, options.rounding);
-    for (const Form& f : forms()) {
-      if (f.error > options.rounding) continue;
-      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = &f == best, .rounding = f.error};
+    if (!c || *const_int(extents_of(c->sum.src(0))[c->channels]) < kLeastChannels) continue;
+    const FilterForm* best = by_default(*c, options.rounding);
+    for (const FilterForm& f : filter_forms()) {
+      if (f.rounding > options.rounding) continue;
+      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = &f == best, .rounding = f.rounding};
       options.take(a);
       offered.push_back(a);
       if (a.taken) rewrites.insert_or_assign(node, Rewrite{*c, &f});
