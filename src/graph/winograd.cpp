@@ -188,8 +188,10 @@ class Costs3x3 {
     const double m = static_cast<double>(f.outputs()), points = (m + 2) * (m + 2);
     const double tiles = batch_ * std::ceil(rows_ / m) * std::ceil(columns_ / m);
     const double weights = points * channels_ * filters_, values = points * (channels_ + filters_) * tiles;
+    const bool whole = std::fmod(rows_, m) == 0 && std::fmod(columns_, m) == 0;
+    const double copied = whole ? 0 : filters_ * tiles * m * m;
     const double products = std::max(2 * weights * tiles, kPerElement * weights);  // what is read comes meanwhile
-    return products + kPerElement * (2 * values + (constant_ ? 0 : kMade * weights));
+    return products + kPerElement * (2 * (values + copied) + (constant_ ? 0 : kMade * weights));
   }
 
  private:
@@ -252,6 +254,7 @@ UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOption
   for (const UOp& node : graph.nodes) {
     UOps src;
     for (const UOp& s : node.src()) src.push_back(current(s));
+    bool stored = false;
     const auto found = rewrites.find(node);
     if (found == rewrites.end()) {
       now[node] = std::equal(src.begin(), src.end(), node.src().begin()) ? node : node.with_src(src);
@@ -260,10 +263,11 @@ UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOption
       now[node] =
           rewriter.sum(Tensor(current(found->second.convolution.image)), Tensor(current(found->second.convolution.weights)))
               .uop();
+      stored = !rewriter.fits();
     }
     // What was the head of a reduction is no longer one, but several may read it.
     if (const auto head = epilogues.reduction_of.find(node);
-        head != epilogues.reduction_of.end() && rewrites.contains(head->second) && !graph.kept.contains(node))
+        head != epilogues.reduction_of.end() && rewrites.contains(head->second) && !graph.kept.contains(node) && !stored)
       now[node] = Tensor(now[node]).contiguous().uop();
   }
   UOps changed;

@@ -201,6 +201,19 @@ TEST_CASE("winograd: in exact arithmetic a plan computes the same") {
     CHECK(test::difference(roots, plan, {}, seed) == "");
   }
 }
+TEST_CASE("winograd: a batch of any size") {
+  const Tensor x = input({variable("n", 1, 3), 8, 6, 5}), w = input({4, 8, 3, 3});
+  const UOps roots{x.conv2d(w, input({4}), {.padding = {1, 1, 1, 1}}).relu().uop()};
+  const Plan plan = partition(roots, only("winograd_2x3"));
+  CHECK(plan.kernels.size() == 5);
+  for (const int64_t n : {1, 2, 3}) CHECK(test::difference(roots, plan, {{"n", n}}, 5) == "");
+}
+TEST_CASE("winograd: outputs that are no whole tiles are stored before they are read") {
+  const Tensor y = input({1, 8, 7, 7}).conv2d(input({4, 8, 3, 3}), {}, {.padding = {1, 1, 1, 1}});
+  CHECK(partition({y.max().uop()}, only("winograd_4x3")).kernels.size() == 5);
+  const UOps roots{(y.max({3}) + 1.0).uop()};
+  CHECK(test::difference(roots, partition(roots, only("winograd_2x3")), {}, 2) == "");
+}
 TEST_CASE("winograd: offered where windows of 3 x 3 walk by one, and nowhere else") {
   const Tensor x = input({2, 8, 9, 10}), w = input({4, 8, 3, 3});
   const std::vector<std::string> both{"winograd_2x3 f32[2x4x9x10] of 8", "winograd_4x3 f32[2x4x9x10] of 8"};
