@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <tuple>
+#include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "uops/rewrite.h"
 #include "uops/simplify.h"
@@ -49,7 +52,7 @@ using Family = std::map<int64_t, UOp>;  // by offset; the last of several
 class Families {
  public:
   void add(const Strided& s, const UOp& access) {
-    const std::vector<const void*> key{s.buffer.id(), s.base.id(), s.gate.id(), reinterpret_cast<const void*>(s.step)};
+    const Key key{s.buffer.id(), s.base.id(), s.gate.id(), s.step, s.dtype.lanes};
     auto& [first, members] = families_[key];
     if (members.empty()) first = s, order_.push_back(key);
     members[s.offset] = access;
@@ -72,8 +75,9 @@ class Families {
   }
 
  private:
-  std::map<std::vector<const void*>, std::pair<Strided, Family>> families_;
-  std::vector<std::vector<const void*>> order_;
+  using Key = std::tuple<const void*, const void*, const void*, int64_t, int>;
+  std::map<Key, std::pair<Strided, Family>> families_;
+  std::vector<Key> order_;
 };
 
 /// The Index of whole vectors from the first of their elements on.

@@ -11,8 +11,8 @@ namespace pg {
 
 /// One kernel of a plan: the AST and the Buffers its Params stand for.
 struct PlannedKernel {
-  UOp ast;       // Kernel
-  UOps buffers;  // Buffer UOps by Param slot; slot 0 is the output
+  UOp ast;                // Kernel
+  UOps buffers;           // Buffer UOps by Param slot; slot 0 is the output
   bool constant = false;  // an intermediate that depends on frozen Buffers alone: a Graph computes it once
 };
 /// Another way to compute a node: in place, as a definition of each kernel that reads it, instead of materialised; or by
@@ -26,7 +26,7 @@ struct Alternative {
   double rounding = 1;  // how many times as large the rounding error may be; 1: it differs by the order of a sum at most
 };
 struct PlanOptions {
-  bool defaults = true;  // take what the rules say; else materialise
+  bool defaults = true;                 // take what the rules say; else materialise
   double rounding = Config().rounding;  // alternatives that may err more are not offered
   /// Whether to take an alternative; nothing: by default. May be empty.
   std::function<std::optional<bool>(const Alternative&)> choose = {};

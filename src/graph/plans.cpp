@@ -81,7 +81,7 @@ std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions& options
   std::vector<PlanTrial> trials;
   for (const Alternative& a : plan.alternatives) {
     const auto kind = sites.find(a.site);
-    if (kind == sites.end()) continue;  // seen before
+    if (kind == sites.end()) continue;        // seen before
     std::vector<std::string> earlier, later;  // ways for the same node
     for (const Alternative& other : plan.alternatives)
       if (other.node == a.node && other.site != a.site) (&other < &a ? earlier : later).push_back(other.site);
