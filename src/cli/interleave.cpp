@@ -16,7 +16,6 @@ constexpr double kLongMs = 100;   // such a run finds nothing in the caches but 
 
 }  // namespace
 
-/// Of the thread alone where only one works: what others run on its core meanwhile does not count.
 double host_ms() {
   timespec t{};
   clock_gettime(default_device().target().cores == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
