@@ -91,7 +91,14 @@ CText CStyle::elementwise(const UOp& u, std::vector<CText> x) {
       if (t.lanes != 1) return select(t, x[0], x[1], x[2]);
       return {x[0].at(Precedence::Or) + " ? " + x[1].at(Precedence::Or) + " : " + x[2].at(Precedence::Or),
               Precedence::Ternary};
-    case Op::Fma: return c_call(function(u.op(), t), {x[0], x[1], x[2]});
+    case Op::Fma: {
+      // Clang's builtin wants one type to the qualifier, and a shuffle is as const as what it is made from.
+      const auto operand = [&](size_t i) {
+        const bool is_const = t.lanes != 1 && u.src(i).is(Op::Shuffle);
+        return is_const ? CText{"(" + type(t) + ")" + x[i].at(Precedence::Unary), Precedence::Unary} : x[i];
+      };
+      return c_call(function(u.op(), t), {operand(0), operand(1), operand(2)});
+    }
     case Op::Sqrt:
     case Op::Floor: return c_call(function(u.op(), t), {x[0]});
     default: break;

@@ -18,6 +18,7 @@ struct Config {
   std::string compiler = "auto";  // PICOGRAD_COMPILER: auto, inprocess, spawn
   std::string cuda_home;          // CUDA_HOME, else CUDA_PATH: a CUDA toolkit, where NVRTC is looked for first
   double budget = 0;              // BUDGET: seconds of search in all; 0: no limit
+  double rounding = 5;            // ROUNDING: how many times a plain sum's rounding error a plan may have; 1: no more
   std::string pretuned;           // PICOGRAD_PRETUNED: folder of winners that came with picograd; none: take none
   std::string xgboost;            // PICOGRAD_XGBOOST: libxgboost, or none; default: libxgboost.so.0 where the linker looks
   std::string runner;             // PICOGRAD_RUNNER: path of picograd-runner; default: beside the program or ../libexec

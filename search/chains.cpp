@@ -159,9 +159,11 @@ std::optional<Schedule> cache_tiled(const Schedule& s, const CacheTile& t, const
   const Axis* reduce = longest_sum(s);
   if (!reduce || t.vec_axis.empty() || t.row_axis.empty() || t.vec_axis == reduce->name) return std::nullopt;
   const int64_t deep_extent = bounds(reduce->extent).hi, rows_extent = bounds(s.axis(t.row_axis)->extent).hi;
+  constexpr int64_t kWorthPanels = 128;  // of a shorter sum, to read panels saves less than to copy them costs
   // Parts of the sum of much the same length; a packed panel may be all of it.
-  const int64_t parts = (deep_extent + t.depth / 2) / t.depth;
-  if (parts < (t.staged.empty() ? 2 : 1) || bounds(s.axis(t.vec_axis)->extent).hi < t.columns) return std::nullopt;
+  const int64_t parts = std::max<int64_t>(1, (deep_extent + t.depth / 2) / t.depth);
+  if ((t.staged.empty() ? parts < 2 : deep_extent < kWorthPanels) || bounds(s.axis(t.vec_axis)->extent).hi < t.columns)
+    return std::nullopt;
   Splits vec = s.chain(t.vec_axis), row = s.chain(t.row_axis), deep = s.chain(reduce->name);
   const int64_t n = up(t.columns, s.register_tile(t.vec_axis)),
                 k = part_of(deep_extent, parts, s.register_tile(reduce->name), target);

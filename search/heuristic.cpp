@@ -5,6 +5,7 @@
 #include "search/chains.h"
 #include "search/heuristic_attention.h"
 #include "search/heuristic_blocks.h"
+#include "search/heuristic_choices.h"
 #include "search/movement.h"
 #include "search/schedule.h"
 #include "search/tune.h"
@@ -31,6 +32,7 @@ class Heuristic {
 
   Schedule run() {
     if (const auto attention = attention_heuristic(kernel_, target_)) return *attention;
+    if (const auto choices = choices_heuristic(kernel_, target_)) return *choices;
     const UOp vec = vector_axis();
     if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_;
     if (vec) widen(vec);
@@ -353,7 +355,7 @@ class Heuristic {
       if (items >= 16 * target_.cores && elements * inner / static_cast<double>(items) < kWorthSharing) break;
     }
     // Columns before rows: a block of columns of the second operand stays in the L2 while rows pass.
-    if (root_.reduce && !rows_ && grid.axes.size() == 2) std::swap(grid.axes[0], grid.axes[1]);
+    if (root_.reduce && !rows_ && grid.axes.size() == 2 && reuses(root_.ranges[0])) std::swap(grid.axes[0], grid.axes[1]);
     if (items > 1) take(grid);
     if (items == 1 && target_.cores > 1) split_reduction();
   }

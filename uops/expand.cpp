@@ -3,6 +3,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "uops/interleaved.h"
 #include "uops/legalize.h"
 #include "uops/memo.h"
 #include "uops/passes.h"
@@ -190,6 +191,9 @@ class Instance {
         const Address from = address(u.src(0), gate && gate.dtype().lanes > 1);
         return load(from.index, gate ? broadcast_to(gate, from.lanes) : UOp());
       }
+      case Op::Where:
+        if (const auto yes = decided(u.src(0))) return value(u.src(*yes ? 1 : 2));
+        break;
       case Op::Reduce: return merged(u)[0];
       case Op::Project: return merged(u.src(0))[u.arg_as<int64_t>()];
       case Op::LaneXor: {
@@ -212,6 +216,10 @@ class Instance {
     }
     for (UOp& s : src) s = broadcast_to(s, lanes);  // scalars beside a vector
     return UOp(u.op(), u.dtype().vec(lanes), u.arg(), src);
+  }
+  /// What a comparison of places comes to in this instance.
+  std::optional<int64_t> decided(const UOp& c) {
+    return c.is(Op::Lt) && c.src(0).dtype() == dt::index && !depends_on_load(c) ? const_int(scalar(c)) : std::nullopt;
   }
   /// Index expressions are small trees: no table of seen nodes.
   static bool depends_on_load(const UOp& u) {
@@ -352,7 +360,7 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context, As
       if (!more) at[i] = 0;
     }
   }
-  return block(out);
+  return block(vec && !context.target.gpu ? interleaved(std::move(out)) : out);
 }
 
 UOp expand_tree(const UOp& u, UOps repeats, const Context& context, AskedLines& asked) {

@@ -27,7 +27,7 @@ Tensor operand(Shape shape, DType type = dt::f32) {
 
 /// What partition makes of a tensor.
 void from_tensor(BenchKernel& k, const Tensor& result, const std::vector<Tensor>& operands) {
-  const Plan plan = partition({result.uop()});
+  const Plan plan = partition({result.uop()}, {.rounding = 1});
   if (plan.kernels.size() != 1)
     throw InternalError(k.kind + " " + k.shape + " takes " + std::to_string(plan.kernels.size()) + " kernels");
   k.ast = plan.kernels[0].ast;

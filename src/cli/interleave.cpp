@@ -14,23 +14,22 @@ constexpr double kSampleMs = 1;   // a faster run is repeated within a sample up
 constexpr double kSlowMs = 1000;  // an unscheduled kernel takes seconds: once is enough to warm up
 constexpr double kLongMs = 100;   // such a run finds nothing in the caches but what it uses again and again
 
-/// Of the thread alone where only one works: what others run on its core meanwhile does not count.
-double now_ms() {
+}  // namespace
+
+double host_ms() {
   timespec t{};
   clock_gettime(default_device().target().cores == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) * 1e-6;
 }
-
-}  // namespace
 
 double HostStopwatch::milliseconds(const Contestant& c, int repeat, bool warm) {
   if (c.before)
     c.before();
   else if (warm)
     c.run();
-  const double start = now_ms();
+  const double start = host_ms();
   for (int i = 0; i < repeat; ++i) c.run();
-  return (now_ms() - start) / repeat;
+  return (host_ms() - start) / repeat;
 }
 
 void interleave(std::vector<Contestant>& all, int rounds) {

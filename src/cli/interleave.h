@@ -24,6 +24,9 @@ class Stopwatch {
   /// Milliseconds of one run, of `repeat` in a row; `warm`: one that is not timed goes before.
   virtual double milliseconds(const Contestant&, int repeat, bool warm) = 0;
 };
+/// Milliseconds: of the thread alone where only one works, so that what others run on its core meanwhile does not count, else
+/// by the clock on the wall.
+double host_ms();
 /// A launch on one core is timed by the clock of its thread, on several by the clock on the wall.
 class HostStopwatch final : public Stopwatch {
  public:

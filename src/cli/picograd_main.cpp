@@ -17,6 +17,7 @@
 #include "src/cli/bench_llama.h"
 #include "src/cli/bench_lower.h"
 #include "src/cli/bench_noise.h"
+#include "src/cli/bench_plans.h"
 #include "src/cli/bench_ranking.h"
 #include "src/cli/bench_search.h"
 #include "src/cli/db.h"
@@ -145,6 +146,7 @@ struct BenchCommands {
   BenchLowerOptions lower;
   BenchCompileOptions compile;
   BenchNoiseOptions noise;
+  BenchPlansOptions plans;
   BenchRankingOptions ranking;
   BenchSearchOptions search;
 
@@ -166,6 +168,15 @@ struct BenchCommands {
     g.add_option("--rounds", gemm.rounds, "samples of each contestant")->check(CLI::Range(1, 10000));
     g.add_flag("--json", gemm.json, "a JSON object per line");
     add_kernel(bench, chosen);
+    CLI::App& p = command(bench, chosen, "plans", "convolutions directly and by minimal filtering (Winograd)", [this] {
+      bench_plans_command(plans, std::cout);
+      return 0;
+    });
+    p.add_option("--shape", plans.shapes, "[Nx]CxHxW,OxKHxKW[,p1], as of `bench kernel --kind conv2d`; may be given often")
+        ->take_all();
+    p.add_flag("--trained", plans.trained, "weights change: transform them at each run");
+    p.add_option("--rounds", plans.rounds, "samples of each plan")->check(CLI::Range(6, 10000));
+    p.add_flag("--json", plans.json, "a JSON object per line");
     CLI::App& m = command(bench, chosen, "llama", "a llama beside what the machine could do at most", [this] {
       const Interrupt interrupt;
       bench_llama_command(llama, std::cout);

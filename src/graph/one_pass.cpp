@@ -3,44 +3,11 @@
 #include <algorithm>
 #include <optional>
 
-#include "src/graph/index_map.h"
+#include "src/graph/views.h"
 
 namespace pg {
 
 namespace {
-bool is_view(const UOp& node) { return info(node.op()).has(op_flag::Movement) && !node.is(Op::Pad); }
-/// A Bitcast to its own type only stops gradients.
-bool is_detached(const UOp& node) { return node.is(Op::Bitcast) && node.dtype() == node.src(0).dtype(); }
-
-UOps places(const UOp& node) {
-  UOps index;
-  for (const UOp& extent : extents_of(node))
-    index.push_back(is_one(extent) ? iconst(0) : range("p" + std::to_string(index.size()), extent));
-  return index;
-}
-bool among(const UOp& expression, const UOp& range) {
-  const UOps nodes = toposort(expression);
-  return std::find(nodes.begin(), nodes.end(), range) != nodes.end();
-}
-
-/// What a node shows of another one, through views.
-struct View {
-  UOp node;
-  UOps index;   // of `node`, by the places of what it is seen from
-  UOps passed;  // the views, outermost first
-};
-View through_views(UOp node, UOps index) {
-  View v{std::move(node), std::move(index), {}};
-  while (is_view(v.node) || is_detached(v.node)) {
-    if (is_view(v.node)) {
-      v.passed.push_back(v.node);
-      v.index = source_index(v.node, v.index).index;
-    }
-    v.node = v.node.src(0);
-  }
-  return v;
-}
-
 /// Σ of views(e / spread(total))·v.
 struct Site {
   UOp sum;
@@ -109,14 +76,6 @@ std::optional<Site> site(const TensorGraph& graph, const UOp& sum) {
   return std::nullopt;
 }
 
-UOp viewed(UOp node, const UOps& views) {
-  for (auto view = views.rbegin(); view != views.rend(); ++view) {
-    UOps src(view->src().begin(), view->src().end());
-    src[0] = std::move(node);
-    node = view->with_src(src);
-  }
-  return node;
-}
 /// The first place along an axis of what is the same all along it.
 UOp first_along(const UOp& node, int64_t axis) {
   UOps src{node};

@@ -7,7 +7,9 @@
 #include "src/graph/index_map.h"
 #include "src/graph/kernel_builder.h"
 #include "src/graph/one_pass.h"
+#include "src/graph/winograd.h"
 #include "src/tensor/buffers.h"
+#include "uops/kernel.h"
 #include "uops/text.h"
 
 namespace pg {
@@ -103,6 +105,23 @@ class Order {
 };
 }  // namespace
 
+namespace {
+void mark_constants(Plan& plan) {
+  std::unordered_set<UOp> constants;
+  for (PlannedKernel& k : plan.kernels) {
+    const UOp& output = k.buffers[0];
+    if (memory_of(output) && is_frozen(output))
+      throw UserError("assign: to a tensor that freeze() promised not to write to");
+    const bool intermediate =
+        !memory_of(output) && std::find(plan.outputs.begin(), plan.outputs.end(), output) == plan.outputs.end();
+    k.constant = intermediate && k.buffers.size() > 1 && variables_of(k.ast).empty() &&
+                 std::all_of(k.buffers.begin() + 1, k.buffers.end(),
+                             [&](const UOp& b) { return is_frozen(b) || constants.contains(b); });
+    if (k.constant) constants.insert(output);
+  }
+}
+}  // namespace
+
 void PlanOptions::take(Alternative& a) const {
   const std::optional<bool> chosen = choose ? choose(a) : std::nullopt;
   a.taken = chosen.value_or(defaults && a.by_default);
@@ -111,14 +130,16 @@ void PlanOptions::take(Alternative& a) const {
 Plan partition(const UOps& given, const PlanOptions& options) {
   Plan plan;
   TensorGraph graph(given);
-  const OnePass passes = one_pass(graph, given, [&](const UOp& sum) {
+  const UOps filtered = with_winograd(graph, given, options, plan.alternatives);
+  if (filtered != given) graph = TensorGraph(filtered);
+  const OnePass passes = one_pass(graph, filtered, [&](const UOp& sum) {
     Alternative a{"one_pass", "one_pass of " + shape_text(extents_of(sum.src(0))), sum, true};
     options.take(a);
     plan.alternatives.push_back(a);
     return a.taken;
   });
   const UOps& roots = passes.roots;
-  if (roots != given) graph = TensorGraph(roots);
+  if (roots != filtered) graph = TensorGraph(roots);
   const Settled settled = settle(graph, {.options = options, .in_place = passes.in_place});
   const std::vector<Alternative>& offered = settled.sketches.alternatives;
   plan.alternatives.insert(plan.alternatives.end(), offered.begin(), offered.end());
@@ -137,6 +158,7 @@ Plan partition(const UOps& given, const PlanOptions& options) {
     plan.kernels.push_back(std::move(planned));
   }
   for (const UOp& root : roots) plan.outputs.push_back(buffer_of(root));
+  mark_constants(plan);
   return plan;
 }
 

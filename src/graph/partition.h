@@ -4,26 +4,30 @@
 #include <string>
 #include <vector>
 
+#include "runtime/config.h"
 #include "uops/uop.h"
 
 namespace pg {
 
 /// One kernel of a plan: the AST and the Buffers its Params stand for.
 struct PlannedKernel {
-  UOp ast;       // Kernel
-  UOps buffers;  // Buffer UOps by Param slot; slot 0 is the output
+  UOp ast;                // Kernel
+  UOps buffers;           // Buffer UOps by Param slot; slot 0 is the output
+  bool constant = false;  // an intermediate that depends on frozen Buffers alone: a Graph computes it once
 };
-/// A node that may be materialised, or be computed in place: as a definition of each kernel that reads it. Neither changes a
-/// value by more than the order of a sum.
+/// Another way to compute a node: in place, as a definition of each kernel that reads it, instead of materialised; or by
+/// another graph (one_pass.h, winograd.h). Of several ways for one node the last one that is taken counts.
 struct Alternative {
   std::string name;         // "one_pass", "rows", "queries", "side_by_side", ..: docs/architecture.md, "Plans"
   std::string site;         // the name, and the shapes of what is computed and of who reads it: equal sites choose alike
   UOp node;                 // of the tensor graph
   bool by_default = false;  // whether the rule of that name takes it
   bool taken = false;
+  double rounding = 1;  // how many times as large the rounding error may be; 1: it differs by the order of a sum at most
 };
 struct PlanOptions {
-  bool defaults = true;  // take what the rules say; else materialise
+  bool defaults = true;                 // take what the rules say; else materialise
+  double rounding = Config().rounding;  // alternatives that may err more are not offered
   /// Whether to take an alternative; nothing: by default. May be empty.
   std::function<std::optional<bool>(const Alternative&)> choose = {};
 

@@ -1,5 +1,6 @@
 #include "src/graph/plan_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <unordered_set>
@@ -19,8 +20,10 @@ PlanRunner::PlanRunner(const UOps& roots) : device_(&device_of(roots)), plan_(pa
   for (const PlannedKernel& k : plan_.kernels) {
     auto [it, is_new] = numbers.emplace(k.ast, kernels_.size());
     if (is_new) kernels_.push_back({.ast = k.ast, .variables = variables_of(k.ast), .sizing = sizing_variables(k.ast)});
-    Step step{it->second, {}};
+    Step step{it->second, k.constant, {}};
     for (const UOp& b : k.buffers) step.operands.push_back({b});
+    if (k.constant)
+      set_memory(k.buffers[0], std::make_shared<Memory>(*device_, static_cast<size_t>(capacity(k.buffers[0]))));
     steps_.push_back(std::move(step));
   }
   place_intermediates();
@@ -76,18 +79,32 @@ void PlanRunner::prepare(const Bindings64& bindings) {
 
 void PlanRunner::run(const Bindings64& bindings) {
   prepare(bindings);
+  compute_constants();
   std::vector<void*> buffers;
-  for (size_t s = 0; s < steps_.size(); ++s) launch(s, kernels_[steps_[s].kernel], buffers);
+  for (size_t s = 0; s < steps_.size(); ++s)
+    if (!steps_[s].constant) launch(s, kernels_[steps_[s].kernel], buffers);
+}
+
+void PlanRunner::compute_constants() {
+  if (constants_known_) return;
+  std::vector<void*> buffers;
+  for (size_t s = 0; s < steps_.size(); ++s)
+    if (steps_[s].constant) launch(s, kernels_[steps_[s].kernel], buffers);
+  constants_known_ = true;
 }
 
 void PlanRunner::replay(const Bindings64& bindings) {
   if (!sequence_) sequence_ = device_->sequence();
   if (!sequence_ || config().debug >= 2) return run(bindings);
   prepare(bindings);
-  launches_.resize(steps_.size());
+  compute_constants();
+  launches_.resize(
+      static_cast<size_t>(std::count_if(steps_.begin(), steps_.end(), [](const Step& s) { return !s.constant; })));
+  auto next = launches_.begin();
   for (size_t s = 0; s < steps_.size(); ++s) {
+    if (steps_[s].constant) continue;
     const Kernel& kernel = kernels_[steps_[s].kernel];
-    Launch& l = launches_[s];
+    Launch& l = *next++;
     l.program = kernel.ready->built.program;
     addresses(s, kernel, l.buffers);
     l.variables = kernel.values;
@@ -140,7 +157,9 @@ std::vector<double> PlanRunner::timed(const Bindings64& bindings) {
   prepare(bindings);
   std::vector<void*> buffers;
   std::vector<double> ms;
-  for (size_t s = 0; s < steps_.size(); ++s) ms.push_back(timed_launch(s, kernels_[steps_[s].kernel], buffers));
+  compute_constants();
+  for (size_t s = 0; s < steps_.size(); ++s)
+    ms.push_back(steps_[s].constant ? 0 : timed_launch(s, kernels_[steps_[s].kernel], buffers));
   return ms;
 }
 

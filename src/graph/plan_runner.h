@@ -22,7 +22,7 @@ class PlanRunner {
   void run(const Bindings64&);
   /// The same as one of many: a GPU is handed all of it as one, which pays from the second time on.
   void replay(const Bindings64&);
-  /// Runs with a clock at each step; milliseconds by number in the plan.
+  /// Runs with a clock at each step; milliseconds by number in the plan, 0 for constants.
   std::vector<double> timed(const Bindings64&);
 
   const Plan& plan() const { return plan_; }
@@ -45,9 +45,12 @@ class PlanRunner {
   };
   struct Step {
     size_t kernel;
+    bool constant;  // its result is kept from the first run on
     std::vector<Operand> operands;
   };
   void place_intermediates();
+  /// Computes what only frozen Buffers are needed for, unless that was done.
+  void compute_constants();
   void* address(const Operand&) const;
   void addresses(size_t step, const Kernel&, std::vector<void*>& buffers) const;
   void launch(size_t step, const Kernel&, std::vector<void*>& buffers);
@@ -60,7 +63,8 @@ class PlanRunner {
   std::vector<Kernel> kernels_;
   std::vector<Step> steps_;
   std::unique_ptr<LaunchSequence> sequence_;  // null: launches are enqueued one by one
-  std::vector<Launch> launches_;              // by step, what the sequence was given last
+  std::vector<Launch> launches_;              // what the sequence was given last
+  bool constants_known_ = false;
 };
 
 }  // namespace pg

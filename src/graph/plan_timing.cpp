@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <set>
 
 #include "runtime/config.h"
 #include "runtime/memory.h"
@@ -97,14 +98,22 @@ class WithoutBeam {
  private:
   const Config before_ = config();
 };
-}  // namespace
-
-void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, Store& store,
-                const std::function<bool(const PlanRow&)>& told) {
-  const WithoutBeam as_they_are;
+/// What is not known yet and does not wait for another trial.
+std::vector<PlanTrial> next_trials(const UOps& roots, Device& device, Store& store) {
   const std::map<std::string, bool> known = measured_plans(store, device);
   std::vector<PlanTrial> trials = plan_trials(roots, plan_options(device, &store));
   std::erase_if(trials, [&](const PlanTrial& t) { return known.contains(t.alternative.site); });
+  std::set<std::string> unknown;
+  for (const PlanTrial& t : trials) unknown.insert(t.alternative.site);
+  std::erase_if(trials, [&](const PlanTrial& t) {
+    return std::any_of(t.instead_of.begin(), t.instead_of.end(), [&](const auto& site) { return unknown.contains(site); });
+  });
+  return trials;
+}
+
+/// False: `told` ended the run.
+bool time_trials(const std::vector<PlanTrial>& trials, const Bindings64& bindings, Device& device, Store& store,
+                 const std::function<bool(const PlanRow&)>& told) {
   std::vector<KernelRequest> kernels;  // compiled together, on all cores
   for (const PlanTrial& t : trials)
     for (const auto* side : {&t.in_place, &t.stored})
@@ -120,7 +129,18 @@ void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, S
     store.put_toolchain(row.toolchain, device.toolchain().json);
     store.put_plan(row);
     search_counters().measured += 2;
-    if (!told(row)) return;
+    if (!told(row)) return false;
+  }
+  return true;
+}
+}  // namespace
+
+void tune_plans(const UOps& roots, const Bindings64& bindings, Device& device, Store& store,
+                const std::function<bool(const PlanRow&)>& told) {
+  const WithoutBeam as_they_are;
+  for (;;) {
+    const std::vector<PlanTrial> trials = next_trials(roots, device, store);
+    if (trials.empty() || !time_trials(trials, bindings, device, store, told)) return;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "runtime/config.h"
 #include "src/graph/epilogues.h"
 #include "src/tensor/buffers.h"
 
@@ -21,7 +22,7 @@ PlanRow plan_key(const std::string& site, Device& device) {
 /// The interpreter takes no time worth measuring: it runs what a CPU does by rule.
 PlanOptions plan_options(Device& device) { return plan_options(device, device.name() == "REF" ? nullptr : default_store()); }
 PlanOptions plan_options(Device& device, Store* store) {
-  PlanOptions options{.defaults = !device.target().gpu};
+  PlanOptions options{.defaults = !device.target().gpu, .rounding = config().rounding};
   if (!store) return options;
   options.choose = [known = measured_plans(*store, device)](const Alternative& a) {
     const auto it = known.find(a.site);
@@ -56,10 +57,10 @@ Device& device_of(const UOps& roots) {
 namespace {
 std::unordered_map<UOp, int> launches(const Plan& plan) {
   std::unordered_map<UOp, int> count;
-  for (const PlannedKernel& k : plan.kernels) ++count[k.ast];
+  for (const PlannedKernel& k : plan.kernels) count[k.ast] += !k.constant;
   return count;
 }
-/// The kernels of `of` that `other` has less often, in the order of the plan.
+/// The kernels of `of` that `other` has less often, in the order of the plan; without those that run once.
 std::vector<PlanTrial::Share> only_in(const Plan& of, const Plan& other, int sites) {
   std::unordered_map<UOp, int> here = launches(of), there = launches(other);
   std::vector<PlanTrial::Share> shares;
@@ -80,15 +81,21 @@ std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions& options
   std::vector<PlanTrial> trials;
   for (const Alternative& a : plan.alternatives) {
     const auto kind = sites.find(a.site);
-    if (kind == sites.end()) continue;  // seen before
-    PlanOptions flipped = options;
-    flipped.choose = [&](const Alternative& other) {
-      if (other.site == a.site) return std::optional(!a.taken);
-      return options.choose ? options.choose(other) : std::nullopt;
+    if (kind == sites.end()) continue;        // seen before
+    std::vector<std::string> earlier, later;  // ways for the same node
+    for (const Alternative& other : plan.alternatives)
+      if (other.node == a.node && other.site != a.site) (&other < &a ? earlier : later).push_back(other.site);
+    const auto planned = [&](bool taken) {
+      PlanOptions decided = options;
+      decided.choose = [&](const Alternative& other) {
+        if (other.site == a.site) return std::optional(taken);
+        if (std::find(later.begin(), later.end(), other.site) != later.end()) return std::optional(false);
+        return options.choose ? options.choose(other) : std::nullopt;
+      };
+      return partition(roots, decided);
     };
-    const Plan other = partition(roots, flipped);
-    PlanTrial trial{a, only_in(a.taken ? plan : other, a.taken ? other : plan, kind->second),
-                    only_in(a.taken ? other : plan, a.taken ? plan : other, kind->second)};
+    const Plan with = planned(true), without = planned(false);
+    PlanTrial trial{a, only_in(with, without, kind->second), only_in(without, with, kind->second), earlier};
     if (!trial.in_place.empty() && !trial.stored.empty()) trials.push_back(std::move(trial));
     sites.erase(kind);
   }

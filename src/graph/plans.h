@@ -27,9 +27,11 @@ struct PlanTrial {
     int launches = 0;  // for one site
   };
   Alternative alternative;
-  std::vector<Share> in_place, stored;
+  std::vector<Share> in_place, stored;  // with it, and without
+  std::vector<std::string> instead_of;  // sites of other ways for the same node, one of which `stored` may be
 };
-/// One for each kind of site, in the order of the graph, users first. Sites that make no difference are left out.
+/// One for each kind of site, in the order of the graph, users first. Sites that make no difference are left out. Of several
+/// ways for a node each one stands against what there is without it and without the later ones.
 std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions&);
 
 /// The key of a device's row.

@@ -31,6 +31,15 @@ void realize(std::vector<Tensor*> tensors, const Bindings64& bindings) {
 
 void execute(const std::vector<Tensor*>& tensors) { realize(tensors); }
 
+void freeze(const Tensor& t) {
+  t.shape();  // refuses an empty handle by name
+  UOp memory = t.uop();
+  while (info(memory.op()).has(op_flag::Movement)) memory = memory.src(0);
+  if (!memory.is(Op::Buffer) || !memory_of(memory))
+    throw UserError("freeze: a tensor that is not realised: realize() it first");
+  freeze_buffer(memory);
+}
+
 struct Graph::Impl {
   PlanRunner runner;
   std::vector<Tensor> outputs;

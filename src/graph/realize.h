@@ -13,6 +13,11 @@ namespace pg {
 /// Computes the tensors; each then refers to its own memory. `bindings` gives every Variable a value.
 void realize(std::vector<Tensor*> tensors, const Bindings64& bindings = {});
 
+/// Promises that a realised tensor's memory keeps its contents, as a trained weight does. What depends on such tensors alone
+/// and has to be materialised, a Graph computes at its first replay and keeps. UserError: the tensor is not realised, or the
+/// program is to write to it.
+void freeze(const Tensor&);
+
 /// A captured program: partitioned, scheduled, compiled and memory-planned once, replayed with other Variable values and
 /// other contents of the input buffers. Nothing is searched, rendered or measured on replay.
 class Graph {

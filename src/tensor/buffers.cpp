@@ -12,6 +12,7 @@ namespace {
 struct MemoryNote final : UOp::Note {
   mutable std::mutex mutex;
   mutable MemoryRef memory;
+  mutable bool frozen = false;
 };
 }  // namespace
 
@@ -38,6 +39,20 @@ void set_memory(const UOp& buffer, MemoryRef memory) {
   const auto& note = dynamic_cast<const MemoryNote&>(buffer.keep_note(std::make_unique<MemoryNote>()));
   std::lock_guard lock(note.mutex);
   note.memory.swap(memory);  // the old one is freed after the lock
+}
+
+void freeze_buffer(const UOp& buffer) {
+  const auto* note = dynamic_cast<const MemoryNote*>(buffer.note());
+  if (!note) throw InternalError("freeze_buffer: a Buffer without memory");
+  std::lock_guard lock(note->mutex);
+  note->frozen = true;
+}
+
+bool is_frozen(const UOp& buffer) {
+  const auto* note = dynamic_cast<const MemoryNote*>(buffer.note());
+  if (!note) return false;
+  std::lock_guard lock(note->mutex);
+  return note->frozen;
 }
 
 int64_t capacity(const UOp& buffer) {

@@ -11,6 +11,9 @@ UOp new_buffer(MemoryRef, DType, std::span<const UOp> extents);
 UOp new_virtual_buffer(DType, std::span<const UOp> extents);
 MemoryRef memory_of(const UOp& buffer);  // null: virtual
 void set_memory(const UOp& buffer, MemoryRef);
+/// A Buffer that nobody will write to again (realize.h).
+void freeze_buffer(const UOp& buffer);
+bool is_frozen(const UOp& buffer);
 /// Bytes of a Buffer (or Param): row-major, symbolic extents at their upper bounds. UserError when one has none.
 int64_t capacity(const UOp& buffer);
 

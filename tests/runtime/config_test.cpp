@@ -42,6 +42,7 @@ TEST_CASE("values are read") {
                          {"DEVICE", "REF"},
                          {"ISA", "x86-64-v3"},
                          {"DEBUG", "4"},
+                         {"ROUNDING", "1.5"},
                          {"PICOGRAD_COMPILER", "inprocess"}});
   CHECK(c.compiler == "inprocess");
   CHECK(c.beam == 8);
@@ -50,6 +51,7 @@ TEST_CASE("values are read") {
   CHECK(c.device == "REF");
   CHECK(c.isa == "x86-64-v3");
   CHECK(c.debug == 4);
+  CHECK(c.rounding == 1.5);
 }
 
 TEST_CASE("what does not parse names the variable and what it should be") {

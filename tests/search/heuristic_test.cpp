@@ -119,6 +119,42 @@ TEST_CASE("heuristic: what is small stays on one core") {
   CHECK(chosen(relu(iconst(64))).find("grid") == std::string::npos);
   CHECK(chosen(relu(iconst(1 << 20))).find("grid(i)") != std::string::npos);
 }
+TEST_CASE(
+    "heuristic: an axis that chooses between expressions is written out, and what lies between its places is shuffled") {
+  KernelWriter w;
+  const UOp i = w.axis("i", iconst(4)), j = w.axis("j", iconst(64));
+  const UOp out = w.param("out", dt::f32, UOps{iconst(4), iconst(64)}), x = w.param("X", dt::f32, UOps{iconst(64 * 4)});
+  const auto element = [&](int64_t place) { return read(x, {j * iconst(4) + iconst(place)}); };
+  UOp value = element(3) - element(0);
+  for (int64_t place = 2; place >= 0; --place)
+    value = alu(Op::Where, alu(Op::Lt, i, iconst(place + 1)), element(place) + element(place + 1), value);
+  const UOp kernel = w.output("choice", at(out, {i, j}), value, {i, j});
+  check_legal(kernel);
+  CHECK(chosen(kernel) == "tile(i,4,upcast) tile(j,16,vec)");
+  const UOp linear = lower(Schedule(kernel).apply(heuristic(kernel, kAvx512))->scheduled(), kAvx512);
+  for (const UOp& u : linear.src()) {
+    CHECK(!u.is(Op::Where));
+    if (u.is(Op::Load)) CHECK(u.src(0).src(1).dtype().lanes == 1);
+  }
+}
+TEST_CASE("heuristic: a batch of products goes one by one") {
+  const auto batched = [](int64_t batch, int64_t m, int64_t n, int64_t k) {
+    KernelWriter w;
+    const UOp b = w.axis("b", iconst(batch)), row = w.axis("m", iconst(m)), column = w.axis("n", iconst(n));
+    const UOp sum = w.axis("k", iconst(k));
+    const UOp c = w.param("C", dt::f32, UOps{iconst(batch), iconst(m), iconst(n)});
+    const UOp x = w.param("A", dt::f32, UOps{iconst(batch), iconst(m), iconst(k)});
+    const UOp y = w.param("B", dt::f32, UOps{iconst(batch), iconst(k), iconst(n)});
+    return w.output("batched", at(c, {b, row, column}),
+                    w.reduce("sum", read(x, {b, row, sum}) * read(y, {b, sum, column}), {sum}), {b, row, column});
+  };
+  Target one = kAvx512;
+  one.cores = 1;
+  CHECK(chosen(batched(36, 640, 64, 640), one).find("grid(b m)") != std::string::npos);
+  const std::string panels = chosen(batched(36, 320, 256, 320), one);
+  CHECK(panels.find("stage(B,n)") != panels.npos);
+  check_legal(batched(36, 320, 256, 320));
+}
 TEST_CASE("heuristic: attention by blocks of rows, few rows by blocks of keys; no score is computed twice") {
   for (const int64_t keys : {300, 4096})
     for (const int64_t width : {40, 64, 512}) {
