@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "models/quantised.h"
+#include "models/packing.h"
 
 namespace pg {
 

@@ -23,7 +23,12 @@ Shape as_shape(const Extents& extents) { return Shape(extents.begin(), extents.e
 
 }  // namespace
 
-LlamaWeights gathered(const LlamaConfig& c, const WeightSource& weight, bool tied) {
+LlamaWeights gathered(const LlamaConfig& c, const WeightSource& source, bool tied) {
+  const auto weight = [&](const std::string& name, const Extents& shape) {
+    const Tensor t = source(name, shape);
+    for (const UOp& b : collect(t.uop(), [](const UOp& u) { return u.is(Op::Buffer); })) freeze_buffer(b);
+    return t;
+  };
   LlamaWeights w;
   w.embedding = weight("token_embd.weight", {c.vocab, c.dim});
   for (int64_t i = 0; i < c.layers; i++) {

@@ -53,7 +53,8 @@ struct LlamaWeights {
 };
 /// Where a weight comes from: by its GGUF name ("blk.0.attn_q.weight") and shape.
 using WeightSource = std::function<Tensor(const std::string& name, const std::vector<int64_t>& shape)>;
-/// Asks for every weight of a llama once: the one list of its tensors. The lm head of a tied one is not asked for.
+/// Asks for every weight of a llama once: the one list of its tensors. The lm head of a tied one is not asked for. They are
+/// frozen: plans may keep what depends on them alone.
 LlamaWeights gathered(const LlamaConfig&, const WeightSource&, bool tied);
 /// Bytes of a file, which `keep` keeps alive, as a device's memory: referred to where it shares the host's memory, else
 /// copied.

@@ -54,6 +54,17 @@ std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pa
   return *next;
 }
 
+int64_t balanced_tile(int64_t n, int64_t most) {
+  int64_t best = 1;
+  double best_cost = 1e30;
+  for (int64_t t = std::min(n, most); t >= 1; --t) {
+    const double blocks = static_cast<double>((n + t - 1) / t);
+    const double cost = blocks * static_cast<double>(t + 2) / static_cast<double>(n);  // + 2: the operands loaded per block
+    if (cost < best_cost * 0.999) best_cost = cost, best = t;
+  }
+  return best;
+}
+
 std::string shared_operand(const UOp& kernel, const std::string& vec_axis, const std::string& row_axis) {
   const Definition out = definitions(kernel).back();
   for (const UOp& body : out.bodies)

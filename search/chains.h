@@ -35,6 +35,9 @@ struct CacheTile {
 /// does not. Empty: there is none.
 std::string shared_operand(const UOp& kernel, const std::string& vec_axis, const std::string& row_axis);
 
+/// The tile of at most `most` with the least work in the last block of n, larger ones first.
+int64_t balanced_tile(int64_t n, int64_t most);
+
 /// Whether an axis moves what the kernel reads of a buffer.
 bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis);
 

@@ -6,6 +6,7 @@
 #include "search/heuristic_attention.h"
 #include "search/heuristic_blocks.h"
 #include "search/heuristic_choices.h"
+#include "search/heuristic_panels.h"
 #include "search/movement.h"
 #include "search/schedule.h"
 #include "search/tune.h"
@@ -33,6 +34,7 @@ class Heuristic {
   Schedule run() {
     if (const auto attention = attention_heuristic(kernel_, target_)) return *attention;
     if (const auto choices = choices_heuristic(kernel_, target_)) return *choices;
+    if (const auto panels = panels_heuristic(kernel_, target_)) return *panels;
     const UOp vec = vector_axis();
     if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_;
     if (vec) widen(vec);
@@ -123,9 +125,9 @@ class Heuristic {
     if (const auto axes = vec && is_reduce(vec) ? product_axes(schedule_) : std::nullopt) {
       // Vectors along the sum: each of a block of rows meets each of a block of columns.
       const bool many = target_.registers >= 32;
-      take(Tile{axes->columns, balanced(longest(axes->columns), many ? 6 : 4), Kind::Upcast});
+      take(Tile{axes->columns, balanced_tile(longest(axes->columns), many ? 6 : 4), Kind::Upcast});
       row_ = axes->rows;
-      take(Tile{row_, balanced(longest(row_), many ? 4 : 3), Kind::Upcast});
+      take(Tile{row_, balanced_tile(longest(row_), many ? 4 : 3), Kind::Upcast});
       return;
     }
     UOp row;
@@ -141,7 +143,7 @@ class Heuristic {
     const int64_t vectors = across ? 1 : std::max<int64_t>(vectors_, 1);
     const int64_t most_rows = std::max<int64_t>(1, std::min<int64_t>(14, (target_.registers - 1) / vectors - 1));
     row_ = axis_of(row);
-    take(Tile{row_, balanced(most, across ? std::min<int64_t>(4, most_rows) : most_rows), Kind::Upcast});
+    take(Tile{row_, balanced_tile(most, across ? std::min<int64_t>(4, most_rows) : most_rows), Kind::Upcast});
   }
   /// A product whose operands both lie along the sum: with many rows, or a sum that is short beside them, to merge the lanes
   /// of every result costs more than to turn the shared operand round.
@@ -158,7 +160,7 @@ class Heuristic {
     Opts block;
     if (vectors > 1) block.push_back(Tile{axes->columns, lanes * vectors, Kind::Upcast});
     block.push_back(Tile{axes->columns, lanes, Kind::Vec});
-    block.push_back(Tile{axes->rows, balanced(rows, many ? 8 : 6), Kind::Upcast});
+    block.push_back(Tile{axes->rows, balanced_tile(rows, many ? 8 : 6), Kind::Upcast});
     block.push_back(Tile{axis_of(sum), std::min<int64_t>(4, extent(sum)), Kind::Unroll});
     const Expected<Schedule> s = schedule_.apply(block);
     if (!s) return false;
@@ -249,7 +251,7 @@ class Heuristic {
       // A narrow image: the block of registers has lines too, and fewer filters.
       const int64_t filters = std::max<int64_t>(1, (target_.registers - 1) / 4 - 1);
       if (const auto narrow = with_chains(
-              schedule_, {{row_, {{balanced(longest(row_), filters), Kind::Upcast}}}, {lines, {{4, Kind::Upcast}}}}))
+              schedule_, {{row_, {{balanced_tile(longest(row_), filters), Kind::Upcast}}}, {lines, {{4, Kind::Upcast}}}}))
         schedule_ = *narrow;
     } else if (line && extent(line) >= 8) {
       take(Tile{lines, 4});
@@ -314,19 +316,6 @@ class Heuristic {
     if (!vec || row_.empty() || rows_ || is_reduce(vec)) return;
     if (const auto steps = const_int(root_.reduce_ranges.back().src(0)); steps && *steps >= kLongSum) unroll_reduction();
   }
-  /// The tile of at most `most` with the least work in the last block, larger ones first.
-  static int64_t balanced(int64_t n, int64_t most) {
-    int64_t best = 1;
-    double best_cost = 1e30;
-    for (int64_t t = std::min(n, most); t >= 1; --t) {
-      const double blocks = static_cast<double>((n + t - 1) / t);
-      const double cost =
-          blocks * static_cast<double>(t + 2) / static_cast<double>(n);  // + 2: the operands loaded per block
-      if (cost < best_cost * 0.999) best_cost = cost, best = t;
-    }
-    return best;
-  }
-
   /// Whether items of this axis would each compute a row's reduction again.
   bool recomputes(const Grid& outer, const UOp& axis) const {
     for (const Definition& d : definitions(kernel_)) {

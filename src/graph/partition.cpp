@@ -7,6 +7,7 @@
 #include "src/graph/index_map.h"
 #include "src/graph/kernel_builder.h"
 #include "src/graph/one_pass.h"
+#include "src/graph/rewrites.h"
 #include "src/graph/winograd.h"
 #include "src/tensor/buffers.h"
 #include "uops/kernel.h"
@@ -132,14 +133,16 @@ Plan partition(const UOps& given, const PlanOptions& options) {
   TensorGraph graph(given);
   const UOps filtered = with_winograd(graph, given, options, plan.alternatives);
   if (filtered != given) graph = TensorGraph(filtered);
-  const OnePass passes = one_pass(graph, filtered, [&](const UOp& sum) {
+  const UOps rewritten = with_rewrites(graph, filtered, options, plan.alternatives);
+  if (rewritten != filtered) graph = TensorGraph(rewritten);
+  const OnePass passes = one_pass(graph, rewritten, [&](const UOp& sum) {
     Alternative a{"one_pass", "one_pass of " + shape_text(extents_of(sum.src(0))), sum, true};
     options.take(a);
     plan.alternatives.push_back(a);
     return a.taken;
   });
   const UOps& roots = passes.roots;
-  if (roots != filtered) graph = TensorGraph(roots);
+  if (roots != rewritten) graph = TensorGraph(roots);
   const Settled settled = settle(graph, {.options = options, .in_place = passes.in_place});
   const std::vector<Alternative>& offered = settled.sketches.alternatives;
   plan.alternatives.insert(plan.alternatives.end(), offered.begin(), offered.end());

@@ -23,6 +23,7 @@ struct Alternative {
   UOp node;                 // of the tensor graph
   bool by_default = false;  // whether the rule of that name takes it
   bool taken = false;
+  double worth = 1;     // how many times as fast it must be, beyond what a measurement tells: it takes memory
   double rounding = 1;  // how many times as large the rounding error may be; 1: it differs by the order of a sum at most
 };
 struct PlanOptions {

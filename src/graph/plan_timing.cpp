@@ -124,7 +124,8 @@ bool time_trials(const std::vector<PlanTrial>& trials, const Bindings64& binding
     PlanRow row = plan_key(trial.alternative.site, device);
     row.in_place_ms = t.in_place_ms, row.stored_ms = t.stored_ms;
     row.spread = (t.gain.high - t.gain.low) / 2 / t.gain.ratio;
-    row.in_place = trial.alternative.by_default ? t.gain.high > 1 / kWinMargin : t.gain.low > kWinMargin;
+    const double least = std::max(kWinMargin, trial.alternative.worth);
+    row.in_place = trial.alternative.by_default ? t.gain.high > 1 / kWinMargin : t.gain.low > least;
     store.put_device(row.device, device.info().json);
     store.put_toolchain(row.toolchain, device.toolchain().json);
     store.put_plan(row);

@@ -42,10 +42,9 @@ void set_memory(const UOp& buffer, MemoryRef memory) {
 }
 
 void freeze_buffer(const UOp& buffer) {
-  const auto* note = dynamic_cast<const MemoryNote*>(buffer.note());
-  if (!note) throw InternalError("freeze_buffer: a Buffer without memory");
-  std::lock_guard lock(note->mutex);
-  note->frozen = true;
+  const auto& note = dynamic_cast<const MemoryNote&>(buffer.keep_note(std::make_unique<MemoryNote>()));
+  std::lock_guard lock(note.mutex);
+  note.frozen = true;
 }
 
 bool is_frozen(const UOp& buffer) {

@@ -11,7 +11,7 @@ UOp new_buffer(MemoryRef, DType, std::span<const UOp> extents);
 UOp new_virtual_buffer(DType, std::span<const UOp> extents);
 MemoryRef memory_of(const UOp& buffer);  // null: virtual
 void set_memory(const UOp& buffer, MemoryRef);
-/// A Buffer that nobody will write to again (realize.h).
+/// A Buffer that nobody will write to again (realize.h), with memory or, for plans, without.
 void freeze_buffer(const UOp& buffer);
 bool is_frozen(const UOp& buffer);
 /// Bytes of a Buffer (or Param): row-major, symbolic extents at their upper bounds. UserError when one has none.
