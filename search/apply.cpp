@@ -142,6 +142,18 @@ struct Apply {
     return s;
   }
 
+  Expected<Schedule> operator()(const Lanes& l) {
+    if (!l.nest.empty() && !s.nest(l.nest)) return Illegal{"lanes: no nest " + l.nest};
+    bool any = false;
+    for (Schedule::Nest& nest : s.nests_) {
+      if (!Schedule::has_threads(nest, l.axis) || (!l.nest.empty() && nest.name != l.nest)) continue;
+      nest.lanes = l.axis;
+      any = true;
+    }
+    if (!any) return Illegal{"lanes: no threads along " + l.axis + (l.nest.empty() ? "" : " in " + l.nest)};
+    return s;
+  }
+
   Expected<Schedule> operator()(const Swap& w) {
     std::vector<std::string> grid = s.grid_;
     const auto a = std::find(grid.begin(), grid.end(), w.a), b = std::find(grid.begin(), grid.end(), w.b);

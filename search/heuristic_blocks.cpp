@@ -5,6 +5,7 @@
 
 #include "search/block_axes.h"
 #include "search/chains.h"
+#include "search/heuristic_attention_blocks.h"
 #include "search/movement.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
@@ -27,6 +28,8 @@ class BlockHeuristic {
       : kernel_(kernel), target_(target), schedule_(kernel, target), all_(definitions(kernel)), root_(all_.back()) {}
 
   Opts run() {
+    if (root_.reduce)
+      if (const auto attention = attention_block_heuristic(kernel_, target_)) return attention->opts();
     if (all_.size() > 1 && std::any_of(all_.begin(), all_.end() - 1, [](const Definition& d) { return d.reduce; }))
       rows();
     else if (!root_.reduce)

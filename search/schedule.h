@@ -65,6 +65,7 @@ class Schedule {
     bool live = true;               // it has loops: it reduces, it is staged, or it is the output
     std::map<std::string, Splits> chains = {};
     std::vector<RangeRef> loops = {};  // all ranges of kind Loop, in order, without the nest's name
+    std::string lanes = {};            // the axis whose threads are neighbours; empty: by the default order
     bool has(const std::string& axis) const { return chains.contains(axis); }
   };
   /// In the kernel's order, the output's last.
@@ -108,6 +109,8 @@ class Schedule {
   UOp split_range(const Nest&, const RangeRef&) const;
   void tile_opts(Opts&) const;
   void order_opts(Opts&) const;
+  void lanes_opts(Opts&) const;
+  static bool has_threads(const Nest&, const std::string& axis);
 
   UOp kernel_;
   Target target_;

@@ -222,8 +222,7 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
     last = alu(Op::And, last, is_last);
   }
   const Substitution map = totals(n, p);
-  UOp gate = scope.gate(d.ranges);
-  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
+  const UOp gate = gate_of_store(n, p, scope);
   UOps fresh, old, merged_stores, fresh_stores, targets;
   for (size_t s = 0; s < p.accumulators.size(); ++s) {
     fresh.push_back(bind(n, state(d, s), scope, map));
@@ -258,10 +257,19 @@ UOp Opener::correction() const {
   return load(correction_->at(definitions_[static_cast<size_t>(m)].ranges));
 }
 
+/// The sums that a thread of a block has of the output so far, told in terms of the new maximum: once a turn, before the turn
+/// adds to them.
+UOp Opener::rescaled_accumulators(const Nest& n, const Scope& scope) const {
+  const Nest::Part& p = n.parts[0];
+  const UOp sum = accumulator(n, p, 0);
+  return store(sum, load(sum) * bind(n, correction(), scope, {}));
+}
+
 /// The state of a rescaled definition after one more part of the axis: M' = max(M, part), or L·exp(M - M') + part.
 UOp Opener::store_rescaled(Nest& n, Nest::Part& p, const Scope& scope, const UOp& total) {
   const UOps at = positions(p, n, scope);
-  const UOp place = p.result.at(at), gate = scope.gate(p.d->ranges), old = load(place);
+  // The old state is read by the thread alone that stores the new one.
+  const UOp place = p.result.at(at), gate = gate_of_store(n, p, scope), old = target_.gpu ? load(place, gate) : load(place);
   const NestPlan& out = placement_.nest(placement_.root());
   if (static_cast<int>(p.definition) != online_maximum(definitions_, out.loops[out.online - 1]))
     return store(place, old * load(correction_->at(at)) + total, gate);
@@ -291,8 +299,7 @@ UOp Opener::store_split(Nest& n, Nest::Part& p, const Scope& scope, const UOps& 
                                     extents));
     }
   }
-  UOp gate = scope.gate(p.d->ranges);
-  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
+  const UOp gate = gate_of_store(n, p, scope);
   UOps stores, at{simplify(part)};
   for (const UOp& position : positions(p, n, scope)) at.push_back(position);
   for (size_t s = 0; s < values.size(); ++s) stores.push_back(store(index(split_->buffers[s], at), values[s], gate));

@@ -92,12 +92,14 @@ class Opener {
   UOp merge_target(const Nest&, const Nest::Part&, size_t state, const Scope&) const;
   UOp merge_partial(Nest&, Nest::Part&, const Scope&);
   UOp store_rescaled(Nest&, Nest::Part&, const Scope&, const UOp& total);
+  UOp rescaled_accumulators(const Nest&, const Scope&) const;
   UOp correction() const;
   UOp store_split(Nest&, Nest::Part&, const Scope&, const UOps& states);
   UOp merge_split();
 
   // -- threads of a block (nests_threads.cpp, block_copies.cpp) --
   UOp thread_gate(const Nest&) const;
+  bool is_zero_beyond(const Nest&, const UOp& load, const UOp& axis, const Scope&) const;
   bool adds_nothing_beyond(const Nest&, const Nest::Part&, const Scope&) const;
   Substitution merged_threads(Nest&, Nest::Part&, const Scope&, UOps& out);
   UOp open_block_stage(const BufferStage&, Scope&, size_t number);
@@ -116,6 +118,7 @@ class Opener {
 
   // -- expressions --
   UOps positions(const Nest::Part&, const Nest&, const Scope&) const;
+  UOp gate_of_store(const Nest&, const Nest::Part&, const Scope&) const;
   UOp store_result(Nest&, Nest::Part&, const UOp& value, const Scope&);
   UOp bind(const Nest&, const UOp& expression, const Scope&, Substitution map) const;
   UOp gate_of_load(const Nest&, const UOp& load, const Scope&) const;

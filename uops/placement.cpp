@@ -112,6 +112,14 @@ void Placement::make_nests(const UOp& scheduled) {
       (is_register(kind_of(r)) ? n.registers : threads_ && kind_of(r) == Kind::Local ? n.locals : n.loops).push_back(r);
     }
     std::stable_partition(n.locals.begin(), n.locals.end(), [&](const UOp& r) { return has_axis(d.reduce_ranges, r); });
+    for (const UOp& u : scheduled.src().subspan(1)) {
+      if (!u.is(Op::Directive) || n.locals.empty()) continue;
+      const Directive directive = parse_directive(u.arg_as<std::string>());
+      const auto* lanes = std::get_if<Lanes>(&directive);
+      if (!lanes || lanes->nest != n.name) continue;
+      std::stable_partition(n.locals.begin(), n.locals.end(), [&](const UOp& r) { return axis_of(r) != lanes->axis; });
+      n.merges_lanes = has_axis(d.reduce_ranges, n.locals.back());
+    }
     n.attach = {definitions_.size() - 1, 0};
     n.whole.assign(d.ranges.size(), false);
   }
@@ -293,7 +301,8 @@ void Placement::classify(size_t d) {
   n.accumulate_at = n.first_reduce;
   for (size_t i = n.first_reduce; i < n.loops.size(); ++i)
     if (matters(i) && !reduces(d, n.loops[i])) n.crossing = true, n.accumulate_at = i + 1;
-  if (n.online) {
+  // Threads rescale the accumulators that they have: these stay in registers until the loop closes.
+  if (n.online && !threads_) {
     n.first_reduce = n.online - 1;
     n.accumulate_at = std::max(n.accumulate_at, n.online);
     n.crossing = true;

@@ -21,9 +21,11 @@ struct Alternative {
   UOp node;                 // of the tensor graph
   bool by_default = false;  // whether the rule of that name takes it
   bool taken = false;
+  size_t readers = 1;  // kernels that would each compute it
 };
 struct PlanOptions {
   bool defaults = true;  // take what the rules say; else materialise
+  bool gpu = false;      // whose rules
   /// Whether to take an alternative; nothing: by default. May be empty.
   std::function<std::optional<bool>(const Alternative&)> choose = {};
 
