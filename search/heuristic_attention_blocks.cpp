@@ -18,7 +18,6 @@ constexpr int64_t kWidth = 4;     // elements of a 16-byte access
 constexpr int64_t kWarp = 32;     // threads
 constexpr int64_t kFewRows = 8;   // that share their keys: a thread has sums of all of them
 constexpr int64_t kAcross = 16;   // threads along the columns: 256 bytes of a row of values
-constexpr int64_t kLanes = 16;    // threads that merge a row's maximum and sum by exchange
 
 int64_t up_to_power_of_two(int64_t n) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(n, 1))));
@@ -57,13 +56,14 @@ class BlockAttention {
     tile(d, kWidth, "vec");
     return across;
   }
-  /// A row's maximum and its sum of weights.
-  void row_states(int64_t lanes, int64_t own) {
+  /// A row's maximum and its sum of weights: by neighbouring threads of one warp, that need no barrier.
+  void row_states() {
+    const int64_t lanes = std::min(b_.keys / kWidth, kWarp);
     const int64_t rows = std::min(b_.threads / lanes, up_to_power_of_two(b_.rows ? b_.rows : p_.rows));
     for (const std::string& nest : {p_.maximum, p_.total}) {
       if (!p_.i.empty()) tile(of(nest, p_.i), rows, "local");
-      if (own > 1) tile(of(nest, p_.j), lanes * own, "upcast");
-      tile(of(nest, p_.j), lanes, "local");
+      tile(of(nest, p_.j), lanes * kWidth, "local");
+      tile(of(nest, p_.j), kWidth, "upcast");
       lanes_of_ += " lanes(" + of(nest, p_.j) + ")";
     }
   }
@@ -116,7 +116,7 @@ class BlockAttention {
       tile(of(s, p_.j), along, "local");
       tile(of(s, p_.e.back()), kWidth, "unroll");
     }
-    row_states(std::min(kLanes, b_.keys), 1);
+    row_states();
     tile(of(p_.weights, p_.i), b_.threads / std::min(b_.keys / kWidth, b_.threads), "local");
     tile(of(p_.weights, p_.j), b_.keys, "local");
     tile(of(p_.weights, p_.j), kWidth, "vec");
@@ -147,7 +147,7 @@ class BlockAttention {
       tile(of(s, p_.j), side_by_side, "local");
       if (!p_.i.empty()) tile(of(s, p_.i), p_.rows, "upcast");
     }
-    row_states(kWarp, std::min<int64_t>(kWidth, b_.keys / kWarp));
+    row_states();
     tile(of(p_.weights, p_.j), std::min(b_.keys, b_.threads), "local");
     for (const std::string& q : p_.in_place) spread(q);
     keep(grid(false), p_.j);

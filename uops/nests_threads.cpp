@@ -46,10 +46,12 @@ UOp Opener::open_threads(Nest& n, size_t i, Scope scope) {
     scope.staged = there.staged;
   }
   body.push_back(open(n, i, scope));
-  UOps rings;
+  UOps rings, states;
   for (const Ring& r : rings_) rings.push_back(r.tile.memory);
+  for (const auto& [d, tile] : tiles_)
+    if (placement_.nest(d).carried) states.push_back(tile.memory);
   UOps out = shared_;
-  out.push_back(UOp(Op::For, dt::kVoid, {}, {thread_, barriers_placed(block(body), shared_, rings, thread_)}));
+  out.push_back(UOp(Op::For, dt::kVoid, {}, {thread_, barriers_placed(block(body), shared_, rings, states, thread_)}));
   return block(out);
 }
 
