@@ -250,6 +250,35 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
 
 // ---- rescaling -------------------------------------------------------------------------------------------------------
 
+/// Before the loop that rescales: the running states, neutral.
+UOp Opener::open_carried(const Scope& scope) {
+  UOps out;
+  for (size_t d = 0; d < placement_.root(); ++d) {
+    const NestPlan& plan = placement_.nest(d);
+    if (!plan.carried) continue;
+    tiles_[d] = definition_tile(d, scope);
+    out.push_back(declared(tiles_[d].memory));
+    Nest n;
+    n.number = d, n.plan = &plan;
+    n.parts.push_back({.definition = d, .d = &definitions_[d], .result = tiles_[d], .neutral = true});
+    Scope inner;
+    if (target_.gpu) inner = with_threads(plan, inner);
+    const NestPlan& place = placement_.nest(plan.attach.nest);
+    for (const UOp& axis : definitions_[d].ranges) {
+      if (!placement_.follows(d, axis, plan.attach)) continue;
+      inner.regions[axis_of(axis)] = region_at(place, plan.chains.of(axis), scope);
+    }
+    out.push_back(open(n, 0, enter(n, inner)));
+    if (static_cast<int>(d) ==
+        online_maximum(definitions_,
+                       placement_.nest(placement_.root()).loops[placement_.nest(placement_.root()).online - 1])) {
+      correction_ = definition_tile(d, scope, "_scale");
+      out.push_back(declared(correction_->memory));
+    }
+  }
+  return block(out);
+}
+
 /// exp(M - M') at the axes of the running maximum, as an expression of the kernel's axes.
 UOp Opener::correction() const {
   const NestPlan& out = placement_.nest(placement_.root());
