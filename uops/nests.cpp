@@ -249,7 +249,9 @@ Region Opener::region_at(const NestPlan& place, const Chain& c, const Scope& sco
   const Chain& outer = place.chains.of(c.axis);
   const Region r = scope.closed(outer);
   const UOp base = simplify(r.base);
-  if (target_.gpu) return {base, r.extent};  // threads walk all of it: positions decide
+  // A part of a whole number of them, or all of it in one turn of the threads.
+  if (const auto part = const_int(r.extent); part && target_.gpu)
+    if (c.register_tile >= *part || (divides(*part, base) && divides(*part, c.extent))) return {base, r.extent};
   if (const_int(base) == 0 && r.extent == c.extent) return {base, r.extent};
   bool in_registers = true;  // its loops are open: a whole register tile is left, or its tail
   for (const UOp& range : outer.ranges) in_registers &= is_register(kind_of(range)) || scope.is_open(range);

@@ -75,8 +75,9 @@ bool Opener::is_zero_beyond(const Nest& n, const UOp& load, const UOp& axis, con
     if (definitions_[d].reduce || dim == index.size()) return false;
     // Its threads walk whatever the reader's walk of it.
     const int64_t own = placement_.nest(d).chains.of(axis).register_tile, reader = n.plan->chains.of(axis).register_tile,
-                  walked = placement_.closed_at(d, axis, placement_.nest(d).attach);
-    return own % reader == 0 || (const_int(axis.src(0)) && round_up(walked, own) >= placement_.tile_extents(d)[dim]);
+                  tile = placement_.tile_extents(d)[dim];
+    const auto whole = const_int(axis.src(0));
+    return own % reader == 0 || own >= tile || (whole == tile && round_up(tile, own) == tile);
   }
   const auto [tile, user] = staged_load(scope, n.number, load);
   if (!tile) return has_axis(free_ranges(load), axis);

@@ -56,8 +56,9 @@ class ScheduleGenerator {
     return most;
   }
 
-  /// A stage, a fusion, padding, an exchange in the grid, a hint.
+  /// A stage, a fusion, padding, an exchange in the grid, a hint, neighbouring threads.
   Opt near() {
+    if (schedule_.target().gpu && random_.one_in(5)) return lanes();
     switch (random_.below(9)) {
       case 8: return prefetch();
       case 0: return Fuse{random_.pick(schedule_.axes()).name};
@@ -68,6 +69,7 @@ class ScheduleGenerator {
       default: return stage();
     }
   }
+  Opt lanes() { return Lanes{random_.pick(schedule_.axes()).name, random_.one_in(2) ? random_.pick(schedule_.nests()).name : ""}; }
   Opt prefetch() {
     const UOps buffers = params_of(schedule_.kernel());
     std::vector<RangeRef> places = schedule_.root().loops;
