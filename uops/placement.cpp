@@ -41,6 +41,8 @@ std::string Placement::loop_text(const NestPlan& n, size_t depth) {
 Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
   std::vector<std::string> kept;
   for (const UOp& u : scheduled.src().subspan(1)) {
+    serial_ |= !threads && u.is(Op::Range) && kind_of(u) == Kind::Local;
+    if (u.is(Op::Nest)) serial_ |= !threads && std::any_of(u.src().begin(), u.src().end(), [](const UOp& r) { return kind_of(r) == Kind::Local; });
     if (!u.is(Op::Directive)) continue;
     const Directive d = parse_directive(u.arg_as<std::string>());
     if (const auto* s = std::get_if<StageOpt>(&d)) stages_.push_back(*s), kept.push_back(s->value);
@@ -317,14 +319,13 @@ void Placement::place_buffers() {
     bool any = false;
     for (size_t d = 0; d < definitions_.size(); ++d)
       any |= is_below(d, s.attach) && !param_reads(everything(definitions_[d]), s.param).empty();
-    if (!any)
-      return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
     std::string why;
-    s.groups = stage_groups(*this, s, why);
+    if (any) s.groups = stage_groups(*this, s, why);
     if (!why.empty()) return refuse(why);
-    if (s.groups.empty())
+    if (s.groups.empty() && !serial_)
       return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
   }
+  std::erase_if(buffer_stages_, [](const BufferStage& s) { return s.groups.empty(); });
 }
 
 // ---- fuse ------------------------------------------------------------------------------------------------------------
@@ -360,7 +361,7 @@ void Placement::fuse(const std::string& axis) {
       any = true;
     }
   }
-  if (!any) refuse("fuse: no two definitions reduce over " + axis + " side by side");
+  if (!any && !serial_) refuse("fuse: no two definitions reduce over " + axis + " side by side");
 }
 
 }  // namespace pg

@@ -128,6 +128,8 @@ class Placement {
   size_t root_depth(size_t d) const;
 
   bool threads_;
+  /// The serial meaning of threads, whose loops stand elsewhere: what saves no work there is left out, not refused.
+  bool serial_ = false;
   int64_t blocks_ = 1;
   std::vector<Definition> definitions_;
   std::vector<NestPlan> nests_;
