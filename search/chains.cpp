@@ -52,6 +52,27 @@ std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pa
   return *next;
 }
 
+std::optional<Schedule> with_chain_of(const Schedule& s, const std::string& nest, const std::string& axis,
+                                      const Splits& chain) {
+  Opts tiles, later;
+  for (const Schedule::Nest& n : s.nests())
+    for (const auto& [a, own] : n.chains) {
+      const Splits& splits = n.name == nest && a == axis ? chain : own;
+      const bool online = &n == &s.root() && a == s.online();
+      if (online && (splits.empty() || splits[0].kind != Kind::Loop)) return std::nullopt;
+      for (size_t i = 0; i < splits.size(); ++i)
+        if (online && i == 0)
+          tiles.push_back(Online{a, splits[0].size});
+        else
+          tiles.push_back(Tile{a, splits[i].size, splits[i].kind, n.name});
+    }
+  for (const Opt& o : s.opts())
+    if (!std::holds_alternative<Tile>(o) && !std::holds_alternative<Online>(o)) later.push_back(o);
+  tiles.insert(tiles.end(), later.begin(), later.end());
+  const Expected<Schedule> next = Schedule(s.kernel(), s.target()).apply(tiles);
+  return next ? std::optional(*next) : std::nullopt;
+}
+
 std::string shared_operand(const UOp& kernel, const std::string& vec_axis, const std::string& row_axis) {
   const Definition out = definitions(kernel).back();
   for (const UOp& body : out.bodies)

@@ -7,6 +7,7 @@
 #include "search/chains.h"
 #include "search/heuristic_attention_blocks.h"
 #include "search/movement.h"
+#include "search/streamed_blocks.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -17,7 +18,7 @@ namespace {
 
 constexpr int64_t kThreads = 256;  // of a block, where there is enough to do
 constexpr int64_t kWidth = 4;      // elements of a 16-byte access
-constexpr int64_t kWarp = 32, kWarps = kThreads / kWarp;
+constexpr int64_t kWarp = 32;
 constexpr int64_t kWarpRow = 1024;  // elements of a row that one warp computes by itself ..
 constexpr int64_t kWarpsEach = 4;   // .. where each processor has so many rows
 
@@ -33,7 +34,7 @@ class BlockHeuristic {
   Opts run() {
     if (root_.reduce)
       if (const auto attention = attention_block_heuristic(kernel_, target_)) return attention->opts();
-    if (streamed()) return schedule_.opts();
+    if (const auto streamed = streamed_block_heuristic(kernel_, target_)) return streamed->opts();
     if (all_.size() > 1 && std::any_of(all_.begin(), all_.end() - 1, [](const Definition& d) { return d.reduce; }))
       rows();
     else if (!root_.reduce)
@@ -99,59 +100,6 @@ class BlockHeuristic {
                                       [](const UOp& u) { return u.is(Op::Exp) || u.is(Op::Tanh) || u.is(Op::Erf); });
       if (costly && !g.axes.empty()) take(StageOpt{d.node.arg_as<std::string>(), {g.axes.back()}, StageMemory::Shared});
     }
-  }
-
-  /// A matrix times a vector, with what else reads the matrix' rows or the vector: sums side by side at each output, and the
-  /// reductions of a normalised vector, which each block computes for itself. Several outputs of a block share that.
-  bool streamed() {
-    if (!root_.reduce || root_.ranges.empty() || all_.size() < 2) return false;
-    std::vector<std::string> beside;  // nests of sums at each output
-    bool reductions = false;
-    for (const Definition& d : all_) {
-      const bool own = std::none_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& r) { return has_axis(root_.ranges, r); });
-      if (d.reduce && d.ranges == root_.ranges)
-        beside.push_back(d.store ? schedule_.root().name : d.node.arg_as<std::string>());
-      else if (!own)
-        return false;
-      reductions |= !d.store && d.reduce;
-    }
-    if (!reductions) return false;
-    const UOp along = contiguous(kernel_, root_.reduce_ranges), across = contiguous(kernel_, root_.ranges);
-    const bool by_rows = along && (!across || movement(kernel_, along).strided == 0);
-    const UOp deep = by_rows ? along : longest(root_.reduce_ranges), n = by_rows || !across ? root_.ranges.back() : across;
-    Opts opts, kept;
-    for (const std::string& nest : beside) {
-      const auto tile = [&](const UOp& axis, int64_t size, Kind kind) { opts.push_back(Tile{axis_of(axis), size, kind, nest}); };
-      if (!schedule_.nest(nest)->has(axis_of(deep))) return false;
-      const int64_t width = divides(kWidth, (by_rows ? deep : n).src(0)) ? kWidth : 1;
-      if (by_rows) {
-        int64_t own = kWidth;  // outputs of a warp that are on their way together
-        while (own > 1 && extents(root_.ranges) < own * kWarps * 2 * target_.sms) own /= 2;
-        if (own > 1) tile(n, own * kWarps, Kind::Upcast);
-        tile(n, kWarps, Kind::Local);
-        tile(deep, kWarp * width, Kind::Local);
-        if (width > 1) tile(deep, width, Kind::Unroll);
-        kept.push_back(Lanes{axis_of(deep), nest});
-      } else {
-        tile(n, kWarp * width, Kind::Local);
-        if (width > 1) tile(n, width, Kind::Vec);
-        tile(deep, kWarps, Kind::Local);
-      }
-    }
-    for (const Definition& d : all_) {
-      if (d.store || d.ranges == root_.ranges) continue;
-      const std::string name = d.node.arg_as<std::string>();
-      const UOps& axes = d.reduce ? d.reduce_ranges : d.ranges;
-      if (axes.empty()) continue;
-      const int64_t width = divides(kWidth, axes.back().src(0)) ? kWidth : 1;
-      opts.push_back(Tile{axis_of(axes.back()), kThreads * width, Kind::Local, name});
-      if (width > 1) opts.push_back(Tile{axis_of(axes.back()), width, Kind::Vec, name});
-      if (!d.reduce) kept.push_back(StageOpt{name, {}, StageMemory::Shared});
-    }
-    opts.push_back(Grid{axis_names(root_.ranges)});
-    if (!take(opts)) return false;
-    for (const Opt& o : kept) take(o);  // a vector that does not fit is computed where it is read
-    return true;
   }
 
   /// Few outputs of long sums: threads have parts of each.

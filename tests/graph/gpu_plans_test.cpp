@@ -2,6 +2,8 @@
 // interpreter of thread blocks against the evaluation node by node.
 #include <doctest/doctest.h>
 
+#include "runtime/config.h"
+#include "runtime/cuda_device.h"
 #include "search/schedule.h"
 #include "search/tune.h"
 #include "src/graph/partition.h"
@@ -144,4 +146,33 @@ TEST_CASE("random rows, and rows in front of matrices, on a GPU") {
     CHECK(plan_of({y.uop()}).kernels.size() == 1);
     CHECK(difference_on_blocks({y.uop()}, {}, seed) == "");
   }
+}
+TEST_CASE("gpu: attention, rows and rows in front of matrices give what the interpreter gives") {
+  if (const DeviceReport first = cuda_reports(config())[0]; !first.found) {
+    MESSAGE("skipped: " << first.what);
+    return;
+  }
+  const auto results = [](Device& d) {
+    uint64_t seed = 0;
+    const auto random = [&](Shape shape) { return Tensor::randn(std::move(shape), ++seed, d); };
+    const auto attention = [&](int64_t heads, int64_t groups, int64_t rows, int64_t keys, int64_t width, bool causal) {
+      return Tensor::attention(random({heads, rows, width}), random({groups, keys, width}), random({groups, keys, width}), {}, 0,
+                               causal);
+    };
+    const Tensor token = random({1, 256}).rmsnorm(random({256}), 1e-5);
+    std::vector<Tensor> all{attention(4, 2, 130, 130, 64, true), attention(2, 2, 70, 77, 40, false),
+                            attention(8, 2, 1, 700, 64, false),  attention(3, 3, 1, 333, 128, false),
+                            random({600, 512}).softmax(),        random({5, 3000}).layernorm(random({3000}), random({3000}), 1e-5),
+                            token.matmul(random({300, 256}).transpose()).silu() * token.matmul(random({300, 256}).transpose())};
+    std::vector<std::vector<float>> values;
+    for (Tensor& t : all) values.push_back(t.to_floats());
+    return values;
+  };
+  const auto got = results(device("CUDA")), wanted = results(device("REF"));
+  for (size_t r = 0; r < got.size(); ++r)
+    for (size_t i = 0; i < got[r].size(); ++i) {
+      CAPTURE(r);
+      CAPTURE(i);
+      REQUIRE(std::abs(got[r][i] - wanted[r][i]) <= 2e-5 * (1 + std::abs(wanted[r][i])));
+    }
 }
