@@ -103,7 +103,10 @@ struct Apply {
     if (!s.online_.empty()) return Illegal{"online: " + s.online_ + " is rescaled already"};
     Schedule::Nest& root = s.nests_.back();
     if (!root.has(o.axis)) return Illegal{"online: " + root.name + " has no axis " + o.axis};
-    if (!root.chains.at(o.axis).empty()) return Illegal{"online: " + o.axis + " is tiled already"};
+    // Parts of the axis may stand outside, for the grid.
+    const auto& chain = root.chains.at(o.axis);
+    if (chain.size() > 1 || (chain.size() == 1 && chain[0].kind != Kind::Loop))
+      return Illegal{"online: " + o.axis + " is tiled already"};
     if (std::string why = tile(root, {o.axis, o.size, Kind::Loop, root.name}); !why.empty()) return Illegal{why};
     s.online_ = o.axis;
     return s;

@@ -59,10 +59,11 @@ std::optional<Schedule> with_chain_of(const Schedule& s, const std::string& nest
     for (const auto& [a, own] : n.chains) {
       const Splits& splits = n.name == nest && a == axis ? chain : own;
       const bool online = &n == &s.root() && a == s.online();
-      if (online && (splits.empty() || splits[0].kind != Kind::Loop)) return std::nullopt;
+      const size_t step = s.online_split();
+      if (online && (splits.size() <= step || splits[step].kind != Kind::Loop)) return std::nullopt;
       for (size_t i = 0; i < splits.size(); ++i)
-        if (online && i == 0)
-          tiles.push_back(Online{a, splits[0].size});
+        if (online && i == step)
+          tiles.push_back(Online{a, splits[i].size});
         else
           tiles.push_back(Tile{a, splits[i].size, splits[i].kind, n.name});
     }

@@ -161,7 +161,7 @@ void Schedule::tile_opts(Opts& opts) const {
       if (!n.live || !n.has(a.name) || (alike && &n != &nest_with(a.name))) continue;
       const Splits& splits = n.chains.at(a.name);
       for (size_t i = 0; i < splits.size(); ++i)
-        if (i == 0 && a.name == online_ && &n == &root())
+        if (i == online_split() && a.name == online_ && &n == &root())
           opts.push_back(Online{a.name, splits[i].size});
         else
           opts.push_back(Tile{a.name, splits[i].size, splits[i].kind, alike ? "" : n.name});

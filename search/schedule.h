@@ -82,6 +82,8 @@ class Schedule {
   const std::vector<PrefetchBuffer>& prefetched() const { return prefetched_; }
   int64_t blocks() const { return blocks_; }
   const std::string& online() const { return online_; }  // its axis; empty: none
+  /// Which split of its chain in the output's nest is the step of the loop that rescales: behind the parts of a grid.
+  size_t online_split() const { return is_grid(root(), online_); }
   /// All ranges by the chains above: grid first, loops in order, register kinds last.
   std::vector<RangeRef> order() const;
   Kind kind(const RangeRef&) const;

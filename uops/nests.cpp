@@ -87,6 +87,7 @@ UOp Opener::open(Nest& n, size_t i, Scope scope) {
   } else {
     if (plan.online == i + 1) out.push_back(open_carried(scope));
     out.push_back(n.is_root && kind_of(plan.loops[i]) == pg::Kind::Grid ? open_grid(n, i, scope) : open_loop(n, i, scope));
+    if (plan.online == i + 1 && !plan.split.empty()) out.push_back(keep_carried(n, scope));
   }
   return block(out);
 }
@@ -97,6 +98,8 @@ UOp Opener::open_body(Nest& n, const Scope& scope) {
   for (Nest::Part& p : n.parts)
     if (n.reduces())
       out.push_back(update(n, p, scope));
+    else if (p.kept)
+      out.push_back(keep_state(n, p, scope));
     else if (p.neutral)
       out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], gate_of_store(n, p, scope)));
     else

@@ -38,7 +38,8 @@ class Opener {
       std::vector<StagedTile> partial = {};  // crossing: per state, where partial results are merged
       bool in_output = false;                // crossing: the output itself is the memory
       UOps accumulators = {};                // Memory per state, while inside the accumulation
-      bool neutral = false;                  // only the neutral state is written
+      bool neutral = false;                  // only states are written: the neutral ones, or
+      UOp kept = {}, part = {};              // .. what they are when an item is done, to its part of this workspace
     };
     std::vector<Part> parts;
     bool reduces() const { return parts[0].d->reduce && !parts[0].neutral; }
@@ -46,6 +47,7 @@ class Opener {
   /// A part of an item's work that other items have parts of too: where it is kept until all are done.
   struct Split {
     UOps buffers;  // per state: a workspace Param [items of the reduce axes, the output axes]
+    std::map<size_t, UOp> running;  // those of rescaled definitions: [items, their axes]
     UOp merge_axis;
   };
 
@@ -68,6 +70,9 @@ class Opener {
   UOp open_attached(Nest&, size_t i, Scope&);
   UOp open_definition(const std::vector<size_t>& group, const Scope&);
   UOp open_carried(const Scope&);
+  UOp keep_state(const Nest&, const Nest::Part&, const Scope&) const;
+  UOp keep_carried(const Nest& root, const Scope&);
+  Scope inside(const NestPlan&, const Definition&, const Scope&) const;
   UOp open_body(Nest&, const Scope&);
   UOp grid_trips(const Nest&, const UOp& range) const;
   std::string loop_name(const Nest&, const UOp& range) const;
@@ -94,7 +99,10 @@ class Opener {
   UOp store_rescaled(Nest&, Nest::Part&, const Scope&, const UOp& total);
   UOp rescaled_accumulators(const Nest&, const Scope&) const;
   UOp correction() const;
+  Split& split(const Nest&);
+  UOp part_of(const Nest&, const Scope&) const;
   UOp store_split(Nest&, Nest::Part&, const Scope&, const UOps& states);
+  UOps merged_states(Substitution&, UOps& bodies);
   UOp merge_split();
 
   // -- threads of a block (nests_threads.cpp, block_copies.cpp) --

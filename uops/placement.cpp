@@ -72,9 +72,10 @@ Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
                loop_text(reader, nests_[d].attach.depth));
     }
   }
-  if (!nests_[root()].split.empty() && !definitions_read(definitions_, epilogue(definitions_.back())).empty())
-    refuse("grid: the epilogue reads " + nests_[definitions_read(definitions_, epilogue(definitions_.back()))[0]].name +
-           ", a part of which is in each item");
+  if (!nests_[root()].split.empty())
+    for (size_t d : definitions_read(definitions_, epilogue(definitions_.back())))
+      if (!nests_[d].carried)  // rescaled ones are merged too
+        refuse("grid: the epilogue reads " + nests_[d].name + ", a part of which is in each item");
   place_buffers();
   if (threads_) check_threads();
   for (const StageOpt& s : stages_)
@@ -246,10 +247,14 @@ void Placement::place_online(const std::string& axis) {
   if (!c || !reduces(root(), c->axis)) return refuse("online: " + out.name + " does not reduce over " + axis);
   if (const std::string why = online_fault(definitions_, c->axis); !why.empty()) return refuse("online: " + why);
   for (size_t i = 0; i < out.loops.size(); ++i)
-    if (out.loops[i] == c->ranges[0]) out.online = i + 1;
-  if (!out.online || kind_of(c->ranges[0]) != Kind::Loop) return refuse("online: " + axis + " is no loop of " + out.name);
+    if (rescales(out.loops[i])) out.online = i + 1;
+  if (!out.online) return refuse("online: " + axis + " is no loop of " + out.name);
+  const auto is_part = [&](size_t i) { return axis_of(out.loops[i]) == axis && kind_of(out.loops[i]) == Kind::Grid; };
+  for (const UOp& r : out.loops)
+    if (kind_of(r) == Kind::Grid && reduces(root(), r) && axis_of(r) != axis)
+      return refuse("online: parts of " + axis_of(r) + " have no running " + nests_[online_maximum(definitions_, c->axis)].name);
   for (size_t i = 0; i + 1 < out.online; ++i)
-    if (!out.trivial[i] && reduces(root(), out.loops[i]))
+    if (!out.trivial[i] && reduces(root(), out.loops[i]) && !is_part(i))
       return refuse("online: the reduce loop " + axis_of(out.loops[i]) + " stands round " + axis);
   for (size_t d = 0; d < root(); ++d) {
     if (!reduces(d, c->axis)) continue;
@@ -257,7 +262,7 @@ void Placement::place_online(const std::string& axis) {
     if (nests_[d].staged && !(nests_[d].attach == Attach{root(), out.online}))
       return refuse("online: " + nests_[d].name + " is rescaled at " + axis + ", not staged elsewhere");
     for (size_t i = 0; i + 1 < out.online; ++i)
-      if (!out.trivial[i] && !has_axis(definitions_[d].ranges, out.loops[i]))
+      if (!out.trivial[i] && !has_axis(definitions_[d].ranges, out.loops[i]) && !is_part(i))
         return refuse("online: " + nests_[d].name + " has no axis " + axis_of(out.loops[i]));
     nests_[d].attach = {root(), out.online};
   }
@@ -271,6 +276,14 @@ void Placement::place_online(const std::string& axis) {
 
 // ---- loops -----------------------------------------------------------------------------------------------------------
 
+/// Whether it is the loop over blocks of the rescaled axis: its outermost range, or the one inside the parts of a grid.
+bool Placement::rescales(const UOp& range) const {
+  if (axis_of(range) != online_axis_ || kind_of(range) != Kind::Loop) return false;
+  const UOps& chain = nests_[root()].chains.of(range).ranges;
+  if (chain[0] == range) return true;
+  return kind_of(chain[0]) == Kind::Grid && chain[1] == range && chain.size() > 2;
+}
+
 void Placement::find_trivial_loops(size_t d) {
   NestPlan& n = nests_[d];
   n.trivial.clear();
@@ -279,7 +292,7 @@ void Placement::find_trivial_loops(size_t d) {
     const int64_t tile = r.arg_as<RangeArg>().tile,
                   region = d == root() ? bounds(c.extent).hi : closed_at(d, c.axis, n.attach);
     const bool grid = d == root() && kind_of(r) == Kind::Grid,
-               rescales = d == root() && axis_of(r) == online_axis_ && tile == 0;
+               turns = d == root() && rescales(r);
     // Inside a loop that stays open even for one trip, what is left of the axis is decided there.
     bool within = true;
     for (const UOp& outer : c.ranges) {
@@ -287,7 +300,7 @@ void Placement::find_trivial_loops(size_t d) {
       const auto at = static_cast<size_t>(std::find(n.loops.begin(), n.loops.end(), outer) - n.loops.begin());
       within &= at < n.trivial.size() && n.trivial[at];
     }
-    n.trivial.push_back(within && !grid && !rescales && (tile ? std::min(tile, region) : region) <= c.step(r));
+    n.trivial.push_back(within && !grid && !turns && (tile ? std::min(tile, region) : region) <= c.step(r));
   }
 }
 

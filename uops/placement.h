@@ -119,6 +119,7 @@ class Placement {
   void find_trivial_loops(size_t d);
   void place_by_default(size_t d);
   void place_online(const std::string& axis);
+  bool rescales(const UOp& range) const;
   void place_buffers();
   void check_readers(size_t d);
   void classify(size_t d);
