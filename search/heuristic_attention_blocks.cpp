@@ -17,6 +17,8 @@ namespace {
 constexpr int64_t kWidth = 4;     // elements of a 16-byte access
 constexpr int64_t kWarp = 32;     // threads
 constexpr int64_t kFewRows = 8;   // that share their keys: a thread has sums of all of them
+constexpr int64_t kFewKeys = 256; // that they look at in a turn, at most
+constexpr int64_t kLeastPart = 128;  // of the keys, that is worth a block, and a second kernel that merges
 constexpr int64_t kAcross = 16;   // threads along the columns: 256 bytes of a row of values
 
 int64_t up_to_power_of_two(int64_t n) {
@@ -68,10 +70,10 @@ class BlockAttention {
     }
   }
   /// What stands outside the keys, once a block; the innermost axis of the grid.
-  std::string grid(bool rows) {
+  std::string grid(const std::string& inner) {
     std::string axes, last;
     for (const UOp& a : p_.outer) axes += axis_of(a) + " ", last = axis_of(a);
-    if (rows) axes += p_.i, last = p_.i;
+    if (!inner.empty()) axes += inner, last = inner;
     if (!axes.empty()) text_ += " grid(" + axes + ")";
     return last;
   }
@@ -96,7 +98,10 @@ class BlockAttention {
     stage(p_.weights, keys);
     text_ += lanes_of_;
   }
-  void online() { text_ += "online(" + p_.j + "," + std::to_string(b_.keys) + ")"; }
+  void online() {
+    if (b_.part) text_ += "tile(" + of(p_.output, p_.j) + "," + std::to_string(b_.part) + ") ";
+    text_ += "online(" + p_.j + "," + std::to_string(b_.keys) + ")";
+  }
 
   /// Rows by keys by threads in both directions, twice: scores, and sums over keys.
   void many_rows() {
@@ -121,7 +126,7 @@ class BlockAttention {
     tile(of(p_.weights, p_.j), b_.keys, "local");
     tile(of(p_.weights, p_.j), kWidth, "vec");
     for (const std::string& q : p_.in_place) spread(q);
-    const std::string at = grid(true);
+    const std::string at = grid(p_.i);
     const std::string ring = b_.slots > 1 ? ",stages=" + std::to_string(b_.slots) + ",copy=cp.async" : "";
     if (!p_.scores.empty()) stage(p_.keys, p_.j, ",layout=src+pad" + ring);
     stage(p_.values, p_.j, ring);
@@ -132,9 +137,9 @@ class BlockAttention {
   void few_rows() {
     online();
     const std::string o = p_.output;
-    const int64_t across = columns(kWarp), along = b_.threads / across;
+    const int64_t across = columns(kWarp), along = std::min(b_.threads / across, b_.keys / 2);
     if (kWidth * along < b_.keys) tile(of(o, p_.j), kWidth * along, "unroll");
-    if (b_.keys > along) tile(of(o, p_.j), along, "local");
+    tile(of(o, p_.j), along, "local");
     if (!p_.i.empty()) tile(of(o, p_.i), p_.rows, "upcast");
     if (!p_.scores.empty()) {
       const std::string s = p_.scores, e = of(s, p_.e.back());
@@ -150,7 +155,7 @@ class BlockAttention {
     row_states();
     tile(of(p_.weights, p_.j), std::min(b_.keys, b_.threads), "local");
     for (const std::string& q : p_.in_place) spread(q);
-    keep(grid(false), p_.j);
+    keep(grid(b_.part ? p_.j : ""), b_.part ? p_.j + ":" + std::to_string(b_.part) : p_.j);
   }
 
   const UOp& kernel_;
@@ -181,8 +186,10 @@ std::vector<AttentionBlock> attention_blocks(const UOp& kernel, const Target& ta
   if (!parts) return all;
   if (has_few_rows(*parts, kernel)) {
     for (const int64_t threads : {256, 128, 512})
-      for (const int64_t keys : {256, 128, 512, 1024})
-        if (keys == 128 || keys < 2 * parts->key_count) all.push_back({0, keys, threads, 1});
+      for (const int64_t keys : {256, 64, 128, 512})
+        for (const int64_t turns : {0, 2, 4, 8})
+          if (keys == 128 || keys * std::max<int64_t>(turns, 1) < 2 * parts->key_count)
+            all.push_back({0, keys, threads, 1, keys * turns});
     return all;
   }
   for (const int64_t slots : {1, 2, 3})
@@ -199,12 +206,17 @@ std::vector<AttentionBlock> attention_blocks(const UOp& kernel, const Target& ta
 std::optional<Schedule> attention_block_heuristic(const UOp& kernel, const Target& target) {
   const auto parts = attention_parts(kernel);
   if (!parts) return std::nullopt;
+  int64_t outer = 1;
+  for (const UOp& a : parts->outer) outer *= std::max<int64_t>(1, bounds(a.src(0)).hi);
   if (has_few_rows(*parts, kernel)) {
-    const int64_t keys = std::clamp<int64_t>(up_to_power_of_two(parts->key_count), 128, 256);
+    // Where there are few rows, more processors than rows have something to do when each looks at a part of the keys.
+    const int64_t share = up_to_power_of_two(parts->key_count * outer / (2 * std::max(target.sms, 1)));
+    if (const int64_t part = std::max(share, kLeastPart); 2 * outer <= target.sms && parts->key_count >= 2 * part)
+      if (auto s = attention_block(kernel, target, {0, std::min(part / 2, kFewKeys), 256, 1, part})) return s;
+    const int64_t keys = std::clamp(up_to_power_of_two(parts->key_count), kFewKeys / 2, kFewKeys);
     return attention_block(kernel, target, {0, keys, 256, 1});
   }
-  int64_t blocks = (parts->rows + 63) / 64;
-  for (const UOp& a : parts->outer) blocks *= std::max<int64_t>(1, bounds(a.src(0)).hi);
+  const int64_t blocks = (parts->rows + 63) / 64 * outer;
   const int64_t rows = blocks < target.sms || parts->rows <= 32 ? 32 : 64;
   if (auto s = attention_block(kernel, target, {rows, 32, 128, 1})) return s;
   return attention_block(kernel, target, {16, 32, 128, 1});  // wide heads

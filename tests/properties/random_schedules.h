@@ -126,7 +126,13 @@ class ScheduleGenerator {
     for (const Axis& a : schedule_.axes())
       if (a.output && random_.one_in(2)) inside.ranges.push_back({a.name});
     inside.ranges.push_back({axis, size});
-    return {Online{axis, size}, inside};
+    if (random_.below(3)) return {Online{axis, size}, inside};
+    // Parts of the axis in the items of a grid.
+    Grid parts{{axis}};
+    for (const Axis& a : schedule_.axes())
+      if (a.output && random_.one_in(2)) parts.axes.push_back(a.name);
+    inside.ranges[0].tile = size * random_.between(2, 3);
+    return {Tile{axis, inside.ranges[0].tile, Kind::Loop, schedule_.root().name}, Online{axis, size}, parts, inside};
   }
 
   Opt tile() {
