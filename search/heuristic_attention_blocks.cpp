@@ -14,12 +14,12 @@ namespace pg {
 
 namespace {
 
-constexpr int64_t kWidth = 4;     // elements of a 16-byte access
-constexpr int64_t kWarp = 32;     // threads
-constexpr int64_t kFewRows = 8;   // that share their keys: a thread has sums of all of them
-constexpr int64_t kFewKeys = 256; // that they look at in a turn, at most
+constexpr int64_t kWidth = 4;        // elements of a 16-byte access
+constexpr int64_t kWarp = 32;        // threads
+constexpr int64_t kFewRows = 8;      // that share their keys: a thread has sums of all of them
+constexpr int64_t kFewKeys = 256;    // that they look at in a turn, at most
 constexpr int64_t kLeastPart = 128;  // of the keys, that is worth a block, and a second kernel that merges
-constexpr int64_t kAcross = 16;   // threads along the columns: 256 bytes of a row of values
+constexpr int64_t kAcross = 16;      // threads along the columns: 256 bytes of a row of values
 
 int64_t up_to_power_of_two(int64_t n) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(n, 1))));
@@ -168,9 +168,8 @@ class BlockAttention {
 bool has_few_rows(const AttentionParts& p, const UOp& kernel) {
   if (p.rows > kFewRows) return false;
   const Definition out = definitions(kernel).back();
-  return p.i.empty() || std::any_of(out.ranges.begin(), out.ranges.end(), [&](const UOp& r) {
-           return axis_of(r) == p.i && const_int(r.src(0));
-         });
+  return p.i.empty() || std::any_of(out.ranges.begin(), out.ranges.end(),
+                                    [&](const UOp& r) { return axis_of(r) == p.i && const_int(r.src(0)); });
 }
 }  // namespace
 

@@ -212,8 +212,7 @@ class BlockNeighbours {
         StageOpt moved = *st;
         if (moved.at == from) moved.at = to;
         later.push_back(moved);
-      } else if (std::holds_alternative<Bounds>(o) || std::holds_alternative<Fuse>(o) ||
-                 std::holds_alternative<Lanes>(o)) {
+      } else if (std::holds_alternative<Bounds>(o) || std::holds_alternative<Fuse>(o) || std::holds_alternative<Lanes>(o)) {
         later.push_back(o);
       }
     }

@@ -189,8 +189,8 @@ void Schedule::order_opts(Opts& opts) const {
 
 bool Schedule::has_threads(const Nest& n, const std::string& axis) {
   const auto chain = n.chains.find(axis);
-  return chain != n.chains.end() && std::any_of(chain->second.begin(), chain->second.end(),
-                                                [](const Split& s) { return s.kind == Kind::Local; });
+  return chain != n.chains.end() &&
+         std::any_of(chain->second.begin(), chain->second.end(), [](const Split& s) { return s.kind == Kind::Local; });
 }
 void Schedule::lanes_opts(Opts& opts) const {
   for (const Axis& a : axes_) {

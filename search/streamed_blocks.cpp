@@ -29,7 +29,8 @@ std::optional<Streamed> streamed(const UOp& kernel) {
   if (!root.reduce || root.ranges.empty()) return std::nullopt;
   Streamed s;
   for (const Definition& d : all) {
-    const bool apart = std::none_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& r) { return has_axis(root.ranges, r); });
+    const bool apart =
+        std::none_of(d.ranges.begin(), d.ranges.end(), [&](const UOp& r) { return has_axis(root.ranges, r); });
     if (d.reduce && d.ranges == root.ranges)
       s.beside.push_back(d);
     else if (apart)

@@ -1,4 +1,5 @@
-// Reductions of opened nests: accumulators, partial results merged in memory, rescaling. Parts of grid items: nests_parts.cpp.
+// Reductions of opened nests: accumulators, partial results merged in memory, rescaling. Parts of grid items:
+// nests_parts.cpp.
 #include <algorithm>
 
 #include "uops/online.h"
@@ -320,8 +321,8 @@ UOp Opener::correction() const {
   return load(correction_->at(definitions_[static_cast<size_t>(m)].ranges));
 }
 
-/// The sums that a thread of a block has of the output so far, told in terms of the new maximum: once a turn, before the turn
-/// adds to them.
+/// The sums that a thread of a block has of the output so far, told in terms of the new maximum: once a turn, before the
+/// turn adds to them.
 UOp Opener::rescaled_accumulators(const Nest& n, const Scope& scope) const {
   const Nest::Part& p = n.parts[0];
   const UOp sum = accumulator(n, p, 0);

@@ -46,7 +46,7 @@ class Opener {
   };
   /// A part of an item's work that other items have parts of too: where it is kept until all are done.
   struct Split {
-    UOps buffers;  // per state: a workspace Param [items of the reduce axes, the output axes]
+    UOps buffers;                   // per state: a workspace Param [items of the reduce axes, the output axes]
     std::map<size_t, UOp> running;  // those of rescaled definitions: [items, their axes]
     UOp merge_axis;
   };

@@ -42,7 +42,9 @@ Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
   std::vector<std::string> kept;
   for (const UOp& u : scheduled.src().subspan(1)) {
     serial_ |= !threads && u.is(Op::Range) && kind_of(u) == Kind::Local;
-    if (u.is(Op::Nest)) serial_ |= !threads && std::any_of(u.src().begin(), u.src().end(), [](const UOp& r) { return kind_of(r) == Kind::Local; });
+    if (u.is(Op::Nest))
+      serial_ |=
+          !threads && std::any_of(u.src().begin(), u.src().end(), [](const UOp& r) { return kind_of(r) == Kind::Local; });
     if (!u.is(Op::Directive)) continue;
     const Directive d = parse_directive(u.arg_as<std::string>());
     if (const auto* s = std::get_if<StageOpt>(&d)) stages_.push_back(*s), kept.push_back(s->value);
@@ -252,7 +254,8 @@ void Placement::place_online(const std::string& axis) {
   const auto is_part = [&](size_t i) { return axis_of(out.loops[i]) == axis && kind_of(out.loops[i]) == Kind::Grid; };
   for (const UOp& r : out.loops)
     if (kind_of(r) == Kind::Grid && reduces(root(), r) && axis_of(r) != axis)
-      return refuse("online: parts of " + axis_of(r) + " have no running " + nests_[online_maximum(definitions_, c->axis)].name);
+      return refuse("online: parts of " + axis_of(r) + " have no running " +
+                    nests_[online_maximum(definitions_, c->axis)].name);
   for (size_t i = 0; i + 1 < out.online; ++i)
     if (!out.trivial[i] && reduces(root(), out.loops[i]) && !is_part(i))
       return refuse("online: the reduce loop " + axis_of(out.loops[i]) + " stands round " + axis);
@@ -291,8 +294,7 @@ void Placement::find_trivial_loops(size_t d) {
     const Chain& c = n.chains.of(r);
     const int64_t tile = r.arg_as<RangeArg>().tile,
                   region = d == root() ? bounds(c.extent).hi : closed_at(d, c.axis, n.attach);
-    const bool grid = d == root() && kind_of(r) == Kind::Grid,
-               turns = d == root() && rescales(r);
+    const bool grid = d == root() && kind_of(r) == Kind::Grid, turns = d == root() && rescales(r);
     // Inside a loop that stays open even for one trip, what is left of the axis is decided there.
     bool within = true;
     for (const UOp& outer : c.ranges) {

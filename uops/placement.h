@@ -24,8 +24,8 @@ struct Attach {
 struct NestPlan {
   std::string name;  // the definition's; the output's nest is called like its Param
   Chains chains;
-  UOps loops, registers;      // in schedule order; loops include the grid
-  UOps locals;                // threads of a block: digits of their number, the last fastest; reduce ranges first, lanes last
+  UOps loops, registers;  // in schedule order; loops include the grid
+  UOps locals;            // threads of a block: digits of their number, the last fastest; reduce ranges first, lanes last
   bool merges_lanes = false;  // threads that have parts of one result are neighbours: the lanes lie along a reduce axis
   Attach attach;              // where it is computed (the output: nowhere)
   bool staged = false;        // by a stage, not by default

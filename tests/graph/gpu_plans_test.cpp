@@ -1,5 +1,5 @@
-// What a GPU computes in one kernel, under its own rules and default schedules: counts of kernels, memory, and values, by the
-// interpreter of thread blocks against the evaluation node by node.
+// What a GPU computes in one kernel, under its own rules and default schedules: counts of kernels, memory, and values, by
+// the interpreter of thread blocks against the evaluation node by node.
 #include <doctest/doctest.h>
 
 #include "runtime/config.h"
@@ -64,8 +64,8 @@ std::string difference_on_blocks(const UOps& roots, const test::KernelEvaluator:
     const test::Values& got = evaluator.memory(plan.outputs[r]);
     for (size_t i = 0; i < got.size(); ++i)
       if (!(std::abs(got[i] - expected[r][i]) <= 2e-5 * (1 + std::abs(expected[r][i]))))
-        return "root " + std::to_string(r) + " element " + std::to_string(i) + ": " + std::to_string(got[i]) + " instead of " +
-               std::to_string(expected[r][i]);
+        return "root " + std::to_string(r) + " element " + std::to_string(i) + ": " + std::to_string(got[i]) +
+               " instead of " + std::to_string(expected[r][i]);
   }
   return "";
 }
@@ -88,8 +88,7 @@ TEST_CASE("kernels of a GPU: rows, attention, an epilogue are one kernel; a gate
 }
 TEST_CASE("rules of a GPU: a row that several kernels would each compute is materialised") {
   const Tensor x = input({1, 64}).rmsnorm(input({64}), 1e-5);
-  const UOps one{x.matmul(input({48, 64}).transpose()).uop()},
-      two{one[0], x.matmul(input({32, 64}).transpose()).uop()};
+  const UOps one{x.matmul(input({48, 64}).transpose()).uop()}, two{one[0], x.matmul(input({32, 64}).transpose()).uop()};
   CHECK(plan_of(one).kernels.size() == 1);
   CHECK(plan_of(two).kernels.size() == 3);
   CHECK(partition(two).kernels.size() == 2);  // a CPU's
@@ -129,6 +128,18 @@ TEST_CASE("random attentions on a GPU: causal, masked, grouped, of any size, wit
     CHECK(difference_on_blocks({out.uop()}, {{"pos", pick(0, static_cast<int>(most) - 1)}}, seed) == "");
   }
 }
+TEST_CASE("a token's attention on a GPU: keys in parts of several blocks, at any position") {
+  for (const int64_t pos : {0, 1, 127, 128, 300, 699}) {
+    CAPTURE(pos);
+    const Dim seen = Dim(variable("pos", 0, 699)) + Dim(1);
+    const auto cache = [&] { return input({2, 700, 12}).slice(1, 0, seen); };
+    const Tensor out = Tensor::attention(input({6, 1, 12}), cache(), cache());
+    const Plan plan = plan_of({out.uop()});
+    REQUIRE(plan.kernels.size() == 1);
+    CHECK(launch_info(lowered(plan.kernels[0].ast, test::gpu_target())).phases.size() == 2);
+    CHECK(difference_on_blocks({out.uop()}, {{"pos", pos}}, static_cast<uint32_t>(pos)) == "");
+  }
+}
 TEST_CASE("random rows, and rows in front of matrices, on a GPU") {
   for (uint32_t seed = 1; seed <= 40; ++seed) {
     CAPTURE(seed);
@@ -136,8 +147,8 @@ TEST_CASE("random rows, and rows in front of matrices, on a GPU") {
     const auto pick = [&](int lo, int hi) { return std::uniform_int_distribution<>(lo, hi)(random); };
     const int64_t rows = pick(1, 600), width = pick(0, 1) ? 128 * pick(1, 3) : pick(2, 300);
     const Tensor x = input({rows, width});
-    CHECK(difference_on_blocks({pick(0, 1) ? x.softmax().uop() : x.layernorm(input({width}), input({width}), 1e-5).uop()}, {},
-                               seed) == "");
+    CHECK(difference_on_blocks({pick(0, 1) ? x.softmax().uop() : x.layernorm(input({width}), input({width}), 1e-5).uop()},
+                               {}, seed) == "");
     const int64_t n = pick(2, 90), k = pick(0, 1) ? 4 * pick(2, 40) : pick(2, 150);
     const auto matrix = [&, transposed = pick(0, 1)] { return transposed ? input({n, k}).transpose() : input({k, n}); };
     Tensor y = input({1, k});
@@ -156,14 +167,18 @@ TEST_CASE("gpu: attention, rows and rows in front of matrices give what the inte
     uint64_t seed = 0;
     const auto random = [&](Shape shape) { return Tensor::randn(std::move(shape), ++seed, d); };
     const auto attention = [&](int64_t heads, int64_t groups, int64_t rows, int64_t keys, int64_t width, bool causal) {
-      return Tensor::attention(random({heads, rows, width}), random({groups, keys, width}), random({groups, keys, width}), {}, 0,
-                               causal);
+      return Tensor::attention(random({heads, rows, width}), random({groups, keys, width}), random({groups, keys, width}),
+                               {}, 0, causal);
     };
     const Tensor token = random({1, 256}).rmsnorm(random({256}), 1e-5);
-    std::vector<Tensor> all{attention(4, 2, 130, 130, 64, true), attention(2, 2, 70, 77, 40, false),
-                            attention(8, 2, 1, 700, 64, false),  attention(3, 3, 1, 333, 128, false),
-                            random({600, 512}).softmax(),        random({5, 3000}).layernorm(random({3000}), random({3000}), 1e-5),
-                            token.matmul(random({300, 256}).transpose()).silu() * token.matmul(random({300, 256}).transpose())};
+    std::vector<Tensor> all{
+        attention(4, 2, 130, 130, 64, true),
+        attention(2, 2, 70, 77, 40, false),
+        attention(8, 2, 1, 700, 64, false),
+        attention(3, 3, 1, 333, 128, false),
+        random({600, 512}).softmax(),
+        random({5, 3000}).layernorm(random({3000}), random({3000}), 1e-5),
+        token.matmul(random({300, 256}).transpose()).silu() * token.matmul(random({300, 256}).transpose())};
     std::vector<std::vector<float>> values;
     for (Tensor& t : all) values.push_back(t.to_floats());
     return values;

@@ -69,7 +69,9 @@ class ScheduleGenerator {
       default: return stage();
     }
   }
-  Opt lanes() { return Lanes{random_.pick(schedule_.axes()).name, random_.one_in(2) ? random_.pick(schedule_.nests()).name : ""}; }
+  Opt lanes() {
+    return Lanes{random_.pick(schedule_.axes()).name, random_.one_in(2) ? random_.pick(schedule_.nests()).name : ""};
+  }
   Opt prefetch() {
     const UOps buffers = params_of(schedule_.kernel());
     std::vector<RangeRef> places = schedule_.root().loops;

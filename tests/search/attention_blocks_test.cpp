@@ -36,14 +36,14 @@ size_t barriers(const UOp& linear) {
   return static_cast<size_t>(
       std::count_if(linear.src().begin(), linear.src().end(), [](const UOp& e) { return e.is(Op::Barrier); }));
 }
-/// The program that takes exp(M - M') as 1.
-UOp without_rescaling(const UOp& linear) {
+/// The program that stores this everywhere in memories of that name.
+UOp storing(const UOp& linear, const char* name, double value) {
   UOps entries;
   for (const UOp& e : linear.src()) {
     entries.push_back(e);
-    if (!e.is(Op::Store) || e.src(0).src(0).arg_as<ParamArg>().name.find("_scale") == std::string::npos) continue;
+    if (!e.is(Op::Store) || e.src(0).src(0).arg_as<ParamArg>().name != name) continue;
     UOps src(e.src().begin(), e.src().end());
-    src[1] = constant(src[1].dtype(), 1.0);
+    src[1] = constant(src[1].dtype(), value);
     entries.back() = e.with_src(src);
   }
   return linear.with_src(entries);
@@ -72,8 +72,13 @@ std::vector<float> computed(const UOp& kernel, const UOp& linear) {
 }  // namespace
 
 TEST_CASE("attention by blocks of threads: many rows, few rows, one; sizes that nothing divides") {
-  for (const auto& [rows, keys, width, depth] : std::initializer_list<std::array<int64_t, 4>>{
-           {64, 64, 16, 16}, {70, 45, 24, 20}, {33, 130, 5, 7}, {100, 31, 66, 3}, {8, 300, 32, 32}, {3, 77, 40, 12}, {1, 513, 8, 64}}) {
+  for (const auto& [rows, keys, width, depth] : std::initializer_list<std::array<int64_t, 4>>{{64, 64, 16, 16},
+                                                                                              {70, 45, 24, 20},
+                                                                                              {33, 130, 5, 7},
+                                                                                              {100, 31, 66, 3},
+                                                                                              {8, 300, 32, 32},
+                                                                                              {3, 77, 40, 12},
+                                                                                              {1, 513, 8, 64}}) {
     CAPTURE(rows);
     CAPTURE(keys);
     CAPTURE(width);
@@ -111,16 +116,33 @@ TEST_CASE("attention by blocks of threads: no more than a few barriers a turn, a
     }
   }
 }
-TEST_CASE("attention by blocks of threads: without rescaling the result is another one") {
-  for (const int64_t rows : {40, 4}) {
-    const UOp kernel = attention(rows, 600, 16, 16), linear = lower(default_schedule(kernel).scheduled(), gpu_target()),
-              mutant = without_rescaling(linear);
+TEST_CASE("attention by blocks of threads: without rescaling, within a block or among parts, the result is another one") {
+  const auto differs = [](const UOp& kernel, const char* memory, double value) {
+    const UOp linear = lower(default_schedule(kernel).scheduled(), gpu_target()), mutant = storing(linear, memory, value);
     REQUIRE(!(mutant == linear));
     const std::vector<float> want = computed(kernel, linear), got = computed(kernel, mutant);
     double most = 0;
     for (size_t i = 0; i < want.size(); ++i) most = std::max<double>(most, std::abs(want[i] - got[i]));
-    CHECK(most > 1e-2);
-  }
+    return most > 1e-2;
+  };
+  const UOp many = attention(40, 600, 16, 16), few = attention(4, 600, 16, 16);
+  CHECK(differs(many, "M_scale", 1));
+  CHECK(differs(few, "M_scale", 1));
+  REQUIRE(default_schedule(few).grid() == std::vector<std::string>{"j"});
+  CHECK(differs(few, "parts_M", 0));
+  CHECK(differs(few, "parts_L", 1));
+}
+TEST_CASE("online: parts in the grid, on a CPU too") {
+  const UOp kernel = attention(5, 70, 6, 4);
+  const Equivalence unscheduled(RandomKernel{kernel, {}, false});
+  CHECK(unscheduled.check("tile(out.j,16) online(j,4) grid(j) order(i j:16 d)") == "");
+  CHECK(unscheduled.check("tile(out.j,16) online(j,8) tile(out.d,4,vec) grid(i j) stage(S,j:16) stage(P,j:16)") == "");
+  CHECK(unscheduled.check("tile(out.j,16) online(j,8) grid(j)").find("online: M has no axis d") == 0);
+  CHECK(unscheduled.check("online(j,8) grid(j)") == "online: j is no loop of out");
+  const Expected<Schedule> s = Schedule(kernel).apply(parse_opts("tile(out.j,16) online(j,8) order(i j:16 d) grid(j)"));
+  REQUIRE(s);
+  CHECK(Schedule(kernel).apply(s->opts()));
+  CHECK(text(Schedule(kernel).apply(s->opts())->opts()) == text(s->opts()));
 }
 TEST_CASE("lanes: neighbouring threads merge by exchange, beyond a warp in shared memory; no barrier within one") {
   const auto scheduled = [](const UOp& kernel, const char* opts) {
@@ -131,7 +153,8 @@ TEST_CASE("lanes: neighbouring threads merge by exchange, beyond a warp in share
   };
   const UOp rows = two_sums(13, 70);
   for (const char* opts :
-       {"tile(i,4,local) tile(j,32,local) grid(i) lanes(j)", "tile(i,4,local) tile(j,16,local) tile(j,2,upcast) grid(i) lanes(j)",
+       {"tile(i,4,local) tile(j,32,local) grid(i) lanes(j)",
+        "tile(i,4,local) tile(j,16,local) tile(j,2,upcast) grid(i) lanes(j)",
         "tile(i,2,local) tile(j,64,local) grid(i) lanes(j)", "tile(i,4,local) tile(j,24,local) grid(i) lanes(j)",
         "tile(i,3,local) tile(j,8,local) grid(i) lanes(A.j)", "tile(i,4,local) tile(j,8,local) lanes(i)"}) {
     CAPTURE(opts);
