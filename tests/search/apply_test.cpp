@@ -139,7 +139,7 @@ TEST_CASE("online: what it refuses") {
   CHECK(reason(kernel, "online(j,8) online(j,4)") == "online: j is rescaled already");
   CHECK(reason(kernel, "online(e,2)") == "online: out has no axis e");
   CHECK(reason(kernel, "online(z,2)") == "online: out has no axis z");
-  CHECK(reason(kernel, "tile(j,8) online(j,8)") == "online: j is tiled already");
+  CHECK(reason(kernel, "tile(j,16,upcast) online(j,8)") == "online: j is tiled already");
   CHECK(reason(kernel, "tile(L.j,8) online(j,8) order(out.i j d j:8)") == "");  // another nest's
   CHECK(reason(kernel, "online(j,0)") == "tile: size 0 is not in 1..1048576");
   CHECK(reason(kernel, "online(j,8)") == "online: M has no axis d");

@@ -135,11 +135,11 @@ TEST_CASE("attention by blocks of threads: without rescaling, within a block or 
 TEST_CASE("online: parts in the grid, on a CPU too") {
   const UOp kernel = attention(5, 70, 6, 4);
   const Equivalence unscheduled(RandomKernel{kernel, {}, false});
-  CHECK(unscheduled.check("tile(out.j,16) online(j,4) grid(j) order(i j:16 d)") == "");
-  CHECK(unscheduled.check("tile(out.j,16) online(j,8) tile(out.d,4,vec) grid(i j) stage(S,j:16) stage(P,j:16)") == "");
+  CHECK(unscheduled.check("tile(out.j,16) online(j,4) grid(j) order(i j:16 d j:4)") == "");
+  CHECK(unscheduled.check("tile(out.j,16) online(j,8) tile(out.d,8,vec) grid(i j) stage(S,j:16) stage(P,j:16)") == "");
   CHECK(unscheduled.check("tile(out.j,16) online(j,8) grid(j)").find("online: M has no axis d") == 0);
   CHECK(unscheduled.check("online(j,8) grid(j)") == "online: j is no loop of out");
-  const Expected<Schedule> s = Schedule(kernel).apply(parse_opts("tile(out.j,16) online(j,8) order(i j:16 d) grid(j)"));
+  const Expected<Schedule> s = Schedule(kernel).apply(parse_opts("tile(out.j,16) online(j,8) grid(j) order(i j:16 d j:8)"));
   REQUIRE(s);
   CHECK(Schedule(kernel).apply(s->opts()));
   CHECK(text(Schedule(kernel).apply(s->opts())->opts()) == text(s->opts()));
