@@ -165,6 +165,12 @@ class BlockAttention {
   std::string text_, lanes_of_;
 };
 
+/// Said, or ptxas may go below what a thread needs, for the sake of more blocks than shared memory has room for.
+std::optional<Schedule> two_blocks(const Schedule& s) {
+  const Expected<Schedule> two = s.apply(Opt(Bounds{2}));
+  return two ? std::optional(*two) : std::nullopt;
+}
+
 bool has_few_rows(const AttentionParts& p, const UOp& kernel) {
   if (p.rows > kFewRows) return false;
   const Definition out = definitions(kernel).back();
@@ -210,15 +216,22 @@ std::optional<Schedule> attention_block_heuristic(const UOp& kernel, const Targe
   if (has_few_rows(*parts, kernel)) {
     // Where there are few rows, more processors than rows have something to do when each looks at a part of the keys.
     const int64_t share = up_to_power_of_two(parts->key_count * outer / (2 * std::max(target.sms, 1)));
-    if (const int64_t part = std::max(share, kLeastPart); 2 * outer <= target.sms && parts->key_count >= 2 * part)
-      if (auto s = attention_block(kernel, target, {0, std::min(part / 2, kFewKeys), 256, 1, part})) return s;
-    const int64_t keys = std::clamp(up_to_power_of_two(parts->key_count), kFewKeys / 2, kFewKeys);
-    return attention_block(kernel, target, {0, keys, 256, 1});
+    const int64_t part = std::max(share, kLeastPart), keys = up_to_power_of_two(parts->key_count);
+    if (2 * outer <= target.sms && parts->key_count >= 2 * part)
+      if (const auto s = attention_block(kernel, target, {0, std::min(part / 2, kFewKeys), 256, 1, part}))
+        return two_blocks(*s).value_or(*s);
+    const auto s = attention_block(kernel, target, {0, std::clamp(keys, kFewKeys / 2, kFewKeys), 256, 1});
+    return s ? two_blocks(*s).value_or(*s) : s;
   }
   const int64_t blocks = (parts->rows + 63) / 64 * outer;
   const int64_t rows = blocks < target.sms || parts->rows <= 32 ? 32 : 64;
-  if (auto s = attention_block(kernel, target, {rows, 32, 128, 1})) return s;
-  return attention_block(kernel, target, {16, 32, 128, 1});  // wide heads
+  std::optional<Schedule> one;
+  for (const int64_t r : {rows, int64_t{32}, int64_t{16}})  // fewer of them for wide heads
+    if (auto s = attention_block(kernel, target, {r, 32, 128, 1})) {
+      if (auto two = two_blocks(*s)) return two;
+      if (!one) one = std::move(s);
+    }
+  return one;
 }
 
 }  // namespace pg

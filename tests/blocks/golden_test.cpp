@@ -104,7 +104,7 @@ TEST_CASE("golden blocks: a model's kernels of several reductions, by default, w
       {"a normalised token, gate and up", gated(token.rmsnorm(norm, 1e-5))}};
   for (const int sm : {80, 89, 90})
     for (const auto& [what, result] : models) {
-      CAPTURE(what);
+      CAPTURE(std::string(what));
       const Target target = gpu(sm);
       const Plan plan = partition({result.uop()}, {.gpu = true});
       REQUIRE(plan.kernels.size() == 1);
