@@ -67,8 +67,14 @@ std::optional<Schedule> with_chain_of(const Schedule& s, const std::string& nest
         else
           tiles.push_back(Tile{a, splits[i].size, splits[i].kind, n.name});
     }
-  for (const Opt& o : s.opts())
-    if (!std::holds_alternative<Tile>(o) && !std::holds_alternative<Online>(o)) later.push_back(o);
+  const bool parts = nest == s.root().name && axis == s.online() && s.online_split() > 0;
+  for (const Opt& o : s.opts()) {
+    if (std::holds_alternative<Tile>(o) || std::holds_alternative<Online>(o)) continue;
+    later.push_back(o);
+    // What stands at the loop over a part's blocks, which is called by the part's size, stays there.
+    if (auto* stage = std::get_if<StageOpt>(&later.back()); stage && parts && stage->at == RangeRef{axis, s.chain(axis)[0].size})
+      stage->at.tile = chain[0].size;
+  }
   tiles.insert(tiles.end(), later.begin(), later.end());
   const Expected<Schedule> next = Schedule(s.kernel(), s.target()).apply(tiles);
   return next ? std::optional(*next) : std::nullopt;
