@@ -104,7 +104,10 @@ struct Apply {
     if (!s.online_.empty()) return Illegal{"online: " + s.online_ + " is rescaled already"};
     Schedule::Nest& root = s.nests_.back();
     if (!root.has(o.axis)) return Illegal{"online: " + root.name + " has no axis " + o.axis};
-    if (!root.chains.at(o.axis).empty()) return Illegal{"online: " + o.axis + " is tiled already"};
+    // Parts of the axis may stand outside, for the grid.
+    const auto& chain = root.chains.at(o.axis);
+    if (chain.size() > 1 || (chain.size() == 1 && chain[0].kind != Kind::Loop))
+      return Illegal{"online: " + o.axis + " is tiled already"};
     if (std::string why = tile(root, {o.axis, o.size, Kind::Loop, root.name}); !why.empty()) return Illegal{why};
     s.online_ = o.axis;
     return s;
@@ -154,6 +157,18 @@ struct Apply {
     return s;
   }
 
+  Expected<Schedule> operator()(const Lanes& l) {
+    if (!l.nest.empty() && !s.nest(l.nest)) return Illegal{"lanes: no nest " + l.nest};
+    bool any = false;
+    for (Schedule::Nest& nest : s.nests_) {
+      if (!Schedule::has_threads(nest, l.axis) || (!l.nest.empty() && nest.name != l.nest)) continue;
+      nest.lanes = l.axis;
+      any = true;
+    }
+    if (!any) return Illegal{"lanes: no threads along " + l.axis + (l.nest.empty() ? "" : " in " + l.nest)};
+    return s;
+  }
+
   Expected<Schedule> operator()(const Swap& w) {
     std::vector<std::string> grid = s.grid_;
     const auto a = std::find(grid.begin(), grid.end(), w.a), b = std::find(grid.begin(), grid.end(), w.b);
@@ -171,6 +186,11 @@ struct Apply {
         if (nest.live && nest.has(axis) && size % register_tile(nest, axis))
           return Illegal{"pad: register tile " + n(register_tile(nest, axis)) + " of " + axis + " does not divide " +
                          n(size)};
+    if (!s.online_.empty()) {
+      const auto& chain = s.root().chains.at(s.online_);
+      if (chain.size() > s.online_split() && chain[s.online_split()].kind != Kind::Loop)
+        return Illegal{"online: no loop rescales behind the parts of " + s.online_};
+    }
     const Placement placement(s.scheduled(), s.target_.gpu);
     if (!placement.fault().empty()) return Illegal{placement.fault()};
     if (s.target_.gpu) return within_block(placement);

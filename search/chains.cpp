@@ -65,6 +65,34 @@ int64_t balanced_tile(int64_t n, int64_t most) {
   return best;
 }
 
+std::optional<Schedule> with_chain_of(const Schedule& s, const std::string& nest, const std::string& axis,
+                                      const Splits& chain) {
+  Opts tiles, later;
+  for (const Schedule::Nest& n : s.nests())
+    for (const auto& [a, own] : n.chains) {
+      const Splits& splits = n.name == nest && a == axis ? chain : own;
+      const bool online = &n == &s.root() && a == s.online();
+      const size_t step = s.online_split();
+      if (online && (splits.size() <= step || splits[step].kind != Kind::Loop)) return std::nullopt;
+      for (size_t i = 0; i < splits.size(); ++i)
+        if (online && i == step)
+          tiles.push_back(Online{a, splits[i].size});
+        else
+          tiles.push_back(Tile{a, splits[i].size, splits[i].kind, n.name});
+    }
+  const bool parts = nest == s.root().name && axis == s.online() && s.online_split() > 0;
+  for (const Opt& o : s.opts()) {
+    if (std::holds_alternative<Tile>(o) || std::holds_alternative<Online>(o)) continue;
+    later.push_back(o);
+    // What stands at the loop over a part's blocks, which is called by the part's size, stays there.
+    if (auto* stage = std::get_if<StageOpt>(&later.back()); stage && parts && stage->at == RangeRef{axis, s.chain(axis)[0].size})
+      stage->at.tile = chain[0].size;
+  }
+  tiles.insert(tiles.end(), later.begin(), later.end());
+  const Expected<Schedule> next = Schedule(s.kernel(), s.target()).apply(tiles);
+  return next ? std::optional(*next) : std::nullopt;
+}
+
 std::string shared_operand(const UOp& kernel, const std::string& vec_axis, const std::string& row_axis) {
   const Definition out = definitions(kernel).back();
   for (const UOp& body : out.bodies)

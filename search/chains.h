@@ -14,6 +14,9 @@ using Splits = Schedule::Splits;
 /// `s` with other chains for some axes, its grid and what is left of its order; null when that is illegal.
 std::optional<Schedule> with_chains(const Schedule& s, const std::vector<std::pair<std::string, Splits>>& changed);
 
+/// `s` with another chain of an axis in one nest; null when that is illegal.
+std::optional<Schedule> with_chain_of(const Schedule& s, const std::string& nest, const std::string& axis, const Splits&);
+
 /// A product's columns and rows: the longest output axis, and the longest of those that read again what it does not, and the
 /// other way round.
 struct ProductNames {

@@ -6,6 +6,7 @@
 
 #include "search/movement.h"
 #include "search/moves_blocks.h"
+#include "search/thread_registers.h"
 #include "uops/bank_conflicts.h"
 #include "uops/kernel.h"
 #include "uops/placement.h"
@@ -28,7 +29,6 @@ constexpr double kSpillCost = 0.08;          // for each register that a thread 
 // apart, the one with fewer reads of shared memory, barriers and registers is the better one.
 constexpr double kBeside = 0.03, kCrowded = 0.01;
 constexpr int64_t kProcessorThreads = 2048, kProcessorBlocks = 32, kBlockReserve = 1024;  // bytes that a block has beside
-constexpr int64_t kAddressRegisters = 28;                                                 // of a thread: addresses, counters
 constexpr int64_t kThreadRegisters = 255;
 constexpr double kElement = 4;
 
@@ -58,33 +58,6 @@ struct Cost {
   double fetched = 0;                      // bytes of a block from L2
 };
 
-/// 32-bit registers that a thread will need, about: accumulators, operands, what a copy with two slots holds, addresses.
-int64_t registers_of(const Placement& placement) {
-  if (!placement.fault().empty()) return 0;
-  int64_t copies = 0;
-  for (const BufferStage& b : placement.buffer_stages())
-    if (b.stage.stages == 2 && b.stage.copy == StageCopy::Plain)
-      for (const StageGroup& g : b.groups) {
-        int64_t elements = 1;
-        for (int64_t e : g.extents) elements *= e;
-        copies += (elements + placement.threads() - 1) / placement.threads();
-      }
-  int64_t most = 0;
-  for (size_t d = 0; d <= placement.root(); ++d) {
-    int64_t results = 1, operands = 0;
-    for (const Chain& c : placement.nest(d).chains.all()) {
-      int64_t own = 1;
-      for (const UOp& r : c.ranges)
-        if (is_register(kind_of(r)) && !(placement.reduces(d, c.axis) && kind_of(r) == Kind::Unroll))
-          own *= const_int(r.src(0)).value_or(1);
-      results *= own;
-      if (own > 1) operands += own;
-    }
-    most = std::max(most, results + operands);
-  }
-  return most + copies + kAddressRegisters;
-}
-
 class BlockEstimate {
  public:
   BlockEstimate(const Schedule& s, const Target& t, const Costs& costs)
@@ -98,7 +71,7 @@ class BlockEstimate {
     parts_ = 1;
     for (const UOp& r : root.split) parts_ *= extent_of(r);
     for (size_t d = 0; d <= placement_.root(); ++d) definition(d);
-    const double registers = static_cast<double>(registers_of(placement_));
+    const double registers = static_cast<double>(thread_registers(placement_));
     const double sms = std::max(target_.sms, 1), resident = blocks_at_once(registers);
     const double busiest = up(blocks_, sms);  // blocks of the processor that has most
     const double together = std::min(resident, busiest);
@@ -226,6 +199,13 @@ class BlockEstimate {
         const double times = warps() * (in_body ? steps : outer) * copies;
         access(d, u, all, times, steps, waits_global, waits_shared, turns);
       }
+      if (u.is(Op::Load) && u.src(0).src(0).is(Op::Define)) {
+        double copies = 1;
+        for (const Walk& w : all)
+          if (depends_on(u, w.axis)) copies *= w.registers;
+        tile_access(d, u, all, warps() * (in_body ? steps : outer) * copies);
+        waits_shared |= in_body;
+      }
     };
     for (const UOp& u : expression_nodes(def.store ? def.store : def.value)) visit(u);
     cost_.issue += warps() * (math * steps * instances + after * outer * results) / kWarpsPerCycle;
@@ -233,7 +213,12 @@ class BlockEstimate {
     if (def.reduce) cost_.wait += kMathWait * steps * std::max(1.0, instances / std::max(1.0, sums));
     if (waits_global) cost_.wait += steps * (turns > 0 || outer < steps ? kNearWait : kGlobalWait) + kGlobalWait;
     if (waits_shared) cost_.wait += steps * kSharedWait;
-    if (merged > 1) cost_.wait += outer * (kSharedWait * std::log2(merged) + (merged > kWarpLanes ? 100 : 0));
+    if (merged > 1) {
+      const bool beyond = placement_.nest(d).merges_lanes
+                              ? merged > kWarpLanes
+                              : merged * double(placement_.output_threads(d)) > kWarpLanes;  // a warp: in shared memory
+      cost_.wait += outer * (kSharedWait * std::log2(merged) + (beyond ? 100 : 0));
+    }
     if (def.store) cost_.near += warps() * outer * results * store_lines(d, all) * 2;
   }
 
@@ -320,6 +305,25 @@ class BlockEstimate {
     const double exposed = slots <= 1 ? kGlobalWait : std::max(0.0, kGlobalWait / (async ? slots - 1 : 1) - per_turn);
     if (turns == 0) cost_.wait += outside * (exposed + (slots <= 1 ? 2 : 1) * kSharedWait) + kGlobalWait;
     turns = std::max(turns, outside);
+  }
+
+  /// What another definition left in shared memory.
+  void tile_access(size_t d, const UOp& load, const std::vector<Walk>& all, double times) {
+    size_t from = 0;
+    while (from < placement_.root() && !(placement_.definitions()[from].node == load.src(0).src(0))) ++from;
+    if (from == placement_.root()) return;  // it is computed where it is read
+    const std::vector<int64_t> tile = placement_.tile_extents(from);
+    std::vector<double> strides(all.size(), 0);
+    double stride = 1, width = 1;
+    for (size_t dim = tile.size(); dim-- > 0; stride *= double(std::max<int64_t>(1, tile[dim])))
+      for (size_t w = 0; w < all.size(); ++w) {
+        const double c = double(coefficient(load.src(0).src(dim + 1), all[w].axis).value_or(0));
+        strides[w] += c * stride;
+        if (dim + 1 == tile.size() && c == 1) width = std::max(width, std::min(4.0, all[w].innermost));
+      }
+    const int power = width >= 4 ? 4 : width >= 2 ? 2 : 1;
+    cost_.shared += times / power * double(warp_spread(lanes(d, all, strides), power));
+    cost_.issue += times / power / kWarpsPerCycle;
   }
 
   /// Bytes of a buffer that a block touches, whole sectors.

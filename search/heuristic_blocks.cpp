@@ -5,7 +5,9 @@
 
 #include "search/block_axes.h"
 #include "search/chains.h"
+#include "search/heuristic_attention_blocks.h"
 #include "search/movement.h"
+#include "search/streamed_blocks.h"
 #include "uops/kernel.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -16,6 +18,9 @@ namespace {
 
 constexpr int64_t kThreads = 256;  // of a block, where there is enough to do
 constexpr int64_t kWidth = 4;      // elements of a 16-byte access
+constexpr int64_t kWarp = 32;
+constexpr int64_t kWarpRow = 1024;  // elements of a row that one warp computes by itself ..
+constexpr int64_t kWarpsEach = 4;   // .. where each processor has so many rows
 
 int64_t up_to_power_of_two(int64_t n) {
   return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(n, 1))));
@@ -27,6 +32,9 @@ class BlockHeuristic {
       : kernel_(kernel), target_(target), schedule_(kernel, target), all_(definitions(kernel)), root_(all_.back()) {}
 
   Opts run() {
+    if (root_.reduce)
+      if (const auto attention = attention_block_heuristic(kernel_, target_)) return attention->opts();
+    if (const auto streamed = streamed_block_heuristic(kernel_, target_)) return streamed->opts();
     if (all_.size() > 1 && std::any_of(all_.begin(), all_.end() - 1, [](const Definition& d) { return d.reduce; }))
       rows();
     else if (!root_.reduce)
@@ -78,8 +86,11 @@ class BlockHeuristic {
       if (!has_axis(along, r)) across.push_back(r);
     UOp lanes = contiguous(kernel_, along);
     if (!lanes) lanes = along.back();
-    const int64_t used = spread(lanes, kThreads, true);
+    const int64_t count = extents(across);
+    const bool warps = extent(lanes) <= kWarpRow && extent(lanes) >= kWarp * kWidth && count >= kWarpsEach * target_.sms;
+    const int64_t used = spread(lanes, warps ? kWarp : kThreads, true);
     if (used < 64 && !across.empty()) spread(across.back(), kThreads / std::max<int64_t>(used, 1), false);
+    if (warps) take(Lanes{axis_of(lanes)});
     const Grid g{axis_names(across)};
     if (!g.axes.empty()) take(g);
     for (const Definition& d : all_) {

@@ -45,6 +45,8 @@ std::optional<Schedule> panels_heuristic(const UOp& kernel, const Target& target
     if (!p && u.is(Op::Load) && u.src(0).src(0).is(Op::Param)) p = panels_read(out, u.src(0));
   const int64_t lanes = target.lanes_f32();
   if (!p || p->width % lanes != 0) return std::nullopt;
+  for (const UOp& u : expression_nodes(out.bodies[0]))  // a batch of products is no row of panels
+    if (u.is(Op::Load) && !depends_on(u.src(0), p->column) && depends_on(u.src(0), p->panel)) return std::nullopt;
 
   // All accumulators, the panel's vectors and one broadcast fit the register file; few rows read a panel together.
   constexpr int64_t kMostVectors = 4, kMostRows = 14;

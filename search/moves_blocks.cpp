@@ -47,10 +47,21 @@ class BlockNeighbours {
   std::vector<Schedule> run() {
     for (const Axis& a : s_.axes()) {
       if (bounds(a.extent).hi < 2) continue;
-      resized(a);
-      widened(a);
-      regrouped(a);
+      // Nests that walk it in the same way change together.
+      std::vector<std::string> nests;
+      bool alike = a.name != s_.online();
+      for (const Schedule::Nest& n : s_.nests())
+        if (n.live && n.has(a.name)) nests.push_back(n.name), alike &= n.chains.at(a.name) == s_.chain(a.name);
+      if (alike) nests = {""};
+      for (const std::string& nest : nests) {
+        nest_ = nest;
+        resized(a);
+        widened(a);
+        regrouped(a);
+      }
     }
+    nest_.clear();
+    lanes();
     grids();
     splits();
     stages();
@@ -63,8 +74,16 @@ class BlockNeighbours {
   void add(const Expected<Schedule>& s) {
     if (s && seen_.insert(text(s->opts())).second) found_.push_back(*s);
   }
+  /// Of the nest that is being changed.
+  const Splits& chain(const std::string& axis) const {
+    return nest_.empty() ? s_.chain(axis) : s_.nest(nest_)->chains.at(axis);
+  }
   void add(const std::string& axis, const Factors& f) {
-    const Splits c = splits_of(f), &now = s_.chain(axis);
+    const Splits c = splits_of(f), &now = chain(axis);
+    if (!nest_.empty()) {
+      if (const auto s = with_chain_of(s_, nest_, axis, c)) add(Expected<Schedule>(*s));
+      return;
+    }
     // A stage stands at the loop over a block's part of a sum, which is called by its size.
     if (is_split(axis) && !c.empty() && !now.empty())
       return rebuilt(axis, c, {axis, now[0].size}, {axis, c[0].size}, {s_.grid()});
@@ -77,7 +96,7 @@ class BlockNeighbours {
 
   /// Threads, registers, unrolling, loop tiles: any of them twice or half as many.
   void resized(const Axis& a) {
-    const Factors f = factors_of(s_.chain(a.name));
+    const Factors f = factors_of(chain(a.name));
     for (size_t i = 0; i < f.size(); ++i) {
       Factors more = f, fewer = f;
       if (more[i].trips *= 2; f[i].kind != Kind::Vec || more[i].trips <= kMostWidth) add(a.name, more);
@@ -90,7 +109,7 @@ class BlockNeighbours {
 
   /// A range that is not there yet.
   void widened(const Axis& a) {
-    const Factors f = factors_of(s_.chain(a.name));
+    const Factors f = factors_of(chain(a.name));
     const auto has = [&](Kind k) { return std::any_of(f.begin(), f.end(), [&](const Factor& x) { return x.kind == k; }); };
     const auto with = [&](size_t at, Factor x) {
       Factors next = f;
@@ -115,7 +134,7 @@ class BlockNeighbours {
   /// The same tile by fewer threads with more registers, or the other way round; neighbouring elements of a thread far apart
   /// or side by side.
   void regrouped(const Axis& a) {
-    const Factors f = factors_of(s_.chain(a.name));
+    const Factors f = factors_of(chain(a.name));
     for (size_t i = 0; i + 1 < f.size(); ++i) {
       Factors inwards = f, outwards = f, swapped = f;
       if (f[i].trips % 2 == 0) inwards[i].trips /= 2, inwards[i + 1].trips *= 2, add(a.name, inwards);
@@ -126,6 +145,23 @@ class BlockNeighbours {
       apart[i + 1].trips /= 2;
       apart.insert(apart.begin() + static_cast<long>(i), {2, Kind::Upcast});
       add(a.name, apart);
+    }
+  }
+
+  /// Which threads are neighbours, in each nest.
+  void lanes() {
+    Opts without;
+    bool any = false;
+    for (const Opt& o : s_.opts())
+      if (std::holds_alternative<Lanes>(o))
+        any = true;
+      else
+        without.push_back(o);
+    if (any) add(Schedule(s_.kernel(), s_.target()).apply(without));
+    for (const Axis& a : s_.axes()) {
+      add(s_.apply(Opt(Lanes{a.name})));
+      for (const Schedule::Nest& n : s_.nests())
+        if (n.live) add(s_.apply(Opt(Lanes{a.name, n.name})));
     }
   }
 
@@ -176,7 +212,7 @@ class BlockNeighbours {
         StageOpt moved = *st;
         if (moved.at == from) moved.at = to;
         later.push_back(moved);
-      } else if (std::holds_alternative<Bounds>(o) || std::holds_alternative<Fuse>(o)) {
+      } else if (std::holds_alternative<Bounds>(o) || std::holds_alternative<Fuse>(o) || std::holds_alternative<Lanes>(o)) {
         later.push_back(o);
       }
     }
@@ -241,6 +277,7 @@ class BlockNeighbours {
   }
 
   const Schedule& s_;
+  std::string nest_;  // that is being changed; empty: all
   std::set<std::string> seen_;
   std::vector<Schedule> found_;
 };

@@ -32,6 +32,7 @@ struct OptText {
   std::string operator()(const PadLoop& p) const { return pg::text(Directive(p)); }
   std::string operator()(const PrefetchBuffer& p) const { return pg::text(Directive(p)); }
   std::string operator()(const Bounds& b) const { return pg::text(Directive(b)); }
+  std::string operator()(const Lanes& l) const { return pg::text(Directive(l)); }
 };
 
 Tile parse_tile(std::string_view s, std::string_view inside) {
@@ -60,6 +61,7 @@ Opt parse_opt(std::string_view s) {
   if (name == "pad") return parse_pad(s, inside);
   if (name == "prefetch") return parse_prefetch(s, inside);
   if (name == "bounds") return parse_bounds(s, inside);
+  if (name == "lanes") return parse_lanes(s, inside);
   if (name == "fuse") {
     if (!is_axis_name(inside)) refuse_opt(s, "fuse(axis)");
     return Fuse{std::string(inside)};
@@ -91,7 +93,7 @@ Opt parse_opt(std::string_view s) {
     if (name == "streams") return Streams{std::string(parts[0]), *size};
     return Online{std::string(parts[0]), *size};
   }
-  refuse_opt(s, "known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, swap, streams");
+  refuse_opt(s, "known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, lanes, swap, streams");
 }
 
 Opts parse_opts(std::string_view s) {

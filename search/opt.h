@@ -38,8 +38,8 @@ struct Swap {  // swap(m,n): they change places in the grid
   std::string a, b;
   friend bool operator==(const Swap&, const Swap&) = default;
 };
-/// StageOpt, Fuse, PadLoop, PrefetchBuffer and Bounds as uops/directive.h has them.
-using Opt = std::variant<Tile, Grid, Order, StageOpt, Online, Fuse, PadLoop, PrefetchBuffer, Bounds, Swap, Streams>;
+/// StageOpt, Fuse, PadLoop, PrefetchBuffer, Bounds and Lanes as uops/directive.h has them.
+using Opt = std::variant<Tile, Grid, Order, StageOpt, Online, Fuse, PadLoop, PrefetchBuffer, Bounds, Lanes, Swap, Streams>;
 using Opts = std::vector<Opt>;
 
 std::string text(const Opt&);

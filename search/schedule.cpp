@@ -166,7 +166,7 @@ void Schedule::tile_opts(Opts& opts) const {
       if (!n.live || !n.has(a.name) || (alike && &n != &nest_with(a.name))) continue;
       const Splits& splits = n.chains.at(a.name);
       for (size_t i = 0; i < splits.size(); ++i)
-        if (i == 0 && a.name == online_ && &n == &root())
+        if (i == online_split() && a.name == online_ && &n == &root())
           opts.push_back(Online{a.name, splits[i].size});
         else
           opts.push_back(Tile{a.name, splits[i].size, splits[i].kind, alike ? "" : n.name});
@@ -192,6 +192,25 @@ void Schedule::order_opts(Opts& opts) const {
     if (&n != &root() && n.live) say(n);
 }
 
+bool Schedule::has_threads(const Nest& n, const std::string& axis) {
+  const auto chain = n.chains.find(axis);
+  return chain != n.chains.end() &&
+         std::any_of(chain->second.begin(), chain->second.end(), [](const Split& s) { return s.kind == Kind::Local; });
+}
+void Schedule::lanes_opts(Opts& opts) const {
+  for (const Axis& a : axes_) {
+    const auto along = [&](const Nest& n) { return n.live && has_threads(n, a.name); };
+    const bool alike =
+        std::all_of(nests_.begin(), nests_.end(), [&](const Nest& n) { return !along(n) || n.lanes == a.name; });
+    bool said = false;
+    for (const Nest& n : nests_) {
+      if (!along(n) || n.lanes != a.name || (alike && said)) continue;
+      opts.push_back(Lanes{a.name, alike ? "" : n.name});
+      said = true;
+    }
+  }
+}
+
 Opts Schedule::opts() const {
   Opts opts;
   if (streams_) opts.push_back(*streams_);
@@ -202,6 +221,7 @@ Opts Schedule::opts() const {
   for (const StageOpt& s : stages_) opts.push_back(s);
   for (const std::string& axis : fused_) opts.push_back(Fuse{axis});
   for (const PrefetchBuffer& p : prefetched_) opts.push_back(p);
+  lanes_opts(opts);
   if (blocks_ > 1) opts.push_back(Bounds{blocks_});
   return opts;
 }
@@ -246,6 +266,8 @@ UOp Schedule::scheduled() const {
   for (const std::string& axis : fused_) src.push_back(directive(Fuse{axis}));
   for (const auto& [axis, size] : padded_) src.push_back(directive(PadLoop{axis, size}));
   for (const PrefetchBuffer& p : prefetched_) src.push_back(directive(p));
+  for (const Nest& n : nests_)
+    if (n.live && !n.lanes.empty()) src.push_back(directive(Lanes{n.lanes, n.name}));
   if (blocks_ > 1) src.push_back(directive(Bounds{blocks_}));
   return UOp(Op::Scheduled, dt::kVoid, {}, src);
 }

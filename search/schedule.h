@@ -68,6 +68,7 @@ class Schedule {
     bool live = true;               // it has loops: it reduces, it is staged, or it is the output
     std::map<std::string, Splits> chains = {};
     std::vector<RangeRef> loops = {};  // all ranges of kind Loop, in order, without the nest's name
+    std::string lanes = {};            // the axis whose threads are neighbours; empty: by the default order
     bool has(const std::string& axis) const { return chains.contains(axis); }
   };
   /// In the kernel's order, the output's last.
@@ -84,6 +85,8 @@ class Schedule {
   const std::vector<PrefetchBuffer>& prefetched() const { return prefetched_; }
   int64_t blocks() const { return blocks_; }
   const std::string& online() const { return online_; }  // its axis; empty: none
+  /// Which split of its chain in the output's nest is the step of the loop that rescales: behind the parts of a grid.
+  size_t online_split() const { return is_grid(root(), online_); }
   /// All ranges by the chains above: grid first, loops in order, register kinds last.
   std::vector<RangeRef> order() const;
   Kind kind(const RangeRef&) const;
@@ -112,6 +115,8 @@ class Schedule {
   UOp split_range(const Nest&, const RangeRef&) const;
   void tile_opts(Opts&) const;
   void order_opts(Opts&) const;
+  void lanes_opts(Opts&) const;
+  static bool has_threads(const Nest&, const std::string& axis);
 
   UOp kernel_, ast_;
   Target target_;

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "search/heuristic_attention_blocks.h"
 #include "search/movement.h"
 #include "search/moves_blocks.h"
+#include "search/streamed_blocks.h"
 #include "search/tune.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
@@ -40,6 +42,8 @@ class BlockTemplates {
     const bool has_rows =
         std::any_of(all_.begin(), all_.end() - 1, [](const Definition& d) { return static_cast<bool>(d.reduce); });
     if (has_rows) {
+      attention();
+      streamed();
       rows();
     } else if (!root_.reduce) {
       elementwise();
@@ -67,6 +71,16 @@ class BlockTemplates {
     return {1};
   }
 
+  void attention() {
+    for (const AttentionBlock& b : attention_blocks(kernel_, target_))
+      if (const auto s = attention_block(kernel_, target_, b)) found_.add(s->opts());
+  }
+  void streamed() {
+    for (int64_t warps : {4, 8, 16})
+      for (int64_t own : {1, 2, 4, 8})
+        if (const auto s = streamed_block(kernel_, target_, {warps, own})) found_.add(s->opts());
+  }
+
   void rows() {
     UOps along, across;
     for (const Definition& d : all_)
@@ -84,6 +98,11 @@ class BlockTemplates {
           Opts opts = spread(lanes, threads, width);
           if (together > 1) opts.push_back(Tile{axis_of(across.back()), together, Kind::Local});
           if (!across.empty()) opts.push_back(Grid{axis_names(across)});
+          if (threads > kThreads[0] / 4 && threads <= kThreads[0] && together > 1) {  // a warp for each row
+            Opts warps = opts;
+            warps.push_back(Lanes{axis_of(lanes)});
+            found_.add(warps);
+          }
           if (!found_.add(opts) || across.empty()) continue;
           for (const std::string& value : kept) {
             Opts with = opts;
@@ -149,6 +168,12 @@ class BlockTemplates {
             if (rows * threads > target_.max_threads && kind == Kind::Local) continue;
             Opts opts = spread(sum, threads, width);
             if (rows > 1) opts.push_back(Tile{axis_of(root_.ranges.back()), rows, kind});
+            if (rows > 1 && kind == Kind::Local && threads == kThreads[0]) {  // a warp for each output
+              Opts warps = opts;
+              warps.push_back(Grid{axis_names(root_.ranges)});
+              warps.push_back(Lanes{axis_of(sum)});
+              found_.add(warps);
+            }
             split(opts, sum, threads * width, (outputs + rows - 1) / rows);
           }
   }

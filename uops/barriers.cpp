@@ -12,9 +12,10 @@ namespace {
 
 class Barriers {
  public:
-  Barriers(const UOps& shared, const UOps& rings, UOp thread) : thread_(std::move(thread)) {
+  Barriers(const UOps& shared, const UOps& rings, const UOps& owned, UOp thread) : thread_(std::move(thread)) {
     for (const UOp& m : shared)
       if (std::find(rings.begin(), rings.end(), m) == rings.end()) shared_.insert(m.id());
+    for (const UOp& m : owned) owned_.insert(m.id());
   }
 
   UOp run(const UOp& body) {
@@ -37,17 +38,27 @@ class Barriers {
     return std::any_of(a.begin(), a.end(), [&](const void* m) { return b.contains(m); });
   }
 
-  void reads_of(const UOp& value, Memories& reads) const {
+  void reads_of(const UOp& value, Memories& reads, std::span<const UOp> stores = {}) const {
     for (const UOp& u : toposort(value))
-      if (u.is(Op::Load) && shared_.contains(u.src(0).src(0).id())) reads.insert(u.src(0).src(0).id());
+      if (u.is(Op::Load) && shared_.contains(u.src(0).src(0).id()) && !reads_own(u, stores))
+        reads.insert(u.src(0).src(0).id());
   }
-  /// Loads in everything that a statement evaluates, and the memory that it stores to.
-  void touched_by(const UOp& s, Memories& reads, Memories& writes) const {
+  /// A thread's old state, at the place where it stores the new one.
+  bool reads_own(const UOp& load, std::span<const UOp> stores) const {
+    return owned_.contains(load.src(0).src(0).id()) && std::any_of(stores.begin(), stores.end(), [&](const UOp& s) {
+             const bool gated = s.src().size() == 3;
+             return s.src(0) == load.src(0) && (load.src().size() == 2) == gated && (!gated || s.src(2) == load.src(1));
+           });
+  }
+  /// Loads in everything that a statement evaluates, and the memory that it stores to. `together`: the stores that it is one
+  /// of.
+  void touched_by(const UOp& s, Memories& reads, Memories& writes, std::span<const UOp> together = {}) const {
     if (s.is(Op::StoreAll)) {
-      for (const UOp& one : s.src()) touched_by(one, reads, writes);
+      for (const UOp& one : s.src()) touched_by(one, reads, writes, s.src());
       return;
     }
-    for (const UOp& source : s.src()) reads_of(source, reads);
+    if (s.is(Op::Store) && together.empty()) together = std::span(&s, 1);
+    for (const UOp& source : s.src()) reads_of(source, reads, together);
     if (s.is(Op::Store) && shared_.contains(s.src(0).src(0).id())) writes.insert(s.src(0).src(0).id());
   }
 
@@ -142,15 +153,15 @@ class Barriers {
     return block(out);
   }
 
-  Memories shared_;
+  Memories shared_, owned_;
   UOp thread_;
   bool divergent_ = false;
 };
 
 }  // namespace
 
-UOp barriers_placed(const UOp& body, const UOps& shared, const UOps& rings, const UOp& thread) {
-  return Barriers(shared, rings, thread).run(body);
+UOp barriers_placed(const UOp& body, const UOps& shared, const UOps& rings, const UOps& owned, const UOp& thread) {
+  return Barriers(shared, rings, owned, thread).run(body);
 }
 
 }  // namespace pg

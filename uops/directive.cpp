@@ -122,6 +122,7 @@ std::string text(const Directive& d) {
   if (const auto* f = std::get_if<Fuse>(&d)) return "fuse(" + f->axis + ")";
   if (const auto* p = std::get_if<PadLoop>(&d)) return "pad(" + p->axis + "," + std::to_string(p->size) + ")";
   if (const auto* b = std::get_if<Bounds>(&d)) return "bounds(" + std::to_string(b->blocks) + ")";
+  if (const auto* l = std::get_if<Lanes>(&d)) return "lanes(" + text(RangeRef{l->axis, 0, l->nest}) + ")";
   const auto& p = std::get<PrefetchBuffer>(d);
   return "prefetch(" + p.buffer + "," + text(p.at) + ")";
 }
@@ -178,6 +179,12 @@ Bounds parse_bounds(std::string_view whole, std::string_view inside) {
   return {*blocks};
 }
 
+Lanes parse_lanes(std::string_view whole, std::string_view inside) {
+  const RangeRef r = parse_range_ref(inside, whole);
+  if (r.tile) refuse_opt(whole, "lanes([nest.]axis)");
+  return {r.axis, r.nest};
+}
+
 PrefetchBuffer parse_prefetch(std::string_view whole, std::string_view inside) {
   const auto parts = split_words(inside, ',');
   if (parts.size() != 2 || !is_axis_name(parts[0])) refuse_opt(whole, "prefetch(buffer,range)");
@@ -190,11 +197,12 @@ Directive parse_directive(std::string_view s) {
   if (name == "pad") return parse_pad(s, inside);
   if (name == "prefetch") return parse_prefetch(s, inside);
   if (name == "bounds") return parse_bounds(s, inside);
+  if (name == "lanes") return parse_lanes(s, inside);
   if (!is_axis_name(inside)) refuse_opt(s, std::string(name) + "(axis)");
   const std::string axis(inside);
   if (name == "online") return OnlineLoop{axis};
   if (name == "fuse") return Fuse{axis};
-  refuse_opt(s, "directives are stage, online, fuse, pad, prefetch, bounds");
+  refuse_opt(s, "directives are stage, online, fuse, pad, prefetch, bounds, lanes");
 }
 
 UOp directive(const Directive& d) { return UOp(Op::Directive, dt::kVoid, text(d), {}); }

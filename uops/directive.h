@@ -76,7 +76,14 @@ struct Bounds {  // bounds(2)
   int64_t blocks = 1;
   friend bool operator==(const Bounds&, const Bounds&) = default;
 };
-using Directive = std::variant<StageOpt, OnlineLoop, Fuse, PadLoop, PrefetchBuffer, Bounds>;
+/// The threads along this axis are neighbours: their digits of the thread's number are the fastest ones. In one nest (empty:
+/// in each that has threads along the axis).
+struct Lanes {  // lanes(j), lanes(M.j)
+  std::string axis;
+  std::string nest = {};
+  friend bool operator==(const Lanes&, const Lanes&) = default;
+};
+using Directive = std::variant<StageOpt, OnlineLoop, Fuse, PadLoop, PrefetchBuffer, Bounds, Lanes>;
 
 std::string text(const StageOpt&);
 std::string text(const Directive&);
@@ -97,6 +104,7 @@ RangeRef parse_range_ref(std::string_view, std::string_view whole);
 [[noreturn]] void refuse_opt(std::string_view opt, const std::string& why);
 StageOpt parse_stage(std::string_view whole, std::string_view inside);
 PadLoop parse_pad(std::string_view whole, std::string_view inside);
+Lanes parse_lanes(std::string_view whole, std::string_view inside);
 Bounds parse_bounds(std::string_view whole, std::string_view inside);
 PrefetchBuffer parse_prefetch(std::string_view whole, std::string_view inside);
 

@@ -70,6 +70,7 @@ UOp Opener::open(Nest& n, size_t i, Scope scope) {
     return open_grid(n, i, scope);
   }
   if (!(scope.accumulating && i == plan.accumulate_at)) out.push_back(open_attached(n, i, scope));
+  if (target_.gpu && plan.online && i == plan.online) out.push_back(rescaled_accumulators(n, scope));
   if (n.reduces() && plan.crossing && i == plan.first_reduce && !scope.accumulating) out.push_back(open_partial(n, scope));
   if (n.reduces() && i == plan.accumulate_at && !scope.accumulating) {
     out.push_back(accumulate(n, i, scope));
@@ -86,6 +87,7 @@ UOp Opener::open(Nest& n, size_t i, Scope scope) {
   } else {
     if (plan.online == i + 1) out.push_back(open_carried(scope));
     out.push_back(n.is_root && kind_of(plan.loops[i]) == pg::Kind::Grid ? open_grid(n, i, scope) : open_loop(n, i, scope));
+    if (plan.online == i + 1 && !plan.split.empty()) out.push_back(keep_carried(n, scope));
   }
   return block(out);
 }
@@ -96,8 +98,10 @@ UOp Opener::open_body(Nest& n, const Scope& scope) {
   for (Nest::Part& p : n.parts)
     if (n.reduces())
       out.push_back(update(n, p, scope));
+    else if (p.kept)
+      out.push_back(keep_state(n, p, scope));
     else if (p.neutral)
-      out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], scope.gate(p.d->ranges)));
+      out.push_back(store(p.result.at(positions(p, n, scope)), identity(p)[0], gate_of_store(n, p, scope)));
     else
       out.push_back(store_result(n, p, bind(n, p.d->value, scope, {}), scope));
   return block(out);
@@ -248,6 +252,9 @@ Region Opener::region_at(const NestPlan& place, const Chain& c, const Scope& sco
   const Chain& outer = place.chains.of(c.axis);
   const Region r = scope.closed(outer);
   const UOp base = simplify(r.base);
+  // A part of a whole number of them, or all of it in one turn of the threads.
+  if (const auto part = const_int(r.extent); part && target_.gpu)
+    if (c.register_tile >= *part || (divides(*part, base) && divides(*part, c.extent))) return {base, r.extent};
   if (const_int(base) == 0 && r.extent == c.extent) return {base, r.extent};
   bool in_registers = true;  // its loops are open: a whole register tile is left, or its tail
   for (const UOp& range : outer.ranges) in_registers &= is_register(kind_of(range)) || scope.is_open(range);
@@ -283,34 +290,6 @@ UOp Opener::open_definition(const std::vector<size_t>& group, const Scope& scope
   return block(out);
 }
 
-/// Before the loop that rescales: the running states, neutral.
-UOp Opener::open_carried(const Scope& scope) {
-  UOps out;
-  for (size_t d = 0; d < placement_.root(); ++d) {
-    const NestPlan& plan = placement_.nest(d);
-    if (!plan.carried) continue;
-    tiles_[d] = definition_tile(d, scope);
-    out.push_back(tiles_[d].memory);
-    Nest n;
-    n.number = d, n.plan = &plan;
-    n.parts.push_back({.definition = d, .d = &definitions_[d], .result = tiles_[d], .neutral = true});
-    Scope inner;
-    const NestPlan& place = placement_.nest(plan.attach.nest);
-    for (const UOp& axis : definitions_[d].ranges) {
-      if (!placement_.follows(d, axis, plan.attach)) continue;
-      inner.regions[axis_of(axis)] = region_at(place, plan.chains.of(axis), scope);
-    }
-    out.push_back(open(n, 0, enter(n, inner)));
-    if (static_cast<int>(d) ==
-        online_maximum(definitions_,
-                       placement_.nest(placement_.root()).loops[placement_.nest(placement_.root()).online - 1])) {
-      correction_ = definition_tile(d, scope, "_scale");
-      out.push_back(correction_->memory);
-    }
-  }
-  return block(out);
-}
-
 int64_t Opener::number_of(const std::string& what) {
   return numbers_.try_emplace(what, static_cast<int64_t>(numbers_.size())).first->second;
 }
@@ -323,12 +302,21 @@ UOps Opener::positions(const Nest::Part& p, const Nest& n, const Scope& scope) c
   return at;
 }
 
+/// Where a part's results are: within the tails, in the thread that stores them.
+UOp Opener::gate_of_store(const Nest& n, const Nest::Part& p, const Scope& scope) const {
+  const UOp gate = scope.gate(p.d->ranges), own = thread_gate(n);
+  return gate && own ? alu(Op::And, gate, own) : gate ? gate : own;
+}
+
 UOp Opener::store_result(Nest& n, Nest::Part& p, const UOp& value, const Scope& scope) {
-  UOp gate = scope.gate(p.d->ranges);
-  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
+  const UOp gate = gate_of_store(n, p, scope);
   if (!p.d->store) {
     if (n.plan->carried && n.reduces()) return store_rescaled(n, p, scope, value);
-    return store(p.result.at(positions(p, n, scope)), value, gate);
+    const UOp place = p.result.at(positions(p, n, scope)), beyond = scope.gate(p.d->ranges);
+    // A tile of a block is 0 beyond the end of an axis, as one of a buffer is: sums over it need no mask.
+    if (target_.gpu && !p.d->reduce && beyond)
+      return store(place, alu(Op::Where, beyond, value, constant(value.dtype(), int64_t{0})), thread_gate(n));
+    return store(place, value, gate);
   }
   UOp all = p.d->store.src().size() == 3 ? bind(n, p.d->store.src(2), scope, {}) : UOp();
   if (gate) all = all ? alu(Op::And, all, gate) : gate;

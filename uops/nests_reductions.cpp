@@ -1,4 +1,5 @@
-// Reductions of opened nests: accumulators, partial results merged in memory, rescaling, parts of grid items.
+// Reductions of opened nests: accumulators, partial results merged in memory, rescaling. Parts of grid items:
+// nests_parts.cpp.
 #include <algorithm>
 
 #include "uops/online.h"
@@ -222,8 +223,7 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
     last = alu(Op::And, last, is_last);
   }
   const Substitution map = totals(n, p);
-  UOp gate = scope.gate(d.ranges);
-  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
+  const UOp gate = gate_of_store(n, p, scope);
   UOps fresh, old, merged_stores, fresh_stores, targets;
   for (size_t s = 0; s < p.accumulators.size(); ++s) {
     fresh.push_back(bind(n, state(d, s), scope, map));
@@ -251,6 +251,69 @@ UOp Opener::merge_partial(Nest& n, Nest::Part& p, const Scope& scope) {
 
 // ---- rescaling -------------------------------------------------------------------------------------------------------
 
+/// The scope of a rescaled definition's nest, at the loop that rescales.
+Scope Opener::inside(const NestPlan& plan, const Definition& d, const Scope& scope) const {
+  Scope inner;
+  inner.item = scope.item;
+  if (target_.gpu) inner = with_threads(plan, inner);
+  const size_t number = static_cast<size_t>(&d - definitions_.data());
+  for (const UOp& axis : d.ranges)
+    if (placement_.follows(number, axis, plan.attach))
+      inner.regions[axis_of(axis)] = region_at(placement_.nest(plan.attach.nest), plan.chains.of(axis), scope);
+  return inner;
+}
+
+/// Before the loop that rescales: the running states, neutral.
+UOp Opener::open_carried(const Scope& scope) {
+  UOps out;
+  const NestPlan& root = placement_.nest(placement_.root());
+  for (size_t d = 0; d < placement_.root(); ++d) {
+    const NestPlan& plan = placement_.nest(d);
+    if (!plan.carried) continue;
+    tiles_[d] = definition_tile(d, scope);
+    out.push_back(declared(tiles_[d].memory));
+    Nest n;
+    n.number = d, n.plan = &plan;
+    n.parts.push_back({.definition = d, .d = &definitions_[d], .result = tiles_[d], .neutral = true});
+    out.push_back(open(n, 0, enter(n, inside(plan, definitions_[d], scope))));
+    if (static_cast<int>(d) == online_maximum(definitions_, root.loops[root.online - 1])) {
+      correction_ = definition_tile(d, scope, "_scale");
+      out.push_back(declared(correction_->memory));
+    }
+  }
+  return block(out);
+}
+
+/// Behind that loop, where items have parts of the axis: the running states of this one.
+UOp Opener::keep_carried(const Nest& root, const Scope& scope) {
+  UOps out;
+  for (size_t d = 0; d < placement_.root(); ++d) {
+    const NestPlan& plan = placement_.nest(d);
+    if (!plan.carried) continue;
+    UOps extents{split(root).merge_axis.src(0)};
+    for (const UOp& r : definitions_[d].ranges) extents.push_back(r.src(0));
+    const int64_t slot = kWorkspaceSlot + static_cast<int64_t>(definitions_.back().bodies.size() + d);
+    const UOp kept(Op::Param, definitions_[d].value.dtype(), ParamArg{slot, "parts_" + plan.name}, extents);
+    split(root).running[d] = kept;
+    Nest n;
+    n.number = d, n.plan = &plan;
+    n.parts.push_back({.definition = d,
+                       .d = &definitions_[d],
+                       .result = tiles_[d],
+                       .neutral = true,
+                       .kept = kept,
+                       .part = part_of(root, scope)});
+    out.push_back(open(n, 0, enter(n, inside(plan, definitions_[d], scope))));
+  }
+  return block(out);
+}
+UOp Opener::keep_state(const Nest& n, const Nest::Part& p, const Scope& scope) const {
+  const UOps at = positions(p, n, scope);
+  UOps kept{p.part};
+  kept.insert(kept.end(), at.begin(), at.end());
+  return store(index(p.kept, kept), load(p.result.at(at)), gate_of_store(n, p, scope));
+}
+
 /// exp(M - M') at the axes of the running maximum, as an expression of the kernel's axes.
 UOp Opener::correction() const {
   const NestPlan& out = placement_.nest(placement_.root());
@@ -258,78 +321,24 @@ UOp Opener::correction() const {
   return load(correction_->at(definitions_[static_cast<size_t>(m)].ranges));
 }
 
+/// The sums that a thread of a block has of the output so far, told in terms of the new maximum: once a turn, before the
+/// turn adds to them.
+UOp Opener::rescaled_accumulators(const Nest& n, const Scope& scope) const {
+  const Nest::Part& p = n.parts[0];
+  const UOp sum = accumulator(n, p, 0);
+  return store(sum, load(sum) * bind(n, correction(), scope, {}));
+}
+
 /// The state of a rescaled definition after one more part of the axis: M' = max(M, part), or L·exp(M - M') + part.
 UOp Opener::store_rescaled(Nest& n, Nest::Part& p, const Scope& scope, const UOp& total) {
   const UOps at = positions(p, n, scope);
-  const UOp place = p.result.at(at), gate = scope.gate(p.d->ranges), old = load(place);
+  // The old state is read by the thread alone that stores the new one.
+  const UOp place = p.result.at(at), gate = gate_of_store(n, p, scope), old = target_.gpu ? load(place, gate) : load(place);
   const NestPlan& out = placement_.nest(placement_.root());
   if (static_cast<int>(p.definition) != online_maximum(definitions_, out.loops[out.online - 1]))
     return store(place, old * load(correction_->at(at)) + total, gate);
   const UOp next = alu(Op::Max, old, total);
   return store_all({store(correction_->at(at), alu(Op::Exp, old - next), gate), store(place, next, gate)});
-}
-
-// ---- parts of grid items ---------------------------------------------------------------------------------------------
-
-/// The item's part of the reduction, kept until all items are done.
-UOp Opener::store_split(Nest& n, Nest::Part& p, const Scope& scope, const UOps& values) {
-  UOp parts = iconst(1), part = iconst(0);
-  for (const UOp& r : n.plan->split) {
-    parts = parts * grid_trips(n, r);
-    part = part * grid_trips(n, r) + scope.value(r);
-  }
-  if (!split_) {
-    split_.emplace();
-    std::string name = "part";
-    while (std::find(axis_names_.begin(), axis_names_.end(), name) != axis_names_.end()) name += "_";
-    split_->merge_axis = range(name, simplify(parts));
-    for (size_t s = 0; s < values.size(); ++s) {
-      UOps extents{simplify(parts)};
-      for (const UOp& r : p.d->ranges) extents.push_back(r.src(0));
-      split_->buffers.push_back(UOp(Op::Param, p.d->bodies[s].dtype(),
-                                    ParamArg{kWorkspaceSlot + static_cast<int64_t>(s), "parts" + std::to_string(s)},
-                                    extents));
-    }
-  }
-  UOp gate = scope.gate(p.d->ranges);
-  if (const UOp own = thread_gate(n)) gate = gate ? alu(Op::And, gate, own) : own;
-  UOps stores, at{simplify(part)};
-  for (const UOp& position : positions(p, n, scope)) at.push_back(position);
-  for (size_t s = 0; s < values.size(); ++s) stores.push_back(store(index(split_->buffers[s], at), values[s], gate));
-  return store_all(stores);
-}
-
-/// A second grid, once all items of the first are done: the same reduction over the parts, and the epilogue.
-UOp Opener::merge_split() {
-  const Definition& d = definitions_.back();
-  const NestPlan& plan = placement_.nest(placement_.root());
-  const UOp& axis = split_->merge_axis;
-  UOps at{axis}, bodies;
-  at.insert(at.end(), d.ranges.begin(), d.ranges.end());
-  for (const UOp& buffer : split_->buffers) bodies.push_back(load(index(buffer, at)));
-  bodies.push_back(axis);
-  const UOp reduce = d.reduce.with_src(bodies);
-  Substitution map;
-  for (size_t s = 1; s < d.bodies.size(); ++s)
-    map.emplace_back(state(d, s), UOp(Op::Project, d.bodies[s].dtype(), static_cast<int64_t>(s), {reduce}));
-  map.emplace_back(d.reduce, reduce);
-  UOps output{substitute(d.store, map)}, scheduled;
-  output.insert(output.end(), d.ranges.begin(), d.ranges.end());
-  scheduled.push_back(UOp(Op::Kernel, dt::kVoid, std::string("merge"), {UOp(Op::Output, dt::kVoid, {}, output)}));
-  for (const UOps* ranges : {&plan.loops, &plan.locals, &plan.registers}) {
-    for (const UOp& r : *ranges)
-      if (!placement_.reduces(placement_.root(), r)) scheduled.push_back(r);
-    if (ranges == &plan.loops) scheduled.push_back(range(axis_of(axis), axis.src(0)));
-  }
-  for (const Chain& c : plan.chains.all())
-    if (!target_.gpu && c.padded && !placement_.reduces(placement_.root(), c.axis)) {
-      const auto padding = divisor(c.extent);
-      scheduled.push_back(directive(PadLoop{axis_of(c.axis), padding}));
-    }
-  const UOp merged = Opener(UOp(Op::Scheduled, dt::kVoid, {}, scheduled), target_).run();
-  const bool has_grid =
-      !collect(merged, [](const UOp& u) { return u.is(Op::Range) && kind_of(u) == pg::Kind::Grid; }).empty();
-  return has_grid ? merged : UOp(Op::For, dt::kVoid, {}, {range("item", iconst(1), 0, pg::Kind::Grid), merged});
 }
 
 }  // namespace pg

@@ -38,14 +38,16 @@ class Opener {
       std::vector<StagedTile> partial = {};  // crossing: per state, where partial results are merged
       bool in_output = false;                // crossing: the output itself is the memory
       UOps accumulators = {};                // Memory per state, while inside the accumulation
-      bool neutral = false;                  // only the neutral state is written
+      bool neutral = false;                  // only states are written: the neutral ones, or
+      UOp kept = {}, part = {};              // .. what they are when an item is done, to its part of this workspace
     };
     std::vector<Part> parts;
     bool reduces() const { return parts[0].d->reduce && !parts[0].neutral; }
   };
   /// A part of an item's work that other items have parts of too: where it is kept until all are done.
   struct Split {
-    UOps buffers;  // per state: a workspace Param [items of the reduce axes, the output axes]
+    UOps buffers;                   // per state: a workspace Param [items of the reduce axes, the output axes]
+    std::map<size_t, UOp> running;  // those of rescaled definitions: [items, their axes]
     UOp merge_axis;
   };
 
@@ -68,6 +70,9 @@ class Opener {
   UOp open_attached(Nest&, size_t i, Scope&);
   UOp open_definition(const std::vector<size_t>& group, const Scope&);
   UOp open_carried(const Scope&);
+  UOp keep_state(const Nest&, const Nest::Part&, const Scope&) const;
+  UOp keep_carried(const Nest& root, const Scope&);
+  Scope inside(const NestPlan&, const Definition&, const Scope&) const;
   UOp open_body(Nest&, const Scope&);
   UOp grid_trips(const Nest&, const UOp& range) const;
   std::string loop_name(const Nest&, const UOp& range) const;
@@ -92,12 +97,17 @@ class Opener {
   UOp merge_target(const Nest&, const Nest::Part&, size_t state, const Scope&) const;
   UOp merge_partial(Nest&, Nest::Part&, const Scope&);
   UOp store_rescaled(Nest&, Nest::Part&, const Scope&, const UOp& total);
+  UOp rescaled_accumulators(const Nest&, const Scope&) const;
   UOp correction() const;
+  Split& split(const Nest&);
+  UOp part_of(const Nest&, const Scope&) const;
   UOp store_split(Nest&, Nest::Part&, const Scope&, const UOps& states);
+  UOps merged_states(Substitution&, UOps& bodies);
   UOp merge_split();
 
   // -- threads of a block (nests_threads.cpp, block_copies.cpp) --
   UOp thread_gate(const Nest&) const;
+  bool is_zero_beyond(const Nest&, const UOp& load, const UOp& axis, const Scope&) const;
   bool adds_nothing_beyond(const Nest&, const Nest::Part&, const Scope&) const;
   Substitution merged_threads(Nest&, Nest::Part&, const Scope&, UOps& out);
   UOp open_block_stage(const BufferStage&, Scope&, size_t number);
@@ -116,6 +126,7 @@ class Opener {
 
   // -- expressions --
   UOps positions(const Nest::Part&, const Nest&, const Scope&) const;
+  UOp gate_of_store(const Nest&, const Nest::Part&, const Scope&) const;
   UOp store_result(Nest&, Nest::Part&, const UOp& value, const Scope&);
   UOp bind(const Nest&, const UOp& expression, const Scope&, Substitution map) const;
   UOp gate_of_load(const Nest&, const UOp& load, const Scope&) const;

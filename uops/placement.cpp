@@ -41,9 +41,16 @@ std::string Placement::loop_text(const NestPlan& n, size_t depth) {
 Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
   std::vector<std::string> kept;
   for (const UOp& u : scheduled.src().subspan(1)) {
+    serial_ |= !threads && u.is(Op::Range) && kind_of(u) == Kind::Local;
+    if (u.is(Op::Nest))
+      serial_ |=
+          !threads && std::any_of(u.src().begin(), u.src().end(), [](const UOp& r) { return kind_of(r) == Kind::Local; });
     if (!u.is(Op::Directive)) continue;
     const Directive d = parse_directive(u.arg_as<std::string>());
-    if (const auto* s = std::get_if<StageOpt>(&d)) stages_.push_back(*s), kept.push_back(s->value);
+    if (const auto* s = std::get_if<StageOpt>(&d)) {
+      serial_ |= !threads && s->memory == StageMemory::Shared;
+      stages_.push_back(*s), kept.push_back(s->value);
+    }
     if (const auto* o = std::get_if<OnlineLoop>(&d)) online_axis_ = o->axis;
   }
   definitions_ = pg::definitions(elementwise_inlined(scheduled.src(0), kept));
@@ -70,9 +77,10 @@ Placement::Placement(const UOp& scheduled, bool threads) : threads_(threads) {
                loop_text(reader, nests_[d].attach.depth));
     }
   }
-  if (!nests_[root()].split.empty() && !definitions_read(definitions_, epilogue(definitions_.back())).empty())
-    refuse("grid: the epilogue reads " + nests_[definitions_read(definitions_, epilogue(definitions_.back()))[0]].name +
-           ", a part of which is in each item");
+  if (!nests_[root()].split.empty())
+    for (size_t d : definitions_read(definitions_, epilogue(definitions_.back())))
+      if (!nests_[d].carried)  // rescaled ones are merged too
+        refuse("grid: the epilogue reads " + nests_[d].name + ", a part of which is in each item");
   place_buffers();
   if (threads_) check_threads();
   for (const StageOpt& s : stages_)
@@ -112,6 +120,14 @@ void Placement::make_nests(const UOp& scheduled) {
       (is_register(kind_of(r)) ? n.registers : threads_ && kind_of(r) == Kind::Local ? n.locals : n.loops).push_back(r);
     }
     std::stable_partition(n.locals.begin(), n.locals.end(), [&](const UOp& r) { return has_axis(d.reduce_ranges, r); });
+    for (const UOp& u : scheduled.src().subspan(1)) {
+      if (!u.is(Op::Directive) || n.locals.empty()) continue;
+      const Directive directive = parse_directive(u.arg_as<std::string>());
+      const auto* lanes = std::get_if<Lanes>(&directive);
+      if (!lanes || lanes->nest != n.name) continue;
+      std::stable_partition(n.locals.begin(), n.locals.end(), [&](const UOp& r) { return axis_of(r) != lanes->axis; });
+      n.merges_lanes = has_axis(d.reduce_ranges, n.locals.back());
+    }
     n.attach = {definitions_.size() - 1, 0};
     n.whole.assign(d.ranges.size(), false);
   }
@@ -236,10 +252,15 @@ void Placement::place_online(const std::string& axis) {
   if (!c || !reduces(root(), c->axis)) return refuse("online: " + out.name + " does not reduce over " + axis);
   if (const std::string why = online_fault(definitions_, c->axis); !why.empty()) return refuse("online: " + why);
   for (size_t i = 0; i < out.loops.size(); ++i)
-    if (out.loops[i] == c->ranges[0]) out.online = i + 1;
-  if (!out.online || kind_of(c->ranges[0]) != Kind::Loop) return refuse("online: " + axis + " is no loop of " + out.name);
+    if (rescales(out.loops[i])) out.online = i + 1;
+  if (!out.online) return refuse("online: " + axis + " is no loop of " + out.name);
+  const auto is_part = [&](size_t i) { return axis_of(out.loops[i]) == axis && kind_of(out.loops[i]) == Kind::Grid; };
+  for (const UOp& r : out.loops)
+    if (kind_of(r) == Kind::Grid && reduces(root(), r) && axis_of(r) != axis)
+      return refuse("online: parts of " + axis_of(r) + " have no running " +
+                    nests_[online_maximum(definitions_, c->axis)].name);
   for (size_t i = 0; i + 1 < out.online; ++i)
-    if (!out.trivial[i] && reduces(root(), out.loops[i]))
+    if (!out.trivial[i] && reduces(root(), out.loops[i]) && !is_part(i))
       return refuse("online: the reduce loop " + axis_of(out.loops[i]) + " stands round " + axis);
   for (size_t d = 0; d < root(); ++d) {
     if (!reduces(d, c->axis)) continue;
@@ -247,8 +268,14 @@ void Placement::place_online(const std::string& axis) {
     if (nests_[d].staged && !(nests_[d].attach == Attach{root(), out.online}))
       return refuse("online: " + nests_[d].name + " is rescaled at " + axis + ", not staged elsewhere");
     for (size_t i = 0; i + 1 < out.online; ++i)
-      if (!out.trivial[i] && !has_axis(definitions_[d].ranges, out.loops[i]))
+      if (!out.trivial[i] && !has_axis(definitions_[d].ranges, out.loops[i]) && !is_part(i))
         return refuse("online: " + nests_[d].name + " has no axis " + axis_of(out.loops[i]));
+    // A block of threads has no peeled tails: what is read of a wider tile would begin at a part of a step, and end beyond.
+    const Chain& own = *nests_[d].chains.find(axis);
+    const int64_t step = c->step(out.loops[out.online - 1]);
+    if (threads_ && step % own.steps[0] != 0)
+      return refuse("online: " + nests_[d].name + " walks " + axis + " by " + std::to_string(own.steps[0]) +
+                    ", which does not divide " + std::to_string(step));
     nests_[d].attach = {root(), out.online};
   }
   // What reads a rescaled value, or what a rescaled one reads, stands inside the loop.
@@ -261,6 +288,14 @@ void Placement::place_online(const std::string& axis) {
 
 // ---- loops -----------------------------------------------------------------------------------------------------------
 
+/// Whether it is the loop over blocks of the rescaled axis: its outermost range, or the one inside the parts of a grid.
+bool Placement::rescales(const UOp& range) const {
+  if (axis_of(range) != online_axis_ || kind_of(range) != Kind::Loop) return false;
+  const UOps& chain = nests_[root()].chains.of(range).ranges;
+  if (chain[0] == range) return true;
+  return kind_of(chain[0]) == Kind::Grid && chain[1] == range && chain.size() > 2;
+}
+
 void Placement::find_trivial_loops(size_t d) {
   NestPlan& n = nests_[d];
   n.trivial.clear();
@@ -268,8 +303,7 @@ void Placement::find_trivial_loops(size_t d) {
     const Chain& c = n.chains.of(r);
     const int64_t tile = r.arg_as<RangeArg>().tile,
                   region = d == root() ? bounds(c.extent).hi : closed_at(d, c.axis, n.attach);
-    const bool grid = d == root() && kind_of(r) == Kind::Grid,
-               rescales = d == root() && axis_of(r) == online_axis_ && tile == 0;
+    const bool grid = d == root() && kind_of(r) == Kind::Grid, turns = d == root() && rescales(r);
     // Inside a loop that stays open even for one trip, what is left of the axis is decided there.
     bool within = true;
     for (const UOp& outer : c.ranges) {
@@ -277,7 +311,7 @@ void Placement::find_trivial_loops(size_t d) {
       const auto at = static_cast<size_t>(std::find(n.loops.begin(), n.loops.end(), outer) - n.loops.begin());
       within &= at < n.trivial.size() && n.trivial[at];
     }
-    n.trivial.push_back(within && !grid && !rescales && (tile ? std::min(tile, region) : region) <= c.step(r));
+    n.trivial.push_back(within && !grid && !turns && (tile ? std::min(tile, region) : region) <= c.step(r));
   }
 }
 
@@ -293,7 +327,8 @@ void Placement::classify(size_t d) {
   n.accumulate_at = n.first_reduce;
   for (size_t i = n.first_reduce; i < n.loops.size(); ++i)
     if (matters(i) && !reduces(d, n.loops[i])) n.crossing = true, n.accumulate_at = i + 1;
-  if (n.online) {
+  // Threads rescale the accumulators that they have: these stay in registers until the loop closes.
+  if (n.online && !threads_) {
     n.first_reduce = n.online - 1;
     n.accumulate_at = std::max(n.accumulate_at, n.online);
     n.crossing = true;
@@ -308,14 +343,13 @@ void Placement::place_buffers() {
     bool any = false;
     for (size_t d = 0; d < definitions_.size(); ++d)
       any |= is_below(d, s.attach) && !param_reads(everything(definitions_[d]), s.param).empty();
-    if (!any)
-      return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
     std::string why;
-    s.groups = stage_groups(*this, s, why);
+    if (any) s.groups = stage_groups(*this, s, why);
     if (!why.empty()) return refuse(why);
-    if (s.groups.empty())
+    if (s.groups.empty() && !serial_)
       return refuse("stage: no user of " + s.stage.value + " below " + loop_text(nests_[s.attach.nest], s.attach.depth));
   }
+  std::erase_if(buffer_stages_, [](const BufferStage& s) { return s.groups.empty(); });
 }
 
 // ---- fuse ------------------------------------------------------------------------------------------------------------
@@ -351,7 +385,7 @@ void Placement::fuse(const std::string& axis) {
       any = true;
     }
   }
-  if (!any) refuse("fuse: no two definitions reduce over " + axis + " side by side");
+  if (!any && !serial_) refuse("fuse: no two definitions reduce over " + axis + " side by side");
 }
 
 }  // namespace pg

@@ -24,8 +24,9 @@ struct Attach {
 struct NestPlan {
   std::string name;  // the definition's; the output's nest is called like its Param
   Chains chains;
-  UOps loops, registers;      // in schedule order; loops include the grid
-  UOps locals;                // threads of a block: digits of their number, the last fastest; reduce ranges first
+  UOps loops, registers;  // in schedule order; loops include the grid
+  UOps locals;            // threads of a block: digits of their number, the last fastest; reduce ranges first, lanes last
+  bool merges_lanes = false;  // threads that have parts of one result are neighbours: the lanes lie along a reduce axis
   Attach attach;              // where it is computed (the output: nowhere)
   bool staged = false;        // by a stage, not by default
   size_t online = 0;          // 1 + the position of the loop that rescales (output nest only); 0: none
@@ -118,6 +119,7 @@ class Placement {
   void find_trivial_loops(size_t d);
   void place_by_default(size_t d);
   void place_online(const std::string& axis);
+  bool rescales(const UOp& range) const;
   void place_buffers();
   void check_readers(size_t d);
   void classify(size_t d);
@@ -127,6 +129,8 @@ class Placement {
   size_t root_depth(size_t d) const;
 
   bool threads_;
+  /// The serial meaning of threads, whose loops stand elsewhere: what saves no work there is left out, not refused.
+  bool serial_ = false;
   int64_t blocks_ = 1;
   std::vector<Definition> definitions_;
   std::vector<NestPlan> nests_;

@@ -50,7 +50,7 @@ int64_t Placement::shared_bytes() const {
   for (size_t d = 0; d < root(); ++d) {
     int64_t elements = 1;
     for (int64_t e : tile_extents(d)) elements *= std::max<int64_t>(e, 1);
-    add(elements, definitions_[d].value.dtype(), 1);
+    add(elements, definitions_[d].value.dtype(), nests_[d].carried ? 2 : 1);  // with exp(M - M')
   }
   for (const BufferStage& s : buffer_stages_)
     for (const StageGroup& g : s.groups) add(tile_elements(g.parts, 1), s.param.dtype(), s.stage.stages);
@@ -60,9 +60,11 @@ int64_t Placement::shared_bytes() const {
 void Placement::check_threads() {
   for (size_t d = 0; d < nests_.size(); ++d) {
     const NestPlan& n = nests_[d];
-    if (n.online) return refuse("online: not for a block of threads yet");
-    if (n.crossing && !(d == root() && n.split.empty() && merges_in_output(definitions_[d])))
+    if (n.crossing && !(d == root() && !n.online && n.split.empty() && merges_in_output(definitions_[d])))
       return refuse("order: threads have no memory for partial results of " + n.name);
+    for (const UOp& r : n.locals)
+      if (n.merges_lanes && reduces(d, r) && axis_of(r) != axis_of(n.locals.back()))
+        return refuse("lanes: threads along " + axis_of(r) + " have parts of the same results");
     if (n.crossing && output_threads(d) != threads_of(n))
       return refuse("order: partial results of " + n.name + " are each in several threads");
   }

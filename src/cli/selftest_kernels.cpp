@@ -18,6 +18,7 @@ namespace {
   "stage(A,k:16,layout=src+" banks ",stages=" n \
   ",copy=cp.async) "                            \
   "stage(B,k:16,layout=src+" banks ",stages=" n ",copy=cp.async)"
+#define RING_KV "stage(K,j,layout=src+pad,stages=2,copy=cp.async) stage(V,j,stages=2,copy=cp.async)"
 constexpr SelftestKernel kKernels[] = {
     // products: plain copies, turned, rings of every length, every layout, sizes that nothing divides
     {"gemm", "256x256x64", "nn", SIMT_8X8 "stage(A,k,layout=1 0+pad,stages=2) stage(B,k,stages=2) bounds(2)"},
@@ -57,6 +58,17 @@ constexpr SelftestKernel kKernels[] = {
     {"groupnorm", "32x16x16,8", "", "default"},
     {"softmax", "5x3000", "", "default"},
     {"groupnorm", "6x7x5,3", "", "default"},
+    {"softmax", "300x256", "", "tile(i,8,local) tile(j,128,local) tile(j,4,vec) grid(i) stage(E,i) lanes(j)"},
+    {"rmsnorm", "13x1024", "", "tile(i,4,local) tile(j,128,local) tile(j,4,vec) grid(i) lanes(j)"},
+    {"gemv", "96x512", "nt", "tile(n,16,upcast) tile(n,8,local) tile(k,128,local) tile(k,4,unroll) grid(n) lanes(k)"},
+    // attention in one pass: many rows, few rows, keys and values on their way while scores are computed
+    {"attention", "2x100x24", "", "default"},
+    {"attention", "3x8x64", "", "default"},
+    {"attention", "2x130x64", "",
+     "tile(S.i,32,local) tile(S.i,4,upcast) tile(M.i,8,local) tile(P.i,16,local) tile(L.i,8,local) tile(O.i,32,local) "
+     "tile(O.i,4,upcast) tile(d,64,local) tile(d,4,vec) tile(S.j,32,upcast) tile(S.j,16,local) tile(M.j,32,local) "
+     "tile(M.j,4,upcast) tile(P.j,32,local) tile(P.j,4,vec) tile(L.j,32,local) tile(L.j,4,upcast) online(j,32) "
+     "tile(O.j,4,unroll) tile(e,4,unroll) grid(h i) stage(P,j) stage(Q,i) stage(S,j) lanes(M.j) lanes(L.j) " RING_KV},
     // windows, element by element, and where an index says
     {"conv2d", "16x20x24,24x3x3,p1", "nchw",
      "tile(o,16,local) tile(o,4,upcast) tile(x,32,local) tile(x,4,upcast) tile(c,4,unroll) grid(o y x) stage(W,c) "

@@ -92,6 +92,11 @@ std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, c
 }
 }  // namespace
 
+bool pays_on_a_gpu(const Alternative& a) {
+  if (a.name == "rows") return a.readers == 1;
+  return a.name == "one_pass" || a.name == "queries" || a.name == "side_by_side";
+}
+
 bool belongs_to_a_row(const UOp& reduction, const std::vector<const Use*>& uses) {
   return at_most(reduction.src(0), kLongestWholeRow) && std::all_of(uses.begin(), uses.end(), [](const Use* u) {
            return u->in_place &&
@@ -122,6 +127,9 @@ std::optional<Alternative> alternative_of(const UOp& node, const UOp& reduction,
     };
     readers.insert(extents(k.ranges) + (k.reduction ? "|" + extents(k.reduce_ranges.at(k.reduction)) : ""));
   }
+  std::set<int> kernel_numbers;
+  for (const Use* u : uses) kernel_numbers.insert(u->kernel);
+  a->readers = kernel_numbers.size();
   for (const std::string& r : readers) a->site += (r == *readers.begin() ? " in " : ", ") + r;
   return a;
 }

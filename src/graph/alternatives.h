@@ -12,6 +12,11 @@ namespace pg {
 std::optional<Alternative> alternative_of(const UOp& node, const UOp& reduction, const std::vector<const Use*>& uses,
                                           const std::vector<KernelSketch>& kernels);
 
+/// Of what a CPU takes by rule: what costs a GPU no parallelism, and no bytes worth mentioning. The processors of a GPU have
+/// no caches of their own for long: what is read at two places (rotated keys) is fetched twice, and a row that several
+/// kernels would each compute is waited for by each.
+bool pays_on_a_gpu(const Alternative&);
+
 /// Whether a reduction, no longer than a row, gives nothing but numbers that rows computed in place need: it goes with them.
 bool belongs_to_a_row(const UOp& reduction, const std::vector<const Use*>& uses);
 /// "4x8xpos+1".

@@ -124,6 +124,7 @@ void mark_constants(Plan& plan) {
 }  // namespace
 
 void PlanOptions::take(Alternative& a) const {
+  if (gpu) a.by_default &= pays_on_a_gpu(a);
   const std::optional<bool> chosen = choose ? choose(a) : std::nullopt;
   a.taken = chosen.value_or(defaults && a.by_default);
 }

@@ -23,11 +23,13 @@ struct Alternative {
   UOp node;                 // of the tensor graph
   bool by_default = false;  // whether the rule of that name takes it
   bool taken = false;
+  size_t readers = 1;   // kernels that would each compute it
   double worth = 1;     // how many times as fast it must be, beyond what a measurement tells: it takes memory
   double rounding = 1;  // how many times as large the rounding error may be; 1: it differs by the order of a sum at most
 };
 struct PlanOptions {
   bool defaults = true;                 // take what the rules say; else materialise
+  bool gpu = false;                     // whose rules
   double rounding = Config().rounding;  // alternatives that may err more are not offered
   /// Whether to take an alternative; nothing: by default. May be empty.
   std::function<std::optional<bool>(const Alternative&)> choose = {};

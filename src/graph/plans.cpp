@@ -22,7 +22,7 @@ PlanRow plan_key(const std::string& site, Device& device) {
 /// The interpreter takes no time worth measuring: it runs what a CPU does by rule.
 PlanOptions plan_options(Device& device) { return plan_options(device, device.name() == "REF" ? nullptr : default_store()); }
 PlanOptions plan_options(Device& device, Store* store) {
-  PlanOptions options{.defaults = !device.target().gpu, .rounding = config().rounding};
+  PlanOptions options{.gpu = device.target().gpu, .rounding = config().rounding};
   if (!store) return options;
   options.choose = [known = measured_plans(*store, device)](const Alternative& a) {
     const auto it = known.find(a.site);

@@ -10,9 +10,7 @@
 
 namespace pg {
 
-/// What a store (the default one; null: nothing) knows of this device, toolchain and number of threads. Where nothing was
-/// measured, a CPU takes what the rules take; a GPU materialises, as its schedules for kernels of several reductions are not
-/// there yet.
+/// What a store (the default one; null: nothing) knows of this device, toolchain and number of threads, else the rules.
 PlanOptions plan_options(Device&);
 PlanOptions plan_options(Device&, Store*);
 /// What a store knows of them: site → whether it is computed in place.

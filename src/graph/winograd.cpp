@@ -237,7 +237,7 @@ UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOption
     const FilterForm* best = by_default(*c, options.rounding);
     for (const FilterForm& f : filter_forms()) {
       if (f.rounding > options.rounding) continue;
-      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = &f == best, .rounding = f.rounding};
+      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = !options.gpu && &f == best, .rounding = f.rounding};
       options.take(a);
       offered.push_back(a);
       if (a.taken) rewrites.insert_or_assign(node, Rewrite{*c, &f});

@@ -10,6 +10,9 @@
 #include "search/tune.h"
 #include "src/cli/bench_kernels.h"
 #include "src/cli/selftest_kernels.h"
+#include "src/graph/partition.h"
+#include "src/tensor/buffers.h"
+#include "src/tensor/tensor.h"
 #include "tests/properties/kernel_runs.h"
 #include "tests/renderers/cuda_host.h"
 #include "uops/text.h"
@@ -35,31 +38,79 @@ UOp lowered(const SelftestKernel& g, const Target& target) {
   return lower(s->scheduled(), target);
 }
 
+Tensor input(Shape shape) {
+  UOps extents;
+  for (const Dim& d : shape) extents.push_back(d.uop());
+  return Tensor(new_virtual_buffer(dt::f32, extents));
+}
+
+const Nvrtc* found_nvrtc() {
+  static const FoundNvrtc found = Nvrtc::find({config().cuda_home, "", python_folders}, 0);
+  if (!found.nvrtc) MESSAGE("skipped: " << found.missing);
+  return found.nvrtc.get();
+}
+void check_compiles(const Nvrtc& nvrtc, const UOp& linear, const Target& target) {
+  CAPTURE(target.isa);
+  const Source source = render_cuda(linear, target);
+  const std::string options[] = {"--gpu-architecture=" + target.isa, "--std=c++17", kCudaOptions[0], "--ptxas-options=-v"};
+  const NvrtcResult result = nvrtc.compile(source.name, source.text, options);
+  CHECK(result.log.find("warning") == std::string::npos);
+  const std::vector<KernelResources> kernels = parse_resources(result.log);
+  CHECK(!kernels.empty());
+  for (const KernelResources& r : kernels) {
+    CHECK(!r.spills());
+    CHECK(r.stack_bytes == 0);
+    CHECK(r.warnings.empty());
+  }
+}
+
 }  // namespace
 
 TEST_CASE("golden blocks: NVRTC takes each for every architecture, without spills") {
-  const FoundNvrtc found = Nvrtc::find({config().cuda_home, "", python_folders}, 0);
-  if (!found.nvrtc) {
-    MESSAGE("skipped: " << found.missing);
-    return;
-  }
+  const Nvrtc* nvrtc = found_nvrtc();
+  if (!nvrtc) return;
   for (const int sm : {80, 89, 90, 100}) {
     const Target target = gpu(sm);
     for (const SelftestKernel& g : selftest_kernels()) {
       CAPTURE(target.isa);
       CAPTURE(std::string(g.kind) + " " + g.shape + " " + g.opts);
-      const Source source = render_cuda(lowered(g, target), target);
-      const std::string options[] = {"--gpu-architecture=" + target.isa, "--std=c++17", kCudaOptions[0],
-                                     "--ptxas-options=-v"};
-      const NvrtcResult result = found.nvrtc->compile(source.name, source.text, options);
-      CHECK(result.log.find("warning") == std::string::npos);
-      for (const KernelResources& r : parse_resources(result.log)) {
-        CHECK(!r.spills());
-        CHECK(r.stack_bytes == 0);
-        CHECK(r.warnings.empty());
-      }
+      check_compiles(*nvrtc, lowered(g, target), target);
     }
   }
+}
+
+TEST_CASE("golden blocks: a model's kernels of several reductions, by default, without spills") {
+  const Nvrtc* nvrtc = found_nvrtc();
+  if (!nvrtc) return;
+  const Dim seen = Dim(variable("pos", 0, 2047)) + Dim(1);
+  const auto cache = [&](int64_t heads, int64_t width) { return input({heads, 2048, width}).slice(1, 0, seen); };
+  const Tensor token = input({1, 2048}), tokens = input({128, 2048}), norm = input({2048});
+  const auto gated = [](const Tensor& x) {
+    return x.matmul(input({5632, 2048}).transpose()).silu() * x.matmul(input({5632, 2048}).transpose());
+  };
+  const std::pair<const char*, Tensor> models[] = {
+      {"decoding, 4 rows share their keys", Tensor::attention(input({32, 1, 64}), cache(8, 64), cache(8, 64))},
+      {"decoding, wide heads", Tensor::attention(input({32, 1, 128}), cache(8, 128), cache(8, 128))},
+      {"decoding, a row for each head", Tensor::attention(input({12, 1, 64}), cache(12, 64), cache(12, 64))},
+      {"prefill, causal", Tensor::attention(input({32, 512, 64}), input({8, 512, 64}), input({8, 512, 64}), {}, 0, true)},
+      {"prefill, wide heads", Tensor::attention(input({8, 512, 128}), input({8, 512, 128}), input({8, 512, 128}))},
+      {"an image's, narrow heads", Tensor::attention(input({8, 4096, 40}), input({8, 77, 40}), input({8, 77, 40}))},
+      {"an image's, the widest", Tensor::attention(input({8, 64, 160}), input({8, 64, 160}), input({8, 64, 160}))},
+      {"softmax, short rows", input({4096, 512}).softmax()},
+      {"softmax, a long row", input({4, 32000}).softmax()},
+      {"rmsnorm of a token", token.rmsnorm(norm, 1e-5)},
+      {"rmsnorm of tokens", tokens.rmsnorm(norm, 1e-5)},
+      {"layernorm", input({128, 768}).layernorm(input({768}), input({768}), 1e-5)},
+      {"a normalised token, gate and up", gated(token.rmsnorm(norm, 1e-5))}};
+  for (const int sm : {80, 89, 90})
+    for (const auto& [what, result] : models) {
+      CAPTURE(std::string(what));
+      const Target target = gpu(sm);
+      const Plan plan = partition({result.uop()}, {.gpu = true});
+      REQUIRE(plan.kernels.size() == 1);
+      const UOp& ast = plan.kernels[0].ast;
+      check_compiles(*nvrtc, lower(Schedule(ast, target).apply(heuristic(ast, target))->scheduled(), target), target);
+    }
 }
 
 TEST_CASE("golden blocks: the text, run on the host, gives what the interpreter gives") {

@@ -50,12 +50,12 @@ Tensor layer(const Tensor& x, const Dim& pos, const Dim& count, const Tensor& co
   const Tensor gate = g.matmul(weight({kFfn, kDim}).transpose()).silu(), up = g.matmul(weight({kFfn, kDim}).transpose());
   return y + (gate * up).matmul(weight({kDim, kFfn}).transpose());
 }
-Plan plan_of(int layers, const Dim& pos, const Dim& count, UOps& roots) {
+Plan plan_of(int layers, const Dim& pos, const Dim& count, UOps& roots, const PlanOptions& options = {}) {
   const Tensor cosines = weight({kRows, kHead / 2}), sines = weight({kRows, kHead / 2});
   Tensor x = weight({count, kDim});
   for (int i = 0; i < layers; ++i) x = layer(x, pos, count, cosines, sines);
   roots = {x.uop()};
-  return partition(roots);
+  return partition(roots, options);
 }
 }  // namespace
 
@@ -78,4 +78,15 @@ TEST_CASE("a llama prefill layer has 11 kernels") {
   CHECK(test::difference(roots, plan, {{"pos", 2}, {"T", 3}}, 3) == "");
   for (const PlannedKernel& k : plan.kernels)
     CHECK(collect(k.ast, [](const UOp& u) { return u.is(Op::IDiv) || u.is(Op::Mod); }).empty());
+}
+TEST_CASE("on a GPU a llama's norms that several matrices read, and its rotated keys, are kernels of their own") {
+  const UOp pos = variable("pos", 0, kRows - 1);
+  UOps roots;
+  const Plan decode = plan_of(1, pos, 1, roots, {.gpu = true});
+  CHECK(decode.kernels.size() == 9);
+  CHECK(test::difference(roots, decode, {{"pos", 3}}, 1) == "");
+  const UOp first = variable("pos", 0, 3), count = variable("T", 2, 4);
+  const Plan prefill = plan_of(1, first, count, roots, {.gpu = true});
+  CHECK(prefill.kernels.size() == 11);
+  CHECK(test::difference(roots, prefill, {{"pos", 2}, {"T", 3}}, 3) == "");
 }

@@ -57,8 +57,9 @@ class ScheduleGenerator {
     return most;
   }
 
-  /// A stage, a fusion, padding, an exchange in the grid, a hint.
+  /// A stage, a fusion, padding, an exchange in the grid, a hint, neighbouring threads.
   Opt near() {
+    if (schedule_.target().gpu && random_.one_in(5)) return lanes();
     switch (random_.below(9)) {
       case 8: return prefetch();
       case 0: return Fuse{random_.pick(schedule_.axes()).name};
@@ -68,6 +69,9 @@ class ScheduleGenerator {
         [[fallthrough]];
       default: return stage();
     }
+  }
+  Opt lanes() {
+    return Lanes{random_.pick(schedule_.axes()).name, random_.one_in(2) ? random_.pick(schedule_.nests()).name : ""};
   }
   Opt prefetch() {
     const UOps buffers = params_of(schedule_.kernel());
@@ -125,7 +129,13 @@ class ScheduleGenerator {
     for (const Axis& a : schedule_.axes())
       if (a.output && random_.one_in(2)) inside.ranges.push_back({a.name});
     inside.ranges.push_back({axis, size});
-    return {Online{axis, size}, inside};
+    if (random_.below(3)) return {Online{axis, size}, inside};
+    // Parts of the axis in the items of a grid.
+    Grid parts{{axis}};
+    for (const Axis& a : schedule_.axes())
+      if (a.output && random_.one_in(2)) parts.axes.push_back(a.name);
+    inside.ranges[0].tile = size * random_.between(2, 3);
+    return {Tile{axis, inside.ranges[0].tile, Kind::Loop, schedule_.root().name}, Online{axis, size}, parts, inside};
   }
 
   Opt tile() {

@@ -36,6 +36,7 @@ std::set<std::string> ingredients(const Schedule& s) {
     std::string operator()(const PrefetchBuffer&) const { return "prefetch"; }
     std::string operator()(const Bounds&) const { return "bounds"; }
     std::string operator()(const Streams&) const { return "streams"; }
+    std::string operator()(const Lanes&) const { return "lanes"; }
     std::string operator()(const Swap&) const { return "swap"; }
   };
   std::set<std::string> all;

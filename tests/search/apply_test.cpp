@@ -139,11 +139,12 @@ TEST_CASE("online: what it refuses") {
   CHECK(reason(kernel, "online(j,8) online(j,4)") == "online: j is rescaled already");
   CHECK(reason(kernel, "online(e,2)") == "online: out has no axis e");
   CHECK(reason(kernel, "online(z,2)") == "online: out has no axis z");
-  CHECK(reason(kernel, "tile(j,8) online(j,8)") == "online: j is tiled already");
+  CHECK(reason(kernel, "tile(j,16,upcast) online(j,8)") == "online: j is tiled already");
   CHECK(reason(kernel, "tile(L.j,8) online(j,8) order(out.i j d j:8)") == "");  // another nest's
   CHECK(reason(kernel, "online(j,0)") == "tile: size 0 is not in 1..1048576");
   CHECK(reason(kernel, "online(j,8)") == "online: M has no axis d");
   CHECK(reason(kernel, "online(j,8) grid(i j)") == "online: j is no loop of out");
+  CHECK(reason(kernel, "online(j,4) tile(out.j,2,upcast) grid(j)") == "online: no loop rescales behind the parts of j");
   CHECK(reason(softmax(8, 8), "online(j,4)") == "online: out does not reduce over j");
   CHECK(reason("online(k,8)") == "online: no maximum over k");
 }
@@ -221,7 +222,12 @@ TEST_CASE("blocks of threads: limits and what their opts refuse") {
   CHECK(block_reason(kernel, "tile(k,8) stage(A,k,copy=cp.async)", small_gpu(75)) == "stage: cp.async needs sm_80");
   CHECK(block_reason(gemm(64, 64, 64, false, false, dt::f16), "tile(k,8) stage(A,k,stages=2,copy=cp.async)") ==
         "stage: cp.async copies elements of 4 bytes");
-  CHECK(block_reason(attention(64, 64, 16), "online(j,8) order(i j d j:8)") == "online: not for a block of threads yet");
+  CHECK(block_reason(attention(64, 64, 16), "online(j,8) order(i j d j:8)").find("order: threads have no memory") == 0);
+  CHECK(block_reason(attention(64, 64, 16), "online(j,8) tile(out.d,16,upcast)") == "");
+  CHECK(block_reason(gemm(64, 64, 64), "lanes(q)") == "lanes: no threads along q");
+  CHECK(block_reason(gemm(64, 64, 64), "lanes(Z.m)") == "lanes: no nest Z");
+  CHECK(block_reason(gemm(64, 64, 64), "tile(m,8,local) lanes(k)") == "lanes: no threads along k");
+  CHECK(block_reason(gemm(64, 64, 64), "tile(m,8,local) tile(k,8,local) lanes(k)") == "");
   CHECK(block_reason(attention(64, 64, 16), "order(S.e j)").find("order: threads have no memory") == 0);
   CHECK(why("tile(m,16,local) tile(n,16,local) bounds(2)") == "");
   CHECK(why("tile(m,16,local) tile(n,16,local) bounds(9)") == "bounds: 2304 threads > 2048");

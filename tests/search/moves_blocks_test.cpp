@@ -45,7 +45,8 @@ bool leads_to(const Schedule& s, const char* opts) { return among(moves(s, gpu_t
 
 TEST_CASE("moves of blocks: legal, different, and away from the start") {
   for (const UOp& k : {gemm(256, 192, 100), softmax(8, 1000), total(iconst(100000)), relu(iconst(1000)),
-                       gemm(1, 512, 512, false, true), convolution(8, 16, 20, 20)}) {
+                       gemm(1, 512, 512, false, true), convolution(8, 16, 20, 20), attention(100, 90, 16, 16),
+                       attention(4, 600, 16, 16)}) {
     CAPTURE(pretty(k));
     check_legal(Schedule(k, gpu_target()), moves(Schedule(k, gpu_target()), gpu_target()));
     const Schedule s = *Schedule(k, gpu_target()).apply(heuristic(k, gpu_target()));
@@ -79,6 +80,22 @@ TEST_CASE("moves of blocks: each kind of step is there") {
   CHECK(leads_to(
       s, (t + "tile(k,8,unroll) grid(m n) stage(A,k,layout=src+swizzle,stages=2) stage(B,k,stages=2) bounds(2)").c_str()));
 }
+TEST_CASE("moves of blocks: one nest of several at a time, other neighbours, other parts") {
+  const UOp k = attention(4, 600, 16, 16);
+  const std::string start = text(heuristic(k, gpu_target()));
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string next = start;
+    REQUIRE(next.find(from) != next.npos);
+    return next.replace(next.find(from), from.size(), to);
+  };
+  const Schedule s = with(k, start.c_str());
+  CHECK(leads_to(s, changed("tile(S.i,4,upcast)", "tile(S.i,2,upcast)").c_str()));
+  std::string larger = changed("tile(out.j,128)", "tile(out.j,256)");  // parts
+  for (size_t at; (at = larger.find("j:128")) != larger.npos;) larger.replace(at, 5, "j:256");
+  CHECK(leads_to(s, larger.c_str()));
+  CHECK(leads_to(s, changed(" lanes(M.j)", "").c_str()) == false);  // all at once
+  CHECK(leads_to(s, changed(" lanes(M.j) lanes(L.j) lanes(e)", "").c_str()));
+}
 TEST_CASE("moves of blocks: what is staged stays staged where a part of the sum changes its size, or becomes all of it") {
   const UOp k = gemm(64, 64, 4096);
   const std::string t = "tile(m,64,local) tile(m,4,upcast) tile(n,64,local) tile(n,4,upcast) ";
@@ -91,7 +108,8 @@ TEST_CASE("templates and moves of blocks compute what the unscheduled kernel com
   Target small = gpu_target(4);
   small.shared_block_bytes = small.shared_sm_bytes = 64 << 10, small.max_threads = 256;
   for (const RandomKernel& k : {RandomKernel{gemm(40, 36, 50), {}}, RandomKernel{gemm(33, 40, 24, true, true), {}},
-                                RandomKernel{softmax(5, 130), {}}, RandomKernel{total(iconst(3000)), {}}}) {
+                                RandomKernel{softmax(5, 130), {}}, RandomKernel{total(iconst(3000)), {}},
+                                RandomKernel{attention(20, 70, 12, 8), {}}, RandomKernel{attention(3, 300, 12, 8), {}}}) {
     const Equivalence unscheduled(k, 1);
     std::vector<Schedule> all = templates(k.kernel, small);
     REQUIRE(!all.empty());

@@ -41,7 +41,7 @@ StageOpt random_stage(RandomSource& random) {
   return s;
 }
 Opt random_opt(RandomSource& random) {
-  switch (random.below(11)) {
+  switch (random.below(12)) {
     case 0:
       return Tile{random_axis(random), random.between(-3, 1 << 20),
                   random.pick({Kind::Loop, Kind::Unroll, Kind::Upcast, Kind::Vec, Kind::Local, Kind::Tc}),
@@ -63,6 +63,7 @@ Opt random_opt(RandomSource& random) {
     case 7: return PrefetchBuffer{random_axis(random), random_range(random, true)};
     case 9: return Streams{random_axis(random), random.between(-3, 1 << 20)};
     case 8: return Bounds{random.between(1, 32)};
+    case 10: return Lanes{random_axis(random), random.one_in(2) ? random_axis(random) : ""};
     default: return Swap{random_axis(random), random_axis(random)};
   }
 }
@@ -105,7 +106,7 @@ TEST_CASE("parse(text(o)) == o") {
 TEST_CASE("what is no opt is named, with what was expected") {
   CHECK(refused("n") == "schedule: 'n' is no opt: the form is name(arguments)");
   CHECK(refused("tile(n,4") == "schedule: 'tile(n,4' is no opt: the form is name(arguments)");
-  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, swap, streams");
+  CHECK(refused("fold(n)") == "schedule: 'fold(n)' is no opt: known are tile, grid, order, stage, online, fuse, pad, prefetch, bounds, lanes, swap, streams");
   CHECK(refused("tile(n)") == "schedule: 'tile(n)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,x)") == "schedule: 'tile(n,x)' is no opt: tile(axis,size[,kind])");
   CHECK(refused("tile(n,4x)") == "schedule: 'tile(n,4x)' is no opt: tile(axis,size[,kind])");

@@ -35,6 +35,8 @@ TEST_CASE("directives read as they are written") {
       {PadLoop{"m", 8}, "pad(m,8)"},
       {PrefetchBuffer{"X", {"i", 8, "S"}}, "prefetch(X,S.i:8)"},
       {Bounds{2}, "bounds(2)"},
+      {Lanes{"j"}, "lanes(j)"},
+      {Lanes{"j", "M"}, "lanes(M.j)"},
   };
   for (const auto& [d, s] : all) {
     CHECK(text(d) == s);
@@ -51,7 +53,7 @@ TEST_CASE("what is no directive is named, with its form") {
   const std::pair<const char*, const char*> all[] = {
       {"B", "the form is name(arguments)"},
       {"stage(B,k", "the form is name(arguments)"},
-      {"tile(n)", "directives are stage, online, fuse, pad, prefetch, bounds"},
+      {"tile(n)", "directives are stage, online, fuse, pad, prefetch, bounds, lanes"},
       {"stage(B)", stage},
       {"stage(B,k,where=here)", stage},
       {"stage(,k)", "a value's name is letters, digits and _"},
