@@ -174,7 +174,8 @@ class BenchLlama {
         for (const VariableBinding& b : step.bindings)
           if (b.name == v.arg_as<VariableArg>().name) values.push_back(b.value);
       const Work w = work(k.ast, variables, values);
-      const double gflops = k.count * w.flops / step.ms[i] * 1e-6, bytes = w.bytes - static_cast<double>(k.seen_twice),
+      const double gflops = k.count * w.flops / step.ms[i] * 1e-6, twice = static_cast<double>(k.seen_twice),
+                   bytes = w.bytes > twice ? w.bytes - twice : w.bytes,  // who looks rows up counts these alone
                    gbs = k.count * bytes / step.ms[i] * 1e-6;
       rows.push_back({{"kernel", k.name}, {"count", k.count}, {"ms", step.ms[i]}, {"gflops", gflops}, {"gbs", gbs}});
       if (!options_.json)

@@ -101,8 +101,8 @@ class WithoutBeam {
 /// What is not known yet and does not wait for another trial.
 std::vector<PlanTrial> next_trials(const UOps& roots, Device& device, Store& store) {
   const std::map<std::string, bool> known = measured_plans(store, device);
-  std::vector<PlanTrial> trials = plan_trials(roots, plan_options(device, &store));
-  std::erase_if(trials, [&](const PlanTrial& t) { return known.contains(t.alternative.site); });
+  std::vector<PlanTrial> trials = plan_trials(roots, plan_options(device, &store),
+                                              [&](const std::string& site) { return !known.contains(site); });
   std::set<std::string> unknown;
   for (const PlanTrial& t : trials) unknown.insert(t.alternative.site);
   std::erase_if(trials, [&](const PlanTrial& t) {

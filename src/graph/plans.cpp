@@ -74,14 +74,16 @@ std::vector<PlanTrial::Share> only_in(const Plan& of, const Plan& other, int sit
 }
 }  // namespace
 
-std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions& options) {
+std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions& options,
+                                   const std::function<bool(const std::string& site)>& wanted) {
   const Plan plan = partition(roots, options);
   std::map<std::string, int> sites;
   for (const Alternative& a : plan.alternatives) ++sites[a.site];
   std::vector<PlanTrial> trials;
   for (const Alternative& a : plan.alternatives) {
     const auto kind = sites.find(a.site);
-    if (kind == sites.end()) continue;        // seen before
+    if (kind == sites.end()) continue;  // seen before
+    if (wanted && !wanted(a.site)) continue;
     std::vector<std::string> earlier, later;  // ways for the same node
     for (const Alternative& other : plan.alternatives)
       if (other.node == a.node && other.site != a.site) (&other < &a ? earlier : later).push_back(other.site);

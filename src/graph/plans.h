@@ -1,5 +1,6 @@
 #pragma once
 // Which plan a graph runs with on a device: alternatives (partition.h) as they were measured there, else by rule.
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,7 +31,9 @@ struct PlanTrial {
 };
 /// One for each kind of site, in the order of the graph, users first. Sites that make no difference are left out. Of several
 /// ways for a node each one stands against what there is without it and without the later ones.
-std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions&);
+/// Only of the sites that `wanted` (empty: all) says yes to.
+std::vector<PlanTrial> plan_trials(const UOps& roots, const PlanOptions&,
+                                   const std::function<bool(const std::string& site)>& wanted = {});
 
 /// The key of a device's row.
 PlanRow plan_key(const std::string& site, Device&);
