@@ -1,6 +1,7 @@
 #include "search/chains.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -161,6 +162,27 @@ const Axis* longest_sum(const Schedule& s) {
   return longest;
 }
 
+namespace {
+/// Panels that lie in the L2 beside each other, `depth` elements deep. Where the rows stay there too, one is enough; else
+/// each block of rows meets as many as fill half of it, before it comes from further away again. Cores get as much each.
+int64_t panels_together(const Schedule& s, const CacheTile& t, int64_t depth, const Target& target) {
+  constexpr int64_t kBytes = sizeof(float);
+  constexpr double kShared = 0.95;  // of the cores' time, at least
+  const int64_t half = target.l2_bytes / 2, rows = bounds(s.axis(t.row_axis)->extent).hi;
+  if (rows * depth * kBytes <= half) return 1;
+  const int64_t columns = bounds(s.axis(t.vec_axis)->extent).hi, panel = s.register_tile(t.vec_axis);
+  int64_t best = 1;
+  double most = 0;
+  for (int64_t together = std::max<int64_t>(1, half / (depth * kBytes * panel)); together >= 1; --together) {
+    const double blocks = static_cast<double>(columns) / static_cast<double>(panel * together), cores = target.cores;
+    const double busy = blocks / (std::ceil(blocks / cores) * cores);
+    if (busy >= kShared || cores == 1) return together;
+    if (busy > most) most = busy, best = together;
+  }
+  return best;
+}
+}  // namespace
+
 std::optional<Schedule> panels(const Schedule& s, const CacheTile& t, const Target& target) {
   const Axis* reduce = longest_sum(s);
   if (!reduce || t.vec_axis.empty() || t.vec_axis == reduce->name || t.staged.empty()) return std::nullopt;
@@ -168,7 +190,10 @@ std::optional<Schedule> panels(const Schedule& s, const CacheTile& t, const Targ
   Splits deep = s.chain(reduce->name);
   const int64_t k = part_of(deep_extent, parts, s.register_tile(reduce->name), target);
   if (parts > 1) deep.insert(deep.begin(), {k, Kind::Loop});
-  std::optional<Schedule> tiled = with_chains(s, {{reduce->name, deep}});
+  Splits vec = s.chain(t.vec_axis);
+  const int64_t columns = s.register_tile(t.vec_axis) * panels_together(s, t, k, target);
+  if (columns > s.register_tile(t.vec_axis)) vec.insert(vec.begin(), {columns, Kind::Loop});
+  std::optional<Schedule> tiled = with_chains(s, {{reduce->name, deep}, {t.vec_axis, vec}});
   if (!tiled) return std::nullopt;
   Grid grid;
   Order order;
@@ -188,6 +213,7 @@ std::optional<Schedule> panels(const Schedule& s, const CacheTile& t, const Targ
     order.ranges.push_back({t.vec_axis, 0});
   if (parts > 1) order.ranges.push_back({reduce->name, 0});
   order.ranges.insert(order.ranges.end(), inner.begin(), inner.end());
+  if (columns > s.register_tile(t.vec_axis)) order.ranges.push_back({t.vec_axis, columns});
   order.ranges.push_back({reduce->name, parts > 1 ? k : 0});
   const Expected<Schedule> staged =
       tiled->apply(Opts{grid, order, StageOpt{t.staged, {parts > 1 ? reduce->name : t.vec_axis, 0}}});

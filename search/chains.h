@@ -44,8 +44,8 @@ int64_t balanced_tile(int64_t n, int64_t most);
 /// Whether an axis moves what the kernel reads of a buffer.
 bool moves(const UOp& kernel, const std::string& buffer, const std::string& axis);
 
-/// For products of few rows: panels of one register tile's columns, each copied for a part of the sum and read by all rows;
-/// cores share the panels. `columns` and `rows` are not looked at. Null when that is illegal.
+/// Panels of one register tile's columns, each copied for a part of the sum and read by all rows; several at once where the
+/// rows are many. Cores share the panels. `columns` and `rows` are not looked at. Null when that is illegal.
 std::optional<Schedule> panels(const Schedule& s, const CacheTile&, const Target&);
 
 /// Whether an axis walks over neighbours of a buffer wherever it is read.
