@@ -178,3 +178,18 @@ TEST_CASE("heuristic: attention by blocks of rows, few rows by blocks of keys; n
       CHECK(chosen(few).find("online(") == std::string::npos);
     }
 }
+
+TEST_CASE("heuristic: panels that many rows read lie beside each other in half the L2, and cores get as many each") {
+  Target target{.vector_bytes = 64, .registers = 32, .cores = 1, .l2_bytes = 2 << 20};
+  const auto product = [](int64_t rows, int64_t columns) {
+    return gemm(variable("T", 1, rows), iconst(columns), iconst(2048), false, true);
+  };
+  CHECK(chosen(product(512, 5632), target) ==
+        "tile(m,8,upcast) tile(n,240) tile(n,48,upcast) tile(n,16,vec) tile(k,1024) tile(k,4,unroll) "
+        "order(n k m n:240 k:1024) stage(B,k)");
+  CHECK(chosen(product(64, 5632), target).find("tile(n,240)") == std::string::npos);  // these rows stay in the L2
+  target.cores = 2;
+  CHECK(chosen(product(512, 2048), target).find("tile(n,96) tile(n,48,upcast)") != std::string::npos);
+  target.l2_bytes = 256 << 10;
+  CHECK(chosen(product(512, 5632), target).find("tile(n,48,upcast)") != std::string::npos);  // one is more than half of it
+}
