@@ -95,29 +95,23 @@ OnePass one_pass(const TensorGraph& graph, const UOps& roots, const std::functio
   OnePass result{roots, {}};
   if (sites.empty()) return result;
 
-  std::unordered_map<UOp, UOp> now;
-  const auto current = [&](const UOp& node) {
-    const auto it = now.find(node);
-    return it == now.end() ? node : it->second;  // an extent
-  };
+  Rebuilt now;
   for (const UOp& node : graph.nodes) {
-    UOps src;
-    for (const UOp& s : node.src()) src.push_back(current(s));
     const auto found = sites.find(node);
     if (found == sites.end()) {
-      now[node] = std::equal(src.begin(), src.end(), node.src().begin()) ? node : node.with_src(src);
+      now.set(node, now.with_sources(node));
       continue;
     }
     const Site& s = found->second;
-    const UOp other = current(s.sum.src(0).src(1 - s.side)), seen = viewed(current(s.e), s.views);
+    const UOp other = now.of(s.sum.src(0).src(1 - s.side)), seen = viewed(now.of(s.e), s.views);
     const UOp sum = node.with_src(UOps{s.side == 0 ? alu(Op::Mul, seen, other) : alu(Op::Mul, other, seen)});
     // The reciprocal last: a total with an epilogue could not be rescaled.
-    const UOp total = viewed(viewed(current(s.total), s.spread), s.views);
-    now[node] = alu(Op::Mul, sum, alu(Op::Recip, first_along(total, node.arg_as<ReduceArg>().axes[0])));
+    const UOp total = viewed(viewed(now.of(s.total), s.spread), s.views);
+    now.set(node, alu(Op::Mul, sum, alu(Op::Recip, first_along(total, node.arg_as<ReduceArg>().axes[0]))));
     const UOp scores = through_views(s.scores, places(s.scores)).node;
-    for (const UOp& inside : {s.e, scores, s.maximum, s.total}) result.in_place.insert(current(inside));
+    for (const UOp& inside : {s.e, scores, s.maximum, s.total}) result.in_place.insert(now.of(inside));
   }
-  for (UOp& root : result.roots) root = current(root);
+  result.roots = now.of(result.roots);
   return result;
 }
 

@@ -139,21 +139,12 @@ UOps with_rewrites(const TensorGraph& graph, const UOps& roots, const PlanOption
       }
   }
   if (rewrites.empty()) return roots;
-  std::unordered_map<UOp, UOp> now;
-  const auto current = [&](const UOp& node) {
-    const auto it = now.find(node);
-    return it == now.end() ? node : it->second;  // an extent
-  };
+  Rebuilt now;
   for (const UOp& node : graph.nodes) {
-    UOps src;
-    for (const UOp& s : node.src()) src.push_back(current(s));
-    const UOp same = std::equal(src.begin(), src.end(), node.src().begin()) ? node : node.with_src(src);
     const auto found = rewrites.find(node);
-    now[node] = found == rewrites.end() ? same : found->second(same);
+    now.set(node, found == rewrites.end() ? now.with_sources(node) : found->second(now.with_sources(node)));
   }
-  UOps changed;
-  for (const UOp& root : roots) changed.push_back(current(root));
-  return changed;
+  return now.of(roots);
 }
 
 }  // namespace pg

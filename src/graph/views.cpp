@@ -42,4 +42,19 @@ UOp viewed(UOp node, const UOps& views) {
   return node;
 }
 
+const UOp& Rebuilt::of(const UOp& node) const {
+  const auto it = now_.find(node);
+  return it == now_.end() ? node : it->second;
+}
+UOps Rebuilt::of(const UOps& nodes) const {
+  UOps all;
+  for (const UOp& node : nodes) all.push_back(of(node));
+  return all;
+}
+UOp Rebuilt::with_sources(const UOp& node) const {
+  UOps src;
+  for (const UOp& s : node.src()) src.push_back(of(s));
+  return std::equal(src.begin(), src.end(), node.src().begin()) ? node : node.with_src(src);
+}
+
 }  // namespace pg

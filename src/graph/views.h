@@ -1,5 +1,8 @@
 #pragma once
 // What a node of a tensor graph shows of another one, through views.
+#include <unordered_map>
+#include <utility>
+
 #include "src/graph/index_map.h"
 
 namespace pg {
@@ -18,5 +21,19 @@ struct View {
 View through_views(UOp node, UOps index);
 /// The node seen through these views, outermost first.
 UOp viewed(UOp node, const UOps& views);
+
+/// A graph that is made anew, sources before users: what its nodes have become so far.
+class Rebuilt {
+ public:
+  /// What a node has become; itself where it is none of the graph's (an extent).
+  const UOp& of(const UOp& node) const;
+  UOps of(const UOps& nodes) const;
+  /// The node with its sources as they are now.
+  UOp with_sources(const UOp& node) const;
+  void set(const UOp& node, UOp now) { now_.insert_or_assign(node, std::move(now)); }
+
+ private:
+  std::unordered_map<UOp, UOp> now_;
+};
 
 }  // namespace pg

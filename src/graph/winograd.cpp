@@ -7,6 +7,7 @@
 #include "src/graph/convolution_3x3.h"
 #include "src/graph/index_map.h"
 #include "src/graph/minimal_filtering.h"
+#include "src/graph/views.h"
 #include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
 #include "uops/simplify.h"
@@ -237,7 +238,11 @@ UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOption
     const FilterForm* best = by_default(*c, options.rounding);
     for (const FilterForm& f : filter_forms()) {
       if (f.rounding > options.rounding) continue;
-      Alternative a{.name = f.name, .site = site_of(*c, f), .node = node, .by_default = !options.gpu && &f == best, .rounding = f.rounding};
+      Alternative a{.name = f.name,
+                    .site = site_of(*c, f),
+                    .node = node,
+                    .by_default = !options.gpu && &f == best,
+                    .rounding = f.rounding};
       options.take(a);
       offered.push_back(a);
       if (a.taken) rewrites.insert_or_assign(node, Rewrite{*c, &f});
@@ -246,33 +251,25 @@ UOps with_winograd(const TensorGraph& graph, const UOps& roots, const PlanOption
   if (rewrites.empty()) return roots;
 
   const Epilogues epilogues(graph);
-  std::unordered_map<UOp, UOp> now;
-  const auto current = [&](const UOp& node) {
-    const auto it = now.find(node);
-    return it == now.end() ? node : it->second;  // an extent
-  };
+  Rebuilt now;
   for (const UOp& node : graph.nodes) {
-    UOps src;
-    for (const UOp& s : node.src()) src.push_back(current(s));
+    UOp becomes;
     bool stored = false;
-    const auto found = rewrites.find(node);
-    if (found == rewrites.end()) {
-      now[node] = std::equal(src.begin(), src.end(), node.src().begin()) ? node : node.with_src(src);
+    if (const auto found = rewrites.find(node); found == rewrites.end()) {
+      becomes = now.with_sources(node);
     } else {
-      const Rewriter rewriter(found->second.convolution, *found->second.form);
-      now[node] =
-          rewriter.sum(Tensor(current(found->second.convolution.image)), Tensor(current(found->second.convolution.weights)))
-              .uop();
+      const Convolution3x3& c = found->second.convolution;
+      const Rewriter rewriter(c, *found->second.form);
+      becomes = rewriter.sum(Tensor(now.of(c.image)), Tensor(now.of(c.weights))).uop();
       stored = !rewriter.fits();
     }
     // What was the head of a reduction is no longer one, but several may read it.
     if (const auto head = epilogues.reduction_of.find(node);
         head != epilogues.reduction_of.end() && rewrites.contains(head->second) && !graph.kept.contains(node) && !stored)
-      now[node] = Tensor(now[node]).contiguous().uop();
+      becomes = Tensor(becomes).contiguous().uop();
+    now.set(node, becomes);
   }
-  UOps changed;
-  for (const UOp& root : roots) changed.push_back(current(root));
-  return changed;
+  return now.of(roots);
 }
 
 }  // namespace pg
