@@ -10,13 +10,9 @@
 #include "uops/text.h"
 
 using namespace pg;
+using pg::test::input;
 
 namespace {
-Tensor input(Shape shape, DType dtype = dt::f32) {
-  UOps extents;
-  for (const Dim& d : shape) extents.push_back(d.uop());
-  return Tensor(new_virtual_buffer(dtype, extents));
-}
 /// The one kernel of a tensor, checked against the tensor's definition.
 UOp only_kernel(const Tensor& t) {
   const UOps roots{t.uop()};

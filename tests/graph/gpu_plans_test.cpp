@@ -15,14 +15,10 @@
 #include "uops/text.h"
 
 using namespace pg;
+using pg::test::input;
 
 namespace {
 
-Tensor input(Shape shape) {
-  UOps extents;
-  for (const Dim& d : shape) extents.push_back(d.uop());
-  return Tensor(new_virtual_buffer(dt::f32, extents));
-}
 Plan plan_of(const UOps& roots) { return partition(roots, {.gpu = true}); }
 size_t kernels(const Tensor& t) { return plan_of({t.uop()}).kernels.size(); }
 

@@ -7,15 +7,11 @@
 #include "uops/text.h"
 
 using namespace pg;
+using pg::test::input;
 using test::difference;
 
 namespace {
 /// A realised tensor without memory: partition does not look at it.
-Tensor input(Shape shape, DType dtype = dt::f32) {
-  UOps extents;
-  for (const Dim& d : shape) extents.push_back(d.uop());
-  return Tensor(new_virtual_buffer(dtype, extents));
-}
 struct Planned {
   Plan plan;
   UOps roots;

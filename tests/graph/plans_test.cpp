@@ -14,13 +14,9 @@
 #include "uops/lower.h"
 
 using namespace pg;
+using pg::test::input;
 
 namespace {
-Tensor input(Shape shape) {
-  UOps extents;
-  for (const Dim& d : shape) extents.push_back(d.uop());
-  return Tensor(new_virtual_buffer(dt::f32, extents));
-}
 /// Of a token: norm, two projections side by side.
 UOps gated() {
   const Tensor x = input({1, 32}).rmsnorm(input({32}), 1e-5);

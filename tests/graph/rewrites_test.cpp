@@ -15,11 +15,6 @@ using namespace pg::test;
 
 namespace {
 
-Tensor input(Shape shape, DType dtype = dt::f32) {
-  UOps extents;
-  for (const Dim& d : shape) extents.push_back(d.uop());
-  return Tensor(new_virtual_buffer(dtype, extents));
-}
 Tensor weight(Shape shape, DType dtype = dt::f32) {
   const Tensor t = input(std::move(shape), dtype);
   freeze_buffer(t.uop());

@@ -6,11 +6,19 @@
 #include <random>
 
 #include "src/graph/partition.h"
+#include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
 #include "tests/graph/kernel_evaluator.h"
 #include "uops/verify.h"
 
 namespace pg::test {
+
+/// A Buffer without memory.
+inline Tensor input(Shape shape, DType dtype = dt::f32) {
+  UOps extents;
+  for (const Dim& d : shape) extents.push_back(d.uop());
+  return Tensor(new_virtual_buffer(dtype, extents));
+}
 
 using Values = std::vector<double>;
 using Sizes = std::vector<int64_t>;

@@ -18,15 +18,11 @@
 #include "tests/graph/tensor_evaluator.h"
 
 using namespace pg;
+using pg::test::input;
 
 namespace {
 constexpr const char* kForms[] = {"winograd_2x3", "winograd_4x3"};
 
-Tensor input(Shape shape, DType dtype = dt::f32) {
-  UOps extents;
-  for (const Dim& d : shape) extents.push_back(d.uop());
-  return Tensor(new_virtual_buffer(dtype, extents));
-}
 /// Plans that take this form wherever it is offered; empty: none.
 PlanOptions only(const std::string& form) {
   return {.choose = [form](const Alternative& a) -> std::optional<bool> {
