@@ -196,7 +196,7 @@ class Demo {
   void where_next() {
     title("Where to go next");
     out_ << "  picograd llama -p \"Everyone is permitted to copy\" -n 100        another text\n"
-            "  picograd llama -m FILE.gguf -p \"..\"                             your own llama (GGUF, F16 or F32)\n"
+            "  picograd llama -m FILE.gguf -p \"..\"                             your own llama (GGUF, or a Hugging Face folder)\n"
             "  picograd tune llama --config tinyllama-1.1b --budget 10m        the kernels of a larger one\n"
             "  DEBUG=4 picograd bench gemm --shapes 64x64x64                   the C that runs; DEBUG=6 shows every rewrite "
             "on the way\n"
