@@ -6,6 +6,7 @@
 #include "src/graph/plans.h"
 #include "src/graph/program_cache.h"
 #include "uops/kernel.h"
+#include "uops/together.h"
 
 namespace pg {
 namespace {
@@ -18,11 +19,12 @@ UOps step(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t
 std::vector<LlamaKernel> kernels(const UOps& roots, const Bindings64& bindings) {
   std::vector<LlamaKernel> out;
   std::unordered_map<UOp, size_t> seen;
-  for (const PlannedKernel& k : partition(roots, plan_options(default_device())).kernels) {
-    auto [at, fresh] = seen.emplace(k.ast, out.size());
-    if (fresh) out.push_back({k.ast, k.ast.arg_as<std::string>(), 0, own_bindings(variables_of(k.ast), bindings)});
-    out[at->second].count++;
-  }
+  for (const PlannedKernel& launch : partition(roots, plan_options(default_device())).kernels)
+    for (const UOp& ast : kernels_in(launch.ast)) {
+      auto [at, fresh] = seen.emplace(ast, out.size());
+      if (fresh) out.push_back({ast, ast.arg_as<std::string>(), 0, own_bindings(variables_of(ast), bindings)});
+      out[at->second].count++;
+    }
   return out;
 }
 

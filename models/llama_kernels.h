@@ -12,7 +12,7 @@ namespace pg {
 struct LlamaKernel {
   UOp ast;
   std::string name;
-  int count = 0;        // launches a step
+  int count = 0;        // times a step
   Bindings64 bindings;  // of the Variables that the kernel has
 };
 

@@ -1,21 +1,43 @@
 #include "search/build.h"
 
 #include <cmath>
+#include <iostream>
 #include <unordered_set>
 
+#include "runtime/config.h"
 #include "search/trace.h"
 #include "uops/evaluate.h"
 #include "uops/kernel.h"
 #include "uops/lower.h"
+#include "uops/together.h"
 
 namespace pg {
 
+namespace {
+UOp lowered(const UOp& kernel, const Opts& opts, const Target& target) {
+  const Expected<Schedule> schedule = Schedule(kernel, target).apply(opts);
+  if (!schedule) throw UserError(schedule.reason());
+  return lower(schedule->scheduled(), target);
+}
+std::string building(const UOp& kernel, const Opts& opts) {
+  return "building " + kernel.arg_as<std::string>() + " with '" + text(opts) + "'";
+}
+}  // namespace
+
 Source render_kernel(const UOp& kernel, const Opts& opts, Device& device) {
-  return with_context("building " + kernel.arg_as<std::string>() + " with '" + text(opts) + "'", [&] {
-    const Expected<Schedule> schedule = Schedule(kernel, device.target()).apply(opts);
-    if (!schedule) throw UserError(schedule.reason());
-    return device.render(lower(schedule->scheduled(), device.target()));
-  });
+  return with_context(building(kernel, opts), [&] { return device.render(lowered(kernel, opts, device.target())); });
+}
+
+std::optional<Source> render_together(const UOp& together, std::span<const Opts> opts, Device& device) {
+  const UOps kernels = kernels_in(together);
+  UOps linears;
+  for (size_t k = 0; k < kernels.size(); ++k)
+    with_context(building(kernels[k], opts[k]), [&] { linears.push_back(lowered(kernels[k], opts[k], device.target())); });
+  const JoinedPrograms program = joined(together, linears, device.target());
+  if (program.linear) return device.render(program.linear);
+  if (config().debug >= 1)
+    std::cerr << together.arg_as<std::string>() << ": launched one by one: " << program.why_not << "\n";
+  return std::nullopt;
 }
 
 Built build(const UOp& kernel, const Opts& opts, Device& device) {
@@ -27,7 +49,8 @@ Built build(const UOp& kernel, const Opts& opts, Device& device) {
   return b;
 }
 
-Work work(const UOp& kernel, std::span<const UOp> variables, std::span<const int64_t> values) {
+namespace {
+Work work_of(const UOp& kernel, std::span<const UOp> variables, std::span<const int64_t> values) {
   Work w;
   std::unordered_set<const void*> touched;
   const auto count = [&](const UOps& ranges) {
@@ -55,6 +78,16 @@ Work work(const UOp& kernel, std::span<const UOp> variables, std::span<const int
     }
     // The combine of the reduction itself: one operation an element for sum, max, ..
     if (d.reduce && d.bodies[0].dtype().is_float()) w.flops += inner;
+  }
+  return w;
+}
+}  // namespace
+
+Work work(const UOp& launch, std::span<const UOp> variables, std::span<const int64_t> values) {
+  Work w;
+  for (const UOp& kernel : kernels_in(launch)) {
+    const Work one = work_of(kernel, variables, values);
+    w.flops += one.flops, w.bytes += one.bytes;
   }
   return w;
 }

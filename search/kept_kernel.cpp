@@ -22,10 +22,12 @@ std::string this_program() {
   }();
   return known;
 }
-std::string key_of(const UOp& kernel, const Opts& opts, const Device& device) {
-  const WinnerKey k = winner_key(kernel, {}, device);
-  return ArtifactCache::key({"built", this_program(), k.kernel, text(opts), k.device, k.toolchain, std::to_string(k.threads),
-                             device.target().isa});
+std::string key_of(const UOp& launch, std::span<const Opts> opts, const Device& device) {
+  const WinnerKey k = winner_key(launch, {}, device);
+  std::string all;
+  for (const Opts& o : opts) all += text(o) + "\n";
+  return ArtifactCache::key(
+      {"built", this_program(), k.kernel, all, k.device, k.toolchain, std::to_string(k.threads), device.target().isa});
 }
 
 json texts(std::span<const UOp> nodes) {
@@ -67,9 +69,9 @@ LaunchInfo launch_from(const json& j) {
 
 }  // namespace
 
-std::optional<Built> kept_kernel(const UOp& kernel, const Opts& opts, Device& device) {
+std::optional<Built> kept_kernel(const UOp& launch, std::span<const Opts> opts, Device& device) {
   ArtifactCache* cache = device.artifacts();
-  auto kept = cache ? cache->get(key_of(kernel, opts, device)) : std::nullopt;
+  auto kept = cache ? cache->get(key_of(launch, opts, device)) : std::nullopt;
   if (!kept) return std::nullopt;
   const size_t end = kept->bytes.find('\n');  // the launch, as JSON on one line, then the artifact
   if (end == kept->bytes.npos) return std::nullopt;
@@ -85,9 +87,10 @@ std::optional<Built> kept_kernel(const UOp& kernel, const Opts& opts, Device& de
   return b;
 }
 
-void keep_kernel(const UOp& kernel, const Opts& opts, Device& device, const Source& source, const Artifact& artifact) {
+void keep_kernel(const UOp& launch, std::span<const Opts> opts, Device& device, const Source& source,
+                 const Artifact& artifact) {
   if (ArtifactCache* cache = device.artifacts())
-    cache->put(key_of(kernel, opts, device), {artifact.name, to_json(source.launch).dump() + "\n" + artifact.bytes, 0});
+    cache->put(key_of(launch, opts, device), {artifact.name, to_json(source.launch).dump() + "\n" + artifact.bytes, 0});
 }
 
 }  // namespace pg

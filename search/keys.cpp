@@ -12,6 +12,7 @@
 #include "uops/evaluate.h"
 #include "uops/kernel.h"
 #include "uops/text.h"
+#include "uops/together.h"
 
 namespace pg {
 
@@ -27,9 +28,10 @@ const std::string& cached_id(const UOp& kernel) {
 }
 }  // namespace
 
-UOps sizing_variables(const UOp& kernel) {
+UOps sizing_variables(const UOp& launch) {
   UOps extents;
-  for (const Axis& a : axes(kernel)) extents.push_back(a.extent);
+  for (const UOp& kernel : kernels_in(launch))
+    for (const Axis& a : axes(kernel)) extents.push_back(a.extent);
   return extents.empty() ? UOps{} : variables_of(UOp(Op::Block, dt::kVoid, {}, extents));
 }
 

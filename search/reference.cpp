@@ -15,6 +15,7 @@
 #include "uops/kernel.h"
 #include "uops/lower.h"
 #include "uops/scope.h"
+#include "uops/together.h"
 
 namespace pg {
 
@@ -48,9 +49,7 @@ bool all_near(std::span<const std::byte> a, std::span<const std::byte> b, int64_
   return near;
 }
 
-}  // namespace
-
-std::vector<BufferSpec> buffer_specs(const UOp& kernel, const Bindings64& bindings) {
+std::vector<BufferSpec> specs_of(const UOp& kernel, const Bindings64& bindings) {
   const Values values = values_of(kernel, bindings);
   std::vector<BufferSpec> specs;
   const UOps nodes = toposort(kernel);
@@ -75,6 +74,14 @@ std::vector<BufferSpec> buffer_specs(const UOp& kernel, const Bindings64& bindin
   BufferSpec& spec = specs.at(slot(out));
   spec.use = read || covered != spec.elements || root.store.src().size() == 3 ? BufferUse::InOut : BufferUse::Output;
   return specs;
+}
+}  // namespace
+
+std::vector<BufferSpec> buffer_specs(const UOp& launch, const Bindings64& bindings) {
+  std::vector<BufferSpec> all;
+  for (const UOp& kernel : kernels_in(launch))
+    for (const BufferSpec& s : specs_of(kernel, bindings)) all.push_back(s);
+  return all;
 }
 
 Reference::Reference(const UOp& kernel, const Bindings64& bindings, const std::vector<BufferSpec>& specs,

@@ -85,8 +85,9 @@ Chosen best_schedule(const UOp& kernel, const Bindings64&, Device&);
 /// The store at config().db, opened on first use; null when it cannot be opened (warned once; UserError when config().beam >
 /// 0).
 Store* default_store();
-/// The Variables in the extents of a kernel's axes, by name. One that only moves an address changes no time.
-UOps sizing_variables(const UOp& kernel);
+/// The Variables in the extents of the axes of a kernel, or of those of a Together, by name. One that only moves an address
+/// changes no time.
+UOps sizing_variables(const UOp& launch);
 /// "T=64,pos=512": the values of these Variables, each rounded up to a power of two.
 std::string bucket(std::span<const UOp> variables, const Bindings64&);
 

@@ -36,12 +36,12 @@ class PlanRun {
     for (size_t i = 0; i < ready_.size(); ++i) {
       for (const UOp& b : plan_.kernels[i].buffers)
         if (!memory_of(b)) set_memory(b, std::make_shared<Memory>(device, static_cast<size_t>(capacity(b))));
-      const LaunchInfo& launch = ready_[i]->built.source.launch;
-      buffers_.emplace_back();
-      for (const UOp& p : launch.params)
-        buffers_.back().push_back(
-            memory_of(plan_.kernels[i].buffers[static_cast<size_t>(p.arg_as<ParamArg>().slot)])->data());
-      items_.push_back(evaluate(launch.items, {}, {}));
+      launches_.emplace_back();
+      for (const ReadyLaunch& l : ready_[i]->launches({})) {
+        launches_.back().push_back({l.program, {}, l.variables, l.items});
+        for (const size_t slot : l.slots)
+          launches_.back().back().buffers.push_back(memory_of(plan_.kernels[i].buffers[slot])->data());
+      }
     }
     ms_.resize(ready_.size());
     for (size_t i = 0; i < ready_.size(); ++i)
@@ -63,7 +63,7 @@ class PlanRun {
       all.back()["gflops"] = w.flops / ms * 1e-6;
       all.back()["gbs"] = w.bytes / ms * 1e-6;
       if (plan_.kernels[i].constant) all.back()["once"] = true;
-      all.back()["schedule"] = text(ready_[i]->opts);
+      all.back()["schedule"] = text(ready_[i]->opts[0]);
     }
     return all;
   }
@@ -73,15 +73,14 @@ class PlanRun {
   static constexpr int kRunsOnce = 5;  // of what a Graph runs once: the first finds memory that was never touched
   void launch(size_t i) {
     const double start = host_ms();
-    ready_[i]->built.program->launch(buffers_[i], {}, items_[i]);
+    for (const Launch& l : launches_[i]) l.program->launch(l.buffers, l.variables, l.items);
     ms_[i].push_back(host_ms() - start);
   }
 
   std::string name_;
   Plan plan_;
   std::vector<ReadyKernelRef> ready_;
-  std::vector<std::vector<void*>> buffers_;
-  std::vector<int64_t> items_;
+  std::vector<std::vector<Launch>> launches_;  // of each kernel
   std::vector<std::vector<double>> ms_;
 };
 

@@ -20,31 +20,6 @@ bool moves_with_all(const Use& use, const UOps& ranges) {
   return std::all_of(ranges.begin(), ranges.end(), [&](const UOp& r) { return moves_with(use, r); });
 }
 
-/// Whether each element of some operand is read once: then memory, not arithmetic, sets the time of the reduction, and what
-/// is near is read again for little. A matrix times a vector.
-bool streams(const UOp& reduction) {
-  UOps axes;
-  for (const UOp& extent : extents_of(reduction.src(0)))
-    axes.push_back(is_one(extent) ? iconst(0) : range("s" + std::to_string(axes.size()), extent));
-  std::vector<std::pair<UOp, UOps>> operands{{reduction.src(0), axes}};
-  while (!operands.empty()) {
-    auto [node, index] = operands.back();
-    operands.pop_back();
-    if (info(node.op()).has(op_flag::Movement)) {
-      operands.emplace_back(node.src(0), source_index(node, index).index);
-    } else if (info(node.op()).has(op_flag::Elementwise)) {
-      for (const UOp& s : node.src()) operands.emplace_back(s, index);
-    } else if (!node.is(Op::Const) && !node.is(Op::Arange)) {
-      if (std::all_of(axes.begin(), axes.end(), [&](const UOp& axis) {
-            return !axis.is(Op::Range) ||
-                   std::any_of(index.begin(), index.end(), [&](const UOp& i) { return depends_on(i, axis); });
-          }))
-        return true;
-    }
-  }
-  return false;
-}
-
 /// Whether a node has no more elements, symbolic extents at their largest.
 bool at_most(const UOp& node, int64_t most) {
   int64_t n = 1;
@@ -92,9 +67,32 @@ std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, c
 }
 }  // namespace
 
+bool streams(const UOp& reduction) {
+  UOps axes;
+  for (const UOp& extent : extents_of(reduction.src(0)))
+    axes.push_back(is_one(extent) ? iconst(0) : range("s" + std::to_string(axes.size()), extent));
+  std::vector<std::pair<UOp, UOps>> operands{{reduction.src(0), axes}};
+  while (!operands.empty()) {
+    auto [node, index] = operands.back();
+    operands.pop_back();
+    if (info(node.op()).has(op_flag::Movement)) {
+      operands.emplace_back(node.src(0), source_index(node, index).index);
+    } else if (info(node.op()).has(op_flag::Elementwise)) {
+      for (const UOp& s : node.src()) operands.emplace_back(s, index);
+    } else if (!node.is(Op::Const) && !node.is(Op::Arange)) {
+      if (std::all_of(axes.begin(), axes.end(), [&](const UOp& axis) {
+            return !axis.is(Op::Range) ||
+                   std::any_of(index.begin(), index.end(), [&](const UOp& i) { return depends_on(i, axis); });
+          }))
+        return true;
+    }
+  }
+  return false;
+}
+
 bool pays_on_a_gpu(const Alternative& a) {
   if (a.name == "rows") return a.readers == 1;
-  return a.name == "one_pass" || a.name == "queries" || a.name == "side_by_side";
+  return a.name == "one_pass" || a.name == "queries" || a.name == "side_by_side" || a.name == "together";
 }
 
 bool belongs_to_a_row(const UOp& reduction, const std::vector<const Use*>& uses) {

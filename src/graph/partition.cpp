@@ -6,6 +6,7 @@
 #include "src/graph/alternatives.h"
 #include "src/graph/index_map.h"
 #include "src/graph/kernel_builder.h"
+#include "src/graph/launches.h"
 #include "src/graph/one_pass.h"
 #include "src/graph/rewrites.h"
 #include "src/graph/winograd.h"
@@ -52,6 +53,8 @@ class Order {
       if (root(k).is(Op::Assign)) order_writes(k);
   }
 
+  /// What each kernel runs behind, directly.
+  const std::vector<std::set<int>>& before() const { return before_; }
   /// Kernel numbers; of those that may run next, the one whose root stands first in the graph.
   std::vector<int> sorted() const {
     std::vector<int> order, missing(before_.size());
@@ -155,7 +158,9 @@ Plan partition(const UOps& given, const PlanOptions& options) {
     if (!buffer) buffer = new_virtual_buffer(memory.dtype(), extents_of(memory));
     return buffer;
   };
-  for (int k : Order(graph, settled).sorted()) {
+  const Order order(graph, settled);
+  const std::vector<int> sorted = order.sorted();
+  for (int k : sorted) {
     const BuiltKernel& built = settled.built[k];
     PlannedKernel planned{built.ast, {}};
     for (const UOp& memory : built.memory) planned.buffers.push_back(buffer_of(memory));
@@ -163,6 +168,13 @@ Plan partition(const UOps& given, const PlanOptions& options) {
   }
   for (const UOp& root : roots) plan.outputs.push_back(buffer_of(root));
   mark_constants(plan);
+  std::vector<LaunchNeeds> needs;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    needs.push_back({settled.sketches.kernels[static_cast<size_t>(sorted[i])].reduction, 0});
+    for (int b : order.before()[static_cast<size_t>(sorted[i])])
+      needs[i].after = std::max(needs[i].after, 1 + (std::find(sorted.begin(), sorted.end(), b) - sorted.begin()));
+  }
+  launch_together(plan, needs, options);
   return plan;
 }
 

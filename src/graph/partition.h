@@ -9,10 +9,10 @@
 
 namespace pg {
 
-/// One kernel of a plan: the AST and the Buffers its Params stand for.
+/// One launch of a plan: the AST and the Buffers its Params stand for.
 struct PlannedKernel {
-  UOp ast;                // Kernel
-  UOps buffers;           // Buffer UOps by Param slot; slot 0 is the output
+  UOp ast;                // Kernel, or Together (uops/together.h)
+  UOps buffers;           // Buffer UOps by Param slot; slot 0 is the output, of a Together the first of each of its kernels
   bool constant = false;  // an intermediate that depends on frozen Buffers alone: a Graph computes it once
 };
 /// Another way to compute a node: in place, as a definition of each kernel that reads it, instead of materialised; or by

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
 #include <unordered_set>
 
 #include "runtime/config.h"
@@ -10,6 +11,7 @@
 #include "src/tensor/buffers.h"
 #include "uops/kernel.h"
 #include "uops/text.h"
+#include "uops/together.h"
 
 namespace pg {
 
@@ -32,16 +34,19 @@ PlanRunner::PlanRunner(const UOps& roots) : device_(&device_of(roots)), plan_(pa
 void PlanRunner::place_intermediates() {
   std::unordered_map<UOp, size_t> numbers;
   std::vector<Lifetime> lives;
-  for (int s = 0; s < static_cast<int>(steps_.size()); ++s)
+  for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+    const std::vector<int64_t> first = first_slots(kernels_[steps_[s].kernel].ast);
+    const std::set<int64_t> outputs(first.begin(), first.end() - 1);
     for (size_t slot = 0; slot < steps_[s].operands.size(); ++slot) {
       const UOp& buffer = steps_[s].operands[slot].buffer;
       if (memory_of(buffer)) continue;
       auto [it, is_new] = numbers.emplace(buffer, lives.size());
-      if (is_new && slot != 0)
+      if (is_new && !outputs.contains(static_cast<int64_t>(slot)))
         throw UserError("realize: a tensor of " + text(buffer.dtype()) + " that is read has no memory");
       if (is_new) lives.push_back({capacity(buffer), s, s});
       lives[it->second].last = s;
     }
+  }
   layout_ = memory_layout(lives);
   for (Step& step : steps_)
     for (Operand& operand : step.operands)
@@ -67,14 +72,7 @@ void PlanRunner::prepare(const Bindings64& bindings) {
     const std::vector<ReadyKernelRef> ready = ready_kernels(missing, *device_);
     for (size_t i = 0; i < waiting.size(); ++i) waiting[i]->ready = waiting[i]->by_bucket[waiting[i]->bucket] = ready[i];
   }
-  for (Kernel& k : kernels_) {
-    const LaunchInfo& info = k.ready->built.source.launch;
-    k.values.clear();
-    for (const UOp& v : info.variables)
-      for (const VariableBinding& b : k.bindings)
-        if (b.name == v.arg_as<VariableArg>().name) k.values.push_back(b.value);
-    k.items = evaluate(info.items, info.variables, k.values);
-  }
+  for (Kernel& k : kernels_) k.launches = k.ready->launches(k.bindings);
 }
 
 void PlanRunner::run(const Bindings64& bindings) {
@@ -98,18 +96,19 @@ void PlanRunner::replay(const Bindings64& bindings) {
   if (!sequence_ || config().debug >= 2) return run(bindings);
   prepare(bindings);
   compute_constants();
-  launches_.resize(
-      static_cast<size_t>(std::count_if(steps_.begin(), steps_.end(), [](const Step& s) { return !s.constant; })));
-  auto next = launches_.begin();
+  size_t count = 0;
   for (size_t s = 0; s < steps_.size(); ++s) {
     if (steps_[s].constant) continue;
-    const Kernel& kernel = kernels_[steps_[s].kernel];
-    Launch& l = *next++;
-    l.program = kernel.ready->built.program;
-    addresses(s, kernel, l.buffers);
-    l.variables = kernel.values;
-    l.items = kernel.items;
+    for (const ReadyLaunch& ready : kernels_[steps_[s].kernel].launches) {
+      if (count == launches_.size()) launches_.emplace_back();
+      Launch& l = launches_[count++];
+      l.program = ready.program;
+      addresses(s, ready, l.buffers);
+      l.variables = ready.variables;
+      l.items = ready.items;
+    }
   }
+  launches_.resize(count);
   sequence_->replay(launches_);
 }
 
@@ -118,10 +117,9 @@ void* PlanRunner::address(const Operand& operand) const {
   return memory_of(operand.buffer)->data();
 }
 
-void PlanRunner::addresses(size_t step, const Kernel& kernel, std::vector<void*>& buffers) const {
+void PlanRunner::addresses(size_t step, const ReadyLaunch& launch, std::vector<void*>& buffers) const {
   buffers.clear();
-  for (const UOp& p : kernel.ready->built.source.launch.params)
-    buffers.push_back(address(steps_[step].operands[p.arg_as<ParamArg>().slot]));
+  for (const size_t slot : launch.slots) buffers.push_back(address(steps_[step].operands[slot]));
 }
 
 namespace {
@@ -142,15 +140,21 @@ void PlanRunner::launch(size_t step, const Kernel& kernel, std::vector<void*>& b
     print_line(step, steps_.size(), *kernel.ready, timed_launch(step, kernel, buffers), kernel.bindings);
     return;
   }
-  addresses(step, kernel, buffers);
-  kernel.ready->built.program->enqueue(buffers, kernel.values, kernel.items);
+  for (const ReadyLaunch& l : kernel.launches) {
+    addresses(step, l, buffers);
+    l.program->enqueue(buffers, l.variables, l.items);
+  }
 }
 
 double PlanRunner::timed_launch(size_t step, const Kernel& kernel, std::vector<void*>& buffers) const {
-  addresses(step, kernel, buffers);
-  const auto begin = std::chrono::steady_clock::now();
-  kernel.ready->built.program->launch(buffers, kernel.values, kernel.items);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  double ms = 0;
+  for (const ReadyLaunch& l : kernel.launches) {
+    addresses(step, l, buffers);
+    const auto begin = std::chrono::steady_clock::now();
+    l.program->launch(buffers, l.variables, l.items);
+    ms += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  }
+  return ms;
 }
 
 std::vector<double> PlanRunner::timed(const Bindings64& bindings) {

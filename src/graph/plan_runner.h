@@ -36,8 +36,7 @@ class PlanRunner {
     ReadyKernelRef ready;
     std::unordered_map<std::string, ReadyKernelRef> by_bucket;
     Bindings64 bindings;
-    std::vector<int64_t> values;  // in the order of the launch's Variables
-    int64_t items = 1;
+    std::vector<ReadyLaunch> launches;  // for these
   };
   struct Operand {
     UOp buffer;
@@ -52,7 +51,7 @@ class PlanRunner {
   /// Computes what only frozen Buffers are needed for, unless that was done.
   void compute_constants();
   void* address(const Operand&) const;
-  void addresses(size_t step, const Kernel&, std::vector<void*>& buffers) const;
+  void addresses(size_t step, const ReadyLaunch&, std::vector<void*>& buffers) const;
   void launch(size_t step, const Kernel&, std::vector<void*>& buffers);
   double timed_launch(size_t step, const Kernel&, std::vector<void*>& buffers) const;
 

@@ -21,10 +21,10 @@ constexpr int kMostRuns = 200;       // of one in a sample
 /// A kernel with operands of its own.
 class Launchable {
  public:
-  Launchable(const PlanTrial::Share& share, const Bindings64& bindings, Device& device) : launches_(share.launches) {
+  Launchable(const PlanTrial::Share& share, const Bindings64& bindings, Device& device) : times_(share.launches) {
     const Bindings64 own = own_bindings(variables_of(share.ast), bindings);
     const KernelRequest request{share.ast, own};
-    ready_ = ready_kernels({&request, 1}, device)[0];
+    const ReadyKernelRef ready = ready_kernels({&request, 1}, device)[0];
     const std::vector<BufferSpec> specs = buffer_specs(share.ast, own);
     for (size_t slot = 0; slot < specs.size(); ++slot) {
       std::vector<std::byte> host(specs[slot].bytes());
@@ -32,24 +32,20 @@ class Launchable {
       memory_.push_back(std::make_unique<Memory>(device, host.size()));
       device.copy_in(memory_.back()->data(), host.data(), host.size());
     }
-    const LaunchInfo& info = ready_->built.source.launch;
-    for (const UOp& p : info.params) buffers_.push_back(memory_.at(static_cast<size_t>(p.arg_as<ParamArg>().slot))->data());
-    for (const UOp& v : info.variables)
-      for (const VariableBinding& b : own)
-        if (b.name == v.arg_as<VariableArg>().name) values_.push_back(b.value);
-    items_ = evaluate(info.items, info.variables, values_);
+    for (const ReadyLaunch& l : ready->launches(own)) {
+      launches_.push_back({l.program, {}, l.variables, l.items});
+      for (const size_t slot : l.slots) launches_.back().buffers.push_back(memory_.at(slot)->data());
+    }
   }
   void enqueue() const {
-    for (int i = 0; i < launches_; ++i) ready_->built.program->enqueue(buffers_, values_, items_);
+    for (int i = 0; i < times_; ++i)
+      for (const Launch& l : launches_) l.program->enqueue(l.buffers, l.variables, l.items);
   }
 
  private:
-  int launches_;
-  ReadyKernelRef ready_;
+  int times_;
   std::vector<std::unique_ptr<Memory>> memory_;
-  std::vector<void*> buffers_;
-  std::vector<int64_t> values_;
-  int64_t items_ = 1;
+  std::vector<Launch> launches_;
 };
 
 struct Side {

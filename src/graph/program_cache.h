@@ -9,11 +9,27 @@
 
 namespace pg {
 
+/// One launch of what is ready, with the values of its Variables.
+struct ReadyLaunch {
+  std::shared_ptr<Program> program;
+  std::vector<size_t> slots;  // of its buffers, among those of the kernel or Together
+  std::vector<int64_t> variables;
+  int64_t items = 1;
+};
+
+/// A Kernel or a Together.
 struct ReadyKernel {
+  struct Part {
+    Built built;
+    int64_t first_slot = 0;
+  };
   UOp ast;
-  Opts opts;
-  ScheduleSource source = ScheduleSource::Heuristic;
-  Built built;
+  std::vector<Opts> opts;                             // of each of its kernels
+  ScheduleSource source = ScheduleSource::Heuristic;  // the least of them
+  std::vector<Part> parts;                            // one; of a Together whose kernels cannot be one program, each of them
+
+  /// One after the other.
+  std::vector<ReadyLaunch> launches(const Bindings64&) const;
 };
 using ReadyKernelRef = std::shared_ptr<const ReadyKernel>;
 
@@ -21,7 +37,7 @@ using ReadyKernelRef = std::shared_ptr<const ReadyKernel>;
 /// outside its limits.
 Bindings64 own_bindings(std::span<const UOp> variables, const Bindings64& all);
 
-/// A kernel and the values of its Variables that its schedule is chosen for.
+/// A Kernel or Together, and the values of its Variables that its schedules are chosen for.
 struct KernelRequest {
   UOp ast;
   Bindings64 bindings;  // own_bindings

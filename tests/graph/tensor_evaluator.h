@@ -9,6 +9,7 @@
 #include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
 #include "tests/graph/kernel_evaluator.h"
+#include "uops/together.h"
 #include "uops/verify.h"
 
 namespace pg::test {
@@ -189,10 +190,15 @@ inline std::string difference(const UOps& roots, const Plan& plan, const KernelE
   std::vector<Values> expected;
   for (const UOp& root : roots) expected.push_back(evaluator.evaluate(root));
   for (const PlannedKernel& k : plan.kernels) {
-    std::vector<Values*> buffers;
-    for (const UOp& b : k.buffers) evaluator.memory(b);
-    for (const UOp& b : k.buffers) buffers.push_back(&evaluator.memory(b));
-    KernelEvaluator(k.ast, buffers, variables).run();
+    const UOps together = kernels_in(k.ast);
+    const std::vector<int64_t> first = first_slots(k.ast);
+    for (size_t i = together.size(); i-- > 0;) {  // backwards: none of a launch may wait for another
+      std::vector<Values*> buffers;
+      for (const UOp& b : k.buffers) evaluator.memory(b);
+      for (int64_t slot = first[i]; slot < first[i + 1]; ++slot)
+        buffers.push_back(&evaluator.memory(k.buffers[static_cast<size_t>(slot)]));
+      KernelEvaluator(together[i], buffers, variables).run();
+    }
   }
   for (size_t r = 0; r < roots.size(); ++r) {
     const Values& got = evaluator.memory(plan.outputs[r]);

@@ -49,13 +49,13 @@ std::vector<std::vector<float>> run(const Plan& plan, Device& device) {
   for (const PlannedKernel& k : plan.kernels) requests.push_back({k.ast, {}});
   const std::vector<ReadyKernelRef> ready = ready_kernels(requests, device);
   for (size_t i = 0; i < ready.size(); ++i) {
-    std::vector<void*> buffers;
     for (const UOp& b : plan.kernels[i].buffers)
       if (!memory_of(b)) set_memory(b, std::make_shared<Memory>(device, static_cast<size_t>(capacity(b))));
-    const LaunchInfo& launch = ready[i]->built.source.launch;
-    for (const UOp& p : launch.params)
-      buffers.push_back(memory_of(plan.kernels[i].buffers[static_cast<size_t>(p.arg_as<ParamArg>().slot)])->data());
-    ready[i]->built.program->launch(buffers, {}, evaluate(launch.items, {}, {}));
+    for (const ReadyLaunch& l : ready[i]->launches({})) {
+      std::vector<void*> buffers;
+      for (const size_t slot : l.slots) buffers.push_back(memory_of(plan.kernels[i].buffers[slot])->data());
+      l.program->launch(buffers, l.variables, l.items);
+    }
   }
   std::vector<std::vector<float>> results;
   for (const UOp& root : plan.outputs) results.push_back(Tensor(root).to_floats());

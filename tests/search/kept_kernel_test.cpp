@@ -21,11 +21,12 @@ struct Fixture {
   Device& device = *cpu.device;
   UOp kernel = gemm(kRows, iconst(48), iconst(32), false, true);
   Opts opts;
+  const Opts none, others = parse_opts("tile(n,16,vec)");
 
   Built built() {
     const Source s = render_kernel(kernel, opts, device);
     const Artifact a = device.compile(s);
-    keep_kernel(kernel, opts, device, s, a);
+    keep_kernel(kernel, {&opts, 1}, device, s, a);
     return {device.load(a, s.launch), s, a};
   }
   std::vector<float> run(const Built& b, int64_t rows) const {
@@ -44,9 +45,9 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture, "kept kernels: found again, with all that a launch takes") {
   opts = parse_opts("tile(m,4,upcast) tile(n,16,vec) tile(k,4,unroll) grid(m) stage(B,m)");
-  CHECK(!kept_kernel(kernel, opts, device));
+  CHECK(!kept_kernel(kernel, {&opts, 1}, device));
   const Built made = built();
-  const auto kept = kept_kernel(kernel, opts, device);
+  const auto kept = kept_kernel(kernel, {&opts, 1}, device);
   REQUIRE(kept);
   const LaunchInfo &a = made.source.launch, &b = kept->source.launch;
   CHECK(b.name == a.name);
@@ -62,13 +63,13 @@ TEST_CASE_FIXTURE(Fixture, "kept kernels: found again, with all that a launch ta
 TEST_CASE_FIXTURE(Fixture, "kept kernels: other opts, another kernel, other threads are not it") {
   opts = {};
   built();
-  CHECK(kept_kernel(kernel, {}, device));
-  CHECK(!kept_kernel(kernel, parse_opts("tile(n,16,vec)"), device));
-  CHECK(!kept_kernel(gemm(kRows, iconst(48), iconst(33), false, true), {}, device));
+  CHECK(kept_kernel(kernel, {&none, 1}, device));
+  CHECK(!kept_kernel(kernel, {&others, 1}, device));
+  CHECK(!kept_kernel(gemm(kRows, iconst(48), iconst(33), false, true), {&none, 1}, device));
   Config two = cpu.config;
   two.threads = 2;
   CpuDevice other(two);
-  CHECK(!kept_kernel(kernel, {}, other));
+  CHECK(!kept_kernel(kernel, {&none, 1}, other));
 }
 TEST_CASE_FIXTURE(Fixture, "kept kernels: a damaged file is none, and a device that keeps nothing has none") {
   opts = {};
@@ -78,6 +79,6 @@ TEST_CASE_FIXTURE(Fixture, "kept kernels: a damaged file is none, and a device t
     f.seekp(-3, std::ios::end);
     f.put('!');
   }
-  CHECK(!kept_kernel(kernel, {}, device));
-  CHECK(!kept_kernel(kernel, {}, pg::device("REF")));
+  CHECK(!kept_kernel(kernel, {&none, 1}, device));
+  CHECK(!kept_kernel(kernel, {&none, 1}, pg::device("REF")));
 }
