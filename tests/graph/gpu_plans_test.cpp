@@ -13,6 +13,7 @@
 #include "uops/interpret.h"
 #include "uops/lower.h"
 #include "uops/text.h"
+#include "uops/together.h"
 
 using namespace pg;
 using pg::test::input;
@@ -22,11 +23,18 @@ namespace {
 Plan plan_of(const UOps& roots) { return partition(roots, {.gpu = true}); }
 size_t kernels(const Tensor& t) { return plan_of({t.uop()}).kernels.size(); }
 
-UOp lowered(const UOp& kernel, const Target& target) {
-  const Opts opts = heuristic(kernel, target);
-  const Expected<Schedule> s = Schedule(kernel, target).apply(opts);
-  if (!s) throw InternalError(text(opts) + ": " + s.reason());
-  return lower(s->scheduled(), target);
+UOp lowered(const UOp& launch, const Target& target) {
+  UOps linears;
+  for (const UOp& kernel : kernels_in(launch)) {
+    const Opts opts = heuristic(kernel, target);
+    const Expected<Schedule> s = Schedule(kernel, target).apply(opts);
+    if (!s) throw InternalError(text(opts) + ": " + s.reason());
+    linears.push_back(lower(s->scheduled(), target));
+  }
+  if (linears.size() == 1) return linears[0];
+  const JoinedPrograms program = joined(launch, linears, target);
+  if (!program.linear) throw InternalError(program.why_not);
+  return program.linear;
 }
 
 /// Runs a plan's kernels under default schedules of a GPU; where a root first differs from its evaluation.
@@ -82,11 +90,13 @@ TEST_CASE("kernels of a GPU: rows, attention, an epilogue are one kernel; a gate
   CHECK(kernels(swiglu(input({1, 64}))) == 1);
   CHECK(kernels(swiglu(input({1, 64}).rmsnorm(input({64}), 1e-5))) == 1);
 }
-TEST_CASE("rules of a GPU: a row that several kernels would each compute is materialised") {
+TEST_CASE("rules of a GPU: a row that several kernels would each compute is materialised, those are one launch") {
   const Tensor x = input({1, 64}).rmsnorm(input({64}), 1e-5);
   const UOps one{x.matmul(input({48, 64}).transpose()).uop()}, two{one[0], x.matmul(input({32, 64}).transpose()).uop()};
   CHECK(plan_of(one).kernels.size() == 1);
-  CHECK(plan_of(two).kernels.size() == 3);
+  CHECK(plan_of(two).kernels.size() == 2);
+  CHECK(kernels_in(plan_of(two).kernels[1].ast).size() == 2);
+  CHECK(difference_on_blocks(two, {}, 1) == "");
   CHECK(partition(two).kernels.size() == 2);  // a CPU's
   for (const Alternative& a : plan_of(two).alternatives)
     if (a.name == "rows") CHECK(a.readers == 2);

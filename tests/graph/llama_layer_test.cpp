@@ -79,11 +79,22 @@ TEST_CASE("a llama prefill layer has 11 kernels") {
   for (const PlannedKernel& k : plan.kernels)
     CHECK(collect(k.ast, [](const UOp& u) { return u.is(Op::IDiv) || u.is(Op::Mod); }).empty());
 }
+TEST_CASE("q, k and v of a llama may be one launch: of 5 a token then, wherever its layers stand") {
+  const UOp pos = variable("pos", 0, kRows - 1);
+  UOps roots;
+  PlanOptions options;
+  options.choose = [](const Alternative& a) { return a.name == "together" ? std::optional(true) : std::nullopt; };
+  const Plan plan = plan_of(3, pos, 1, roots, options);
+  REQUIRE(plan.kernels.size() == 15);
+  for (size_t layer = 0; layer < 3; ++layer) CHECK(kernels_in(plan.kernels[5 * layer].ast).size() == 3);
+  for (size_t i = 5; i < 15; ++i) CHECK(plan.kernels[i].ast == plan.kernels[i - 5].ast);
+  CHECK(test::difference(roots, plan, {{"pos", 5}}, 1) == "");
+}
 TEST_CASE("on a GPU a llama's norms that several matrices read, and its rotated keys, are kernels of their own") {
   const UOp pos = variable("pos", 0, kRows - 1);
   UOps roots;
   const Plan decode = plan_of(1, pos, 1, roots, {.gpu = true});
-  CHECK(decode.kernels.size() == 9);
+  CHECK(decode.kernels.size() == 7);  // q, k and v are one
   CHECK(test::difference(roots, decode, {{"pos", 3}}, 1) == "");
   const UOp first = variable("pos", 0, 3), count = variable("T", 2, 4);
   const Plan prefill = plan_of(1, first, count, roots, {.gpu = true});

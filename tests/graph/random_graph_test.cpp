@@ -90,7 +90,7 @@ TEST_CASE("whatever alternatives are taken, a plan computes the same") {
     for (const Alternative& a : plan.alternatives) taken[a.name] += a.taken;
     REQUIRE(test::difference(roots, plan, {{"T", 1 + seed % 5}}, seed) == "");
   }
-  for (const char* name : {"one_pass", "rows", "side_by_side", "places", "queries", "repeated"}) {
+  for (const char* name : {"one_pass", "rows", "side_by_side", "places", "queries", "repeated", "together"}) {
     CAPTURE(name);
     CHECK(taken[name] > 0);
   }
