@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "src/graph/alternatives.h"
 #include "src/tensor/buffers.h"
 #include "uops/together.h"
 
@@ -39,11 +38,11 @@ void launch_together(Plan& plan, const std::vector<LaunchNeeds>& needs, const Pl
     if (done[i]) continue;
     std::vector<size_t> group{i};
     const auto may_join = [&](size_t j) {
-      return needs[j].reduction && !plan.kernels[j].constant && streams(needs[j].reduction) == streams(needs[i].reduction);
+      return needs[j].reduces && !plan.kernels[j].constant && needs[j].streams == needs[i].streams;
     };
-    if (needs[i].reduction && !asked[i] && may_join(i))
+    if (!asked[i] && may_join(i))
       for (size_t j = i + 1; j < plan.kernels.size() && group.size() < kMost; ++j)
-        if (!done[j] && needs[j].after <= static_cast<std::ptrdiff_t>(i) && may_join(j) &&
+        if (!done[j] && needs[j].after <= i && may_join(j) &&
             share_an_input(plan.kernels[i], plan.kernels[j]))
           group.push_back(j);
     if (group.size() == 1) {
@@ -52,7 +51,7 @@ void launch_together(Plan& plan, const std::vector<LaunchNeeds>& needs, const Pl
     }
     PlannedKernel launch = one_launch(plan, group);
     Alternative a{.name = "together", .site = "together " + launch.ast.arg_as<std::string>(), .node = launch.ast,
-                  .by_default = options.gpu && streams(needs[i].reduction)};
+                  .by_default = options.gpu && needs[i].streams};
     options.take(a);
     plan.alternatives.push_back(a);
     kernels.push_back(a.taken ? std::move(launch) : plan.kernels[i]);

@@ -8,8 +8,8 @@ namespace pg {
 
 /// What decides whether a kernel of a plan may share a launch.
 struct LaunchNeeds {
-  UOp reduction;        // its own; null: there is none
-  std::ptrdiff_t after = 0;  // how many of the plan's kernels have run before it may
+  bool reduces = false, streams = false;  // has a reduction, has one that memory sets the time of
+  size_t after = 0;                       // how many of the plan's kernels have run before it may
 };
 
 /// Offers `together` for kernels that reduce, read a common Buffer that is not frozen, and could all run where the first of

@@ -53,8 +53,6 @@ class Order {
       if (root(k).is(Op::Assign)) order_writes(k);
   }
 
-  /// What each kernel runs behind, directly.
-  const std::vector<std::set<int>>& before() const { return before_; }
   /// Kernel numbers; of those that may run next, the one whose root stands first in the graph.
   std::vector<int> sorted() const {
     std::vector<int> order, missing(before_.size());
@@ -77,6 +75,20 @@ class Order {
           "assign: a tensor is read both before and after it is written, in one computation; realize() the old values "
           "first");
     return order;
+  }
+
+  /// Of each kernel, in this order.
+  std::vector<LaunchNeeds> needs(const std::vector<int>& order) const {
+    std::vector<size_t> position(order.size());
+    for (size_t i = 0; i < order.size(); ++i) position[order[i]] = i;
+    std::vector<LaunchNeeds> all;
+    for (int k : order) {
+      LaunchNeeds& needs = all.emplace_back();
+      for (const auto& [reduction, _] : settled_.sketches.kernels[k].reduce_ranges)
+        needs.reduces = true, needs.streams |= streams(reduction);
+      for (int b : before_[k]) needs.after = std::max(needs.after, position[b] + 1);
+    }
+    return all;
   }
 
  private:
@@ -168,13 +180,7 @@ Plan partition(const UOps& given, const PlanOptions& options) {
   }
   for (const UOp& root : roots) plan.outputs.push_back(buffer_of(root));
   mark_constants(plan);
-  std::vector<LaunchNeeds> needs;
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    needs.push_back({settled.sketches.kernels[static_cast<size_t>(sorted[i])].reduction, 0});
-    for (int b : order.before()[static_cast<size_t>(sorted[i])])
-      needs[i].after = std::max(needs[i].after, 1 + (std::find(sorted.begin(), sorted.end(), b) - sorted.begin()));
-  }
-  launch_together(plan, needs, options);
+  launch_together(plan, order.needs(sorted), options);
   return plan;
 }
 
