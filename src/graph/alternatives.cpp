@@ -20,8 +20,8 @@ bool moves_with_all(const Use& use, const UOps& ranges) {
   return std::all_of(ranges.begin(), ranges.end(), [&](const UOp& r) { return moves_with(use, r); });
 }
 
-/// Whether each element of some operand is read once: then memory, not arithmetic, sets the time of the reduction, and what
-/// is near is read again for little. A matrix times a vector.
+}  // namespace
+
 bool streams(const UOp& reduction) {
   UOps axes;
   for (const UOp& extent : extents_of(reduction.src(0)))
@@ -45,7 +45,6 @@ bool streams(const UOp& reduction) {
   return false;
 }
 
-/// Whether a node has no more elements, symbolic extents at their largest.
 bool at_most(const UOp& node, int64_t most) {
   int64_t n = 1;
   for (const UOp& extent : extents_of(node)) {
@@ -56,6 +55,8 @@ bool at_most(const UOp& node, int64_t most) {
   }
   return true;
 }
+
+namespace {
 /// More of them are better computed by a kernel of their own, for which the schedule is better.
 constexpr int64_t kFewQueries = 16 << 10;
 
