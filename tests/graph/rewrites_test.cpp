@@ -130,6 +130,8 @@ TEST_CASE("separate: offered for sums of products with an epilogue that computes
   const Tensor gated = product.silu() * x.matmul(input({24, 96}));
   CHECK(sites(gated, "separate").size() == 1);
 
+  const Tensor counts = input({64, 24}, dt::i32).matmul(input({24, 96}, dt::i32));
+  CHECK(sites(counts + counts, "separate").empty());                                  // no floats
   CHECK(sites(product, "separate").empty());                                          // no epilogue
   CHECK(sites(product.cast(dt::f16), "separate").empty());                            // casts only
   CHECK(sites(product.detach().reshape({96, 64}).contiguous(), "separate").empty());  // views only
@@ -142,7 +144,7 @@ TEST_CASE("separate: offered for sums of products with an epilogue that computes
   CHECK(sites((x.unsqueeze(1) + w.transpose()).sum({2}).exp(), "separate").empty());  // not of products
 }
 
-TEST_CASE("separate: not offered for rows, nor for what attention computes in one pass") {
+TEST_CASE("separate: not offered for rows, nor for what attention or a convolution computes in another way") {
   const Tensor rows = input({8192, 4});
   CHECK(sites(rows.softmax().relu(), "separate").empty());
   CHECK(sites(rows.rmsnorm(input({4}), 1e-5), "separate").empty());
@@ -153,7 +155,12 @@ TEST_CASE("separate: not offered for rows, nor for what attention computes in on
   CHECK(sites(merged * 0.5, "separate").empty());
   CHECK(sites(Tensor::attention(q, k, v, input({4, 64, 64})), "separate").empty());
   CHECK(sites(Tensor::attention(q, input({2, 64, 32}), input({2, 64, 32}), {}, 0, true), "separate").empty());
-  // A product behind it is one like any other.
+  // Nor where a convolution is another graph.
+  const Tensor image = input({1, 8, 32, 32}).conv2d(input({8, 8, 3, 3})).relu();
+  CHECK(sites(image, "separate").size() == 1);
+  const PlanOptions all{.choose = [](const Alternative&) { return std::optional(true); }};
+  for (const Alternative& a : partition({image.uop()}, all).alternatives) CHECK(a.name.starts_with("winograd"));
+  // A product behind attention is one like any other.
   CHECK(sites(merged.matmul(input({128, 128})) + input({64, 128}), "separate") ==
         std::vector<std::string>{"separate f32[64x128] of 64x128x128 then Add"});
 }
@@ -178,6 +185,9 @@ TEST_CASE("separate: the sum is a kernel, its epilogue another or part of who re
   CHECK(kernels((product + input({72})).slice(1, 0, 8), "separate") == std::pair<size_t, size_t>(2, 2));
   // Nobody is made to repeat it for each of many outputs.
   CHECK(kernels(product.gelu().matmul(input({72, 3})), "separate") == std::pair<size_t, size_t>(3, 2));
+  // Scores that are stored because their softmax is read by others too.
+  const Tensor weights = (input({64, 5}).matmul(input({5, 64})) * 0.3).softmax();
+  CHECK(kernels_of({weights.matmul(input({64, 3})).uop(), weights.uop()}, "separate") == std::pair<size_t, size_t>(3, 3));
   const Plan plan = partition({(product + input({72})).gelu().uop()}, taking("separate"));
   CHECK(capacity(plan.kernels[0].buffers[0]) == 4 * 64 * 72);
 }
