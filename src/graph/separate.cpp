@@ -11,7 +11,7 @@
 namespace pg {
 
 namespace {
-constexpr int64_t kManyOutputs = 4 << 10;  // fewer are in a near cache, whoever takes them further
+constexpr int64_t kManyOutputs = 4 << 10;  // whoever takes fewer further, it costs little
 
 /// The nodes above a reduction up to its head, in the order of the graph.
 UOps epilogue_of(const TensorGraph& graph, const UOps& chain) {
@@ -85,7 +85,7 @@ std::vector<Separation> separations(const TensorGraph& graph) {
     const UOps epilogue = epilogue_of(graph, chain);
     if (std::none_of(epilogue.begin(), epilogue.end(), computes) && !reorders_anywhere(chain)) continue;
     if (streams(sum)) continue;
-    Alternative a{.name = "separate", .node = head};
+    Alternative a{.name = "separate", .node = head};  // not the sum: it may be computed by panels in either case
     a.site = a.name + " " + text(head.dtype()) + "[" + shape_text(extents_of(head)) + "] of " +
              shape_text(extents_of(sum.src(0))) + " then " + ops_text(epilogue);
     UOps stored = heads_read(graph, epilogues, chain, epilogue);
