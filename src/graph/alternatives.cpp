@@ -1,6 +1,7 @@
 #include "src/graph/alternatives.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "src/graph/index_map.h"
@@ -20,7 +21,35 @@ bool moves_with_all(const Use& use, const UOps& ranges) {
   return std::all_of(ranges.begin(), ranges.end(), [&](const UOp& r) { return moves_with(use, r); });
 }
 
-/// Whether a node has no more elements, symbolic extents at their largest.
+}  // namespace
+
+bool streams(const UOp& reduction) {
+  UOps axes;
+  for (const UOp& extent : extents_of(reduction.src(0)))
+    axes.push_back(is_one(extent) ? iconst(0) : range("s" + std::to_string(axes.size()), extent));
+  std::vector<std::pair<UOp, UOps>> operands{{reduction.src(0), axes}};
+  std::map<const void*, std::vector<UOps>> seen;  // a value that is used twice at each step has exponentially many uses
+  while (!operands.empty()) {
+    auto [node, index] = operands.back();
+    operands.pop_back();
+    std::vector<UOps>& before = seen[node.id()];
+    if (std::find(before.begin(), before.end(), index) != before.end()) continue;
+    before.push_back(index);
+    if (info(node.op()).has(op_flag::Movement)) {
+      operands.emplace_back(node.src(0), source_index(node, index).index);
+    } else if (info(node.op()).has(op_flag::Elementwise)) {
+      for (const UOp& s : node.src()) operands.emplace_back(s, index);
+    } else if (!node.is(Op::Const) && !node.is(Op::Arange)) {
+      if (std::all_of(axes.begin(), axes.end(), [&](const UOp& axis) {
+            return !axis.is(Op::Range) ||
+                   std::any_of(index.begin(), index.end(), [&](const UOp& i) { return depends_on(i, axis); });
+          }))
+        return true;
+    }
+  }
+  return false;
+}
+
 bool at_most(const UOp& node, int64_t most) {
   int64_t n = 1;
   for (const UOp& extent : extents_of(node)) {
@@ -31,6 +60,8 @@ bool at_most(const UOp& node, int64_t most) {
   }
   return true;
 }
+
+namespace {
 /// More of them are better computed by a kernel of their own, for which the schedule is better.
 constexpr int64_t kFewQueries = 16 << 10;
 
@@ -66,29 +97,6 @@ std::optional<Alternative> of_reduction(const UOp& node, const UOp& reduction, c
                      streams(reduction) && (!beside || streams(kernel.reduction))};
 }
 }  // namespace
-
-bool streams(const UOp& reduction) {
-  UOps axes;
-  for (const UOp& extent : extents_of(reduction.src(0)))
-    axes.push_back(is_one(extent) ? iconst(0) : range("s" + std::to_string(axes.size()), extent));
-  std::vector<std::pair<UOp, UOps>> operands{{reduction.src(0), axes}};
-  while (!operands.empty()) {
-    auto [node, index] = operands.back();
-    operands.pop_back();
-    if (info(node.op()).has(op_flag::Movement)) {
-      operands.emplace_back(node.src(0), source_index(node, index).index);
-    } else if (info(node.op()).has(op_flag::Elementwise)) {
-      for (const UOp& s : node.src()) operands.emplace_back(s, index);
-    } else if (!node.is(Op::Const) && !node.is(Op::Arange)) {
-      if (std::all_of(axes.begin(), axes.end(), [&](const UOp& axis) {
-            return !axis.is(Op::Range) ||
-                   std::any_of(index.begin(), index.end(), [&](const UOp& i) { return depends_on(i, axis); });
-          }))
-        return true;
-    }
-  }
-  return false;
-}
 
 bool pays_on_a_gpu(const Alternative& a) {
   if (a.name == "rows") return a.readers == 1;

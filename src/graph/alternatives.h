@@ -17,11 +17,13 @@ std::optional<Alternative> alternative_of(const UOp& node, const UOp& reduction,
 /// kernels would each compute is waited for by each.
 bool pays_on_a_gpu(const Alternative&);
 
+/// Whether a reduction, no longer than a row, gives nothing but numbers that rows computed in place need: it goes with them.
+bool belongs_to_a_row(const UOp& reduction, const std::vector<const Use*>& uses);
 /// Whether each element of some operand is read once: then memory, not arithmetic, sets the time of the reduction, and what
 /// is near is read again for little. A matrix times a vector.
 bool streams(const UOp& reduction);
-/// Whether a reduction, no longer than a row, gives nothing but numbers that rows computed in place need: it goes with them.
-bool belongs_to_a_row(const UOp& reduction, const std::vector<const Use*>& uses);
+/// Whether a node has no more elements, symbolic extents at their largest.
+bool at_most(const UOp& node, int64_t most);
 /// "4x8xpos+1".
 std::string shape_text(const UOps& extents);
 

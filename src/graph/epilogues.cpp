@@ -22,6 +22,22 @@ bool keeps_index(const UOp& node) {
 bool moves_each_once(const UOp& node) { return node.is(Op::Reshape) || node.is(Op::Permute) || node.is(Op::Flip); }
 
 namespace {
+bool is_view(const UOp& node) { return info(node.op()).has(op_flag::Movement); }
+size_t axes(const UOp& node) {
+  size_t n = 0;
+  for (const UOp& extent : extents_of(node)) n += !is_one(extent);
+  return n;
+}
+}  // namespace
+
+bool reorders(const UOps& chain, size_t at) {
+  if (!chain[at].is(Op::Reshape) || axes(chain[at]) >= axes(chain[at].src(0))) return false;
+  for (; is_view(chain[at]); --at)
+    if (!chain[at].is(Op::Reshape)) return true;
+  return false;
+}
+
+namespace {
 /// A value, not the shape arithmetic that hangs below the movement ops.
 bool is_tensor(const UOp& node, size_t source_number) {
   if (node.is(Op::Buffer) || node.is(Op::Arange)) return false;
@@ -84,25 +100,12 @@ class Climber {
     }
     // A view is no place to end, the value in front of it is; unless the view cannot be walked with strides: then the
     // reduction writes its results in that order at once (attention's heads, merged again after a permute).
-    while (is_view(chain.back()) && !graph_.kept.contains(chain.back()) && !reorders(chain)) chain.pop_back();
+    while (is_view(chain.back()) && !graph_.kept.contains(chain.back()) && !reorders(chain, chain.size() - 1))
+      chain.pop_back();
     return chain;
   }
 
  private:
-  static bool is_view(const UOp& node) { return info(node.op()).has(op_flag::Movement); }
-  /// Whether the chain ends in a Reshape that merges axes after a Permute or Flip.
-  static bool reorders(const UOps& chain) {
-    if (!chain.back().is(Op::Reshape) || axes(chain.back()) >= axes(chain.back().src(0))) return false;
-    for (size_t i = chain.size() - 1; is_view(chain[i]); --i)
-      if (!chain[i].is(Op::Reshape)) return true;
-    return false;
-  }
-  static size_t axes(const UOp& node) {
-    size_t n = 0;
-    for (const UOp& extent : extents_of(node)) n += !is_one(extent);
-    return n;
-  }
-
   const UOps& users(const UOp& node) const {
     static const UOps none;
     auto it = graph_.users.find(node);

@@ -15,6 +15,10 @@ bool keeps_index(const UOp& node);
 /// Movement ops that give each element of the source exactly one place.
 bool moves_each_once(const UOp& node);
 
+/// Whether a node of a chain is a Reshape that merges axes behind a Permute or Flip: what it shows cannot be walked with
+/// strides (attention's heads, permuted and then merged).
+bool reorders(const UOps& chain, size_t at);
+
 /// The tensor graph below some roots, sources before users.
 struct TensorGraph {
   explicit TensorGraph(const UOps& roots);

@@ -76,6 +76,8 @@ std::optional<Site> site(const TensorGraph& graph, const UOp& sum) {
   return std::nullopt;
 }
 
+UOp below_views(const UOp& node) { return through_views(node, places(node)).node; }
+
 /// The first place along an axis of what is the same all along it.
 UOp first_along(const UOp& node, int64_t axis) {
   UOps src{node};
@@ -87,6 +89,13 @@ UOp first_along(const UOp& node, int64_t axis) {
   return UOp(Op::Shrink, node.dtype(), Arg{}, src);
 }
 }  // namespace
+
+std::unordered_set<UOp> attention_parts(const TensorGraph& graph) {
+  std::unordered_set<UOp> parts;
+  for (const UOp& node : graph.nodes)
+    if (const auto found = site(graph, node)) parts.insert({found->sum, below_views(found->scores)});
+  return parts;
+}
 
 OnePass one_pass(const TensorGraph& graph, const UOps& roots, const std::function<bool(const UOp& sum)>& wanted) {
   std::unordered_map<UOp, Site> sites;
@@ -108,8 +117,7 @@ OnePass one_pass(const TensorGraph& graph, const UOps& roots, const std::functio
     // The reciprocal last: a total with an epilogue could not be rescaled.
     const UOp total = viewed(viewed(now.of(s.total), s.spread), s.views);
     now.set(node, alu(Op::Mul, sum, alu(Op::Recip, first_along(total, node.arg_as<ReduceArg>().axes[0]))));
-    const UOp scores = through_views(s.scores, places(s.scores)).node;
-    for (const UOp& inside : {s.e, scores, s.maximum, s.total}) result.in_place.insert(now.of(inside));
+    for (const UOp& inside : {s.e, below_views(s.scores), s.maximum, s.total}) result.in_place.insert(now.of(inside));
   }
   result.roots = now.of(result.roots);
   return result;

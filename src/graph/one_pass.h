@@ -7,6 +7,9 @@
 
 namespace pg {
 
+/// What a single pass computes inside: the sums over keys of softmax(s)·v, and the scores s, seen through views.
+std::unordered_set<UOp> attention_parts(const TensorGraph& graph);
+
 /// A graph in which the division by the softmax's sum stands behind the sum over keys,
 ///     Σ_j (e_j / L)·v_j  →  (Σ_j e_j·v_j) / L     with e = exp(s − M), M = max_j s, L = Σ_j e,
 /// so that a schedule may rescale (uops/online.h), and what then has to be computed inside its kernel: s, M, e and L.

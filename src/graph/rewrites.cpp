@@ -5,6 +5,7 @@
 #include <map>
 
 #include "src/graph/alternatives.h"
+#include "src/graph/separate.h"
 #include "src/graph/views.h"
 #include "src/tensor/buffers.h"
 #include "src/tensor/tensor.h"
@@ -46,8 +47,7 @@ UOp in_parts(const UOp& reduction, size_t axis, int64_t parts) {
   shape.insert(shape.begin() + static_cast<long>(axis) + 1, Dim(extent / parts));
   const std::string& reducer = reduction.arg_as<ReduceArg>().reducer;
   std::vector<int64_t> inner;  // all that were reduced, but for the parts
-  for (const int64_t a : reduction.arg_as<ReduceArg>().axes)
-    inner.push_back(a < static_cast<int64_t>(axis) ? a : a + 1);
+  for (const int64_t a : reduction.arg_as<ReduceArg>().axes) inner.push_back(a < static_cast<int64_t>(axis) ? a : a + 1);
   const UOp each(Op::ReduceAxis, reduction.dtype(), ReduceArg{reducer, inner},
                  UOps{Tensor(reduction.src(0)).reshape(shape).uop()});
   Shape joined = Tensor(reduction).shape();
@@ -71,7 +71,8 @@ std::optional<Offer> split(const UOp& node) {
   if (elements < kLongReduction || outputs > kFewOutputs) return std::nullopt;
   const int64_t parts = parts_of(*const_int(extents[longest]));
   if (parts < 2) return std::nullopt;
-  Alternative a{.name = "split", .site = "split " + reducer + " " + shape_text(extents) + " to " + std::to_string(outputs),
+  Alternative a{.name = "split",
+                .site = "split " + reducer + " " + shape_text(extents) + " to " + std::to_string(outputs),
                 .node = node};
   return Offer{a, [=](const UOp& now) { return in_parts(now, longest, parts); }};
 }
@@ -112,8 +113,10 @@ std::optional<Offer> panels(const UOp& node) {
     });
     const auto width = std::find_if(std::begin(kWidths), std::end(kWidths), [&](int64_t n) { return *columns % n == 0; });
     if (!rows || width == std::end(kWidths)) continue;
-    Alternative a{.name = "panels", .site = "panels " + shape_text(extents_of(product)) + " by " + std::to_string(*width),
-                  .node = node, .worth = kWorthACopy};
+    Alternative a{.name = "panels",
+                  .site = "panels " + shape_text(extents_of(product)) + " by " + std::to_string(*width),
+                  .node = node,
+                  .worth = kWorthACopy};
     return Offer{a, [=, width = *width](const UOp& now) {
                    const UOp& mul = now.src(0);
                    UOps operands(mul.src().begin(), mul.src().end());
@@ -138,11 +141,18 @@ UOps with_rewrites(const TensorGraph& graph, const UOps& roots, const PlanOption
         if (offer->alternative.taken) rewrites[node] = offer->rewrite;
       }
   }
-  if (rewrites.empty()) return roots;
+  std::unordered_set<UOp> stored;
+  for (Separation& s : separations(graph)) {
+    options.take(s.alternative);
+    offered.push_back(s.alternative);
+    if (s.alternative.taken) stored.insert(s.stored.begin(), s.stored.end());
+  }
+  if (rewrites.empty() && stored.empty()) return roots;
   Rebuilt now;
   for (const UOp& node : graph.nodes) {
-    const auto found = rewrites.find(node);
-    now.set(node, found == rewrites.end() ? now.with_sources(node) : found->second(now.with_sources(node)));
+    UOp becomes = now.with_sources(node);
+    if (const auto found = rewrites.find(node); found != rewrites.end()) becomes = found->second(becomes);
+    now.set(node, stored.contains(node) ? Tensor(becomes).contiguous().uop() : becomes);
   }
   return now.of(roots);
 }

@@ -16,6 +16,7 @@
 #include "tests/properties/kernel_runs.h"
 #include "tests/renderers/cuda_host.h"
 #include "uops/text.h"
+#include "uops/together.h"
 
 using namespace pg;
 using namespace pg::test;
@@ -110,6 +111,34 @@ TEST_CASE("golden blocks: a model's kernels of several reductions, by default, w
       REQUIRE(plan.kernels.size() == 1);
       const UOp& ast = plan.kernels[0].ast;
       check_compiles(*nvrtc, lower(Schedule(ast, target).apply(heuristic(ast, target))->scheduled(), target), target);
+    }
+}
+
+TEST_CASE("golden blocks: q, k and v as one launch, by default, without spills") {
+  const Nvrtc* nvrtc = found_nvrtc();
+  if (!nvrtc) return;
+  const PlanOptions together{.gpu = true, .choose = [](const Alternative&) { return std::optional(true); }};
+  for (const int sm : {80, 89, 90})
+    for (const int64_t rows : {1, 7, 128}) {
+      const Target target = gpu(sm);
+      const Tensor x = input({rows, 2048});
+      UOps roots;
+      for (const int64_t columns : {2048, 256, 256}) roots.push_back(x.matmul(input({columns, 2048}).transpose()).uop());
+      const Plan plan = partition(roots, together);
+      REQUIRE(plan.kernels.size() == 1);
+      const UOp& launch = plan.kernels[0].ast;
+      UOps linears;
+      std::vector<int64_t> items;
+      for (const UOp& kernel : kernels_in(launch)) {
+        linears.push_back(lower(Schedule(kernel, target).apply(heuristic(kernel, target))->scheduled(), target));
+        items.push_back(*const_int(launch_info(linears.back()).items));
+      }
+      const JoinedPrograms program = joined(launch, linears, target);
+      CAPTURE(rows);
+      REQUIRE(program.why_not == "");
+      CHECK(*const_int(launch_info(program.linear).items) == items[0] + items[1] + items[2]);
+      CHECK(launch_info(program.linear).shared_bytes == launch_info(linears[0]).shared_bytes);  // one place for all
+      check_compiles(*nvrtc, program.linear, target);
     }
 }
 

@@ -35,7 +35,7 @@ class RandomGraph {
   /// Every value is [rows, 6].
   Tensor next() {
     const Tensor x = any(), y = any();
-    switch (pick(0, 17)) {
+    switch (pick(0, 18)) {
       case 0: return x + y;
       case 1: return x * y;
       case 2: return (x * 0.5).tanh();
@@ -59,7 +59,25 @@ class RandomGraph {
         return p + p.flip({1}) * 0.5;
       }
       case 16: return Tensor::attention((x * 0.5).tanh(), y, y);
+      case 17: return many(x) + y;
       default: return Tensor::where(x < y, x, y * 0.5);
+    }
+  }
+  /// Of a product with thousands of results, and what computes or reorders these, some or the largest.
+  Tensor many(const Tensor& x) {
+    const int64_t n = 342;
+    const Tensor product = x.matmul(input({6, 6 * n}));
+    Tensor wide;
+    switch (pick(0, 3)) {
+      case 0: wide = (product + input({6 * n})).gelu(); break;
+      case 1: wide = product.silu() * (x.matmul(input({6, 6 * n})) + 0.5).tanh(); break;
+      case 2: wide = product.reshape({rows_, 6, n}).permute({0, 2, 1}).reshape({rows_, 6 * n}); break;
+      default: wide = product.exp().sin() - product;
+    }
+    switch (pick(0, 2)) {
+      case 0: return wide.reshape({rows_, 6, n}).max({2});
+      case 1: return wide.reshape({rows_, n, 6}).slice(1, n / 2, n / 2 + 1).squeeze(1);
+      default: return wide.contiguous().reshape({rows_, n, 6}).flip({1}).slice(1, 0, 1).squeeze(1);
     }
   }
   std::mt19937 random_;
@@ -90,7 +108,7 @@ TEST_CASE("whatever alternatives are taken, a plan computes the same") {
     for (const Alternative& a : plan.alternatives) taken[a.name] += a.taken;
     REQUIRE(test::difference(roots, plan, {{"T", 1 + seed % 5}}, seed) == "");
   }
-  for (const char* name : {"one_pass", "rows", "side_by_side", "places", "queries", "repeated", "together"}) {
+  for (const char* name : {"one_pass", "rows", "side_by_side", "places", "queries", "repeated", "separate", "together"}) {
     CAPTURE(name);
     CHECK(taken[name] > 0);
   }
