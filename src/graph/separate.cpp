@@ -11,7 +11,7 @@
 namespace pg {
 
 namespace {
-constexpr int64_t kManyOutputs = 4 << 10;  // whoever takes fewer further, it costs little
+constexpr int64_t kManyOutputs = 4 << 10;  // fewer are taken further for little
 
 /// The nodes above a reduction up to its head, in the order of the graph.
 UOps epilogue_of(const TensorGraph& graph, const UOps& chain) {
