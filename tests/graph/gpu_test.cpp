@@ -76,6 +76,22 @@ TEST_CASE("on a GPU: rows") {
 TEST_CASE("on a GPU: a sum in two phases") {
   check_same([](Device& d) -> Results { return {random({20000}, 7, d).sum(), random({3, 9000}, 8, d).max({1})}; });
 }
+TEST_CASE("on a GPU: products of one vector are one launch; one each where their blocks cannot be of one size") {
+  for (const auto& [columns, launches] : {std::pair<int64_t, int>{64, 1}, {2, 2}}) {
+    CAPTURE(columns);
+    const auto products = [columns = columns](Device& d) {
+      Tensor x = random({1, 256}, 1, d);
+      x.realize();
+      return Results{x.matmul(random({96, 256}, 2, d).transpose()), x.matmul(random({columns, 256}, 3, d).transpose())};
+    };
+    Results r = products(gpu());
+    gpu().calls("cuLaunchKernel");
+    realize({&r[0], &r[1]});
+    CHECK(gpu().calls("cuLaunchKernel") == launches);
+    CHECK(Graph(products(gpu())).kernel_count() == 1);
+    check_same(products);
+  }
+}
 TEST_CASE("on a GPU: convolutions") {
   check_same([](Device& d) -> Results {
     const Tensor x = random({1, 4, 9, 9}, 9, d), w = random({8, 4, 3, 3}, 10, d), bias = random({8}, 11, d);
