@@ -7,6 +7,7 @@
 #include "search/heuristic_blocks.h"
 #include "search/heuristic_choices.h"
 #include "search/heuristic_panels.h"
+#include "search/heuristic_windows.h"
 #include "search/movement.h"
 #include "search/schedule.h"
 #include "search/streams.h"
@@ -39,7 +40,7 @@ class Heuristic {
     if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_;
     if (vec) widen(vec);
     if (root_.reduce) block(vec);
-    if (!cache_tile(vec) && !stage_windows(vec)) parallelise();
+    if (!stage_combed(vec) && !cache_tile(vec) && !stage_windows(vec)) parallelise();
     unroll_block(vec);
     keep_rows();
     return schedule_;
@@ -78,10 +79,12 @@ class Heuristic {
       if (extent(axis) < 2) continue;
       const Movement m = movement(kernel_, axis);
       // A gather costs as much as its lanes; a scattered store does so once per output only. A horizontal merge is cheap.
-      const int packed = packable(axis);
+      const int packed = packable(axis) + (rows_ ? 0 : combed_loads(kernel_, axis));
       double cost = 10.0 * (m.strided - packed) + 0.3 * packed + (root_.reduce ? 1.0 : 10.0) * m.scattered_stores +
                     (is_reduce(axis) ? 0.5 : 0) - 0.01 * m.contiguous;
-      if (extent(axis) < target_.lanes_f32()) cost += is_reduce(axis) ? 20 : 4;  // a window is too short to walk by vectors
+      // A window is too short to walk by vectors; a line that nearly fills one is not.
+      if (const int64_t lanes = target_.lanes_f32(); extent(axis) < lanes)
+        cost += is_reduce(axis) ? 20 : 4 * extent(axis) >= 3 * lanes ? 0.5 : 4;
       if (m.contiguous == 0 && packed == 0 && m.scattered_stores == 0) cost += 2;
       if (cost < best_cost) best_cost = cost, best = axis;
     }
@@ -132,8 +135,12 @@ class Heuristic {
     }
     UOp row;
     int64_t most = 0;
-    for (const UOp& r : root_.ranges)
-      if (!(r == vec) && extent(r) >= most && reuses(r)) most = extent(r), row = r;
+    const auto longest_of = [&](const auto& fits) {
+      for (const UOp& r : root_.ranges)
+        if (!(r == vec) && extent(r) >= most && fits(r)) most = extent(r), row = r;
+    };
+    longest_of([&](const UOp& r) { return extent(r) > 1 && shares_vectors(r, vec); });
+    if (!row) longest_of([&](const UOp& r) { return reuses(r); });
     if (!row || most < 2) {
       if (!is_reduce(vec ? vec : root_.ranges.empty() ? vec : root_.ranges[0])) unroll_reduction();
       return;
@@ -229,48 +236,14 @@ class Heuristic {
       }
   }
 
-  /// A buffer that is read by overlapping windows (a convolution's input): a few lines of it, with their halo and their
-  /// padding, are copied once and read by all filters.
   bool stage_windows(const UOp& vec) {
     if (!vec || row_.empty() || rows_ || is_reduce(vec)) return false;
-    std::string windowed;
-    UOp line;  // the output axis that moves the windows from line to line
-    for (const UOp& u : expression_nodes(root_.bodies[0])) {
-      if (!u.is(Op::Load) || !u.src(0).src(0).is(Op::Param)) continue;
-      for (const UOp& i : u.src(0).src().subspan(1)) {
-        const UOps moved = free_ranges(i);
-        if (moved.size() < 2) continue;
-        windowed = u.src(0).src(0).arg_as<ParamArg>().name;
-        for (const UOp& r : moved)
-          if (!is_reduce(r) && !(r == vec) && axis_of(r) != row_) line = r;
-      }
-    }
-    if (windowed.empty()) return false;
-    const std::string lines = line ? axis_of(line) : axis_of(vec);
-    if (line && vectors_ == 1 && schedule_.chain(lines).empty() && extent(line) >= 4) {
-      // A narrow image: the block of registers has lines too, and fewer filters.
-      const int64_t filters = std::max<int64_t>(1, (target_.registers - 1) / 4 - 1);
-      if (const auto narrow = with_chains(
-              schedule_, {{row_, {{balanced_tile(longest(row_), filters), Kind::Upcast}}}, {lines, {{4, Kind::Upcast}}}}))
-        schedule_ = *narrow;
-    } else if (line && extent(line) >= 8) {
-      take(Tile{lines, 4});
-    }
-    const Schedule before = schedule_;
-    if (extent(line ? line : vec) >= 2 * target_.cores) take(Grid{{lines}});
-    if (const Expected<Schedule> staged = schedule_.apply(Opt(StageOpt{windowed, {lines, 0}}))) {
-      std::vector<RangeRef> order;
-      for (const RangeRef& r : staged->root().loops)
-        if (!(r == RangeRef{lines, 0})) order.push_back(r);
-      if (staged->grid().empty()) order.insert(order.begin(), {lines, 0});
-      if (const Expected<Schedule> ordered = schedule_.apply(Opts{Order{order}, StageOpt{windowed, {lines, 0}}})) {
-        schedule_ = *ordered;
-        return true;
-      }
-    }
-    schedule_ = before;
-    return false;
+    const auto staged = windows_staged(schedule_, vec, vectors_, row_, target_);
+    if (staged) schedule_ = *staged;
+    return staged.has_value();
   }
+  /// Read where they lie, combed windows would be gathered.
+  bool stage_combed(const UOp& vec) { return vec && combed_loads(kernel_, vec) > 0 && stage_windows(vec); }
 
   /// What several definitions of a row compute alike with an exp in it is kept for the row.
   void keep_rows() {
@@ -307,6 +280,13 @@ class Heuristic {
   }
   /// Whether some load of the body does not move with this axis.
   bool reuses(const UOp& axis) const { return movement(kernel_, axis).fixed > 0; }
+  /// Whether some load that moves with the vectors does not move with this axis.
+  bool shares_vectors(const UOp& axis, const UOp& vec) const {
+    if (!vec) return false;
+    for (const UOp& u : expression_nodes(root_.bodies[0]))
+      if (u.is(Op::Load) && depends_on(u.src(0), vec) && !depends_on(u.src(0), axis)) return true;
+    return false;
+  }
   void unroll_reduction() {
     if (!root_.reduce_ranges.empty()) take(Tile{axis_of(root_.reduce_ranges.back()), 4, Kind::Unroll});
   }
