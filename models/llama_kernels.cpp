@@ -16,10 +16,10 @@ UOps step(const LlamaConfig& c, const LlamaWeights& w, const Dim& count, int64_t
   return {llama_forward(c, w, LlamaState::placeholders(c), tokens, llama_position(c), count).uop()};
 }
 
-std::vector<LlamaKernel> kernels(const UOps& roots, const Bindings64& bindings) {
+std::vector<LlamaKernel> kernels(const UOps& roots, const Bindings64& bindings, const PlanOptions& plans) {
   std::vector<LlamaKernel> out;
   std::unordered_map<UOp, size_t> seen;
-  for (const PlannedKernel& launch : partition(roots, plan_options(default_device())).kernels)
+  for (const PlannedKernel& launch : partition(roots, plans).kernels)
     for (const UOp& ast : kernels_in(launch.ast)) {
       auto [at, fresh] = seen.emplace(ast, out.size());
       if (fresh) out.push_back({ast, ast.arg_as<std::string>(), 0, own_bindings(variables_of(ast), bindings)});
@@ -33,11 +33,13 @@ std::vector<LlamaKernel> kernels(const UOps& roots, const Bindings64& bindings) 
 UOps decode_step(const LlamaConfig& c, const LlamaWeights& w) { return step(c, w, 1, 1); }
 UOps prefill_step(const LlamaConfig& c, const LlamaWeights& w) { return step(c, w, llama_count(c), c.chunk); }
 
-std::vector<LlamaKernel> decode_kernels(const LlamaConfig& c, const LlamaWeights& w, int64_t position) {
-  return kernels(decode_step(c, w), {{"pos", position}});
+std::vector<LlamaKernel> decode_kernels(const LlamaConfig& c, const LlamaWeights& w, int64_t position,
+                                        const PlanOptions& plans) {
+  return kernels(decode_step(c, w), {{"pos", position}}, plans);
 }
-std::vector<LlamaKernel> prefill_kernels(const LlamaConfig& c, const LlamaWeights& w, int64_t position, int64_t tokens) {
-  return kernels(prefill_step(c, w), {{"pos", position}, {"T", tokens}});
+std::vector<LlamaKernel> prefill_kernels(const LlamaConfig& c, const LlamaWeights& w, int64_t position, int64_t tokens,
+                                         const PlanOptions& plans) {
+  return kernels(prefill_step(c, w), {{"pos", position}, {"T", tokens}}, plans);
 }
 
 }  // namespace pg

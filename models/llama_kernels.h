@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "models/llama_weights.h"
+#include "runtime/device.h"
 #include "search/tune.h"
+#include "src/graph/plans.h"
 
 namespace pg {
 
@@ -22,7 +24,9 @@ UOps prefill_step(const LlamaConfig&, const LlamaWeights&);
 
 /// The distinct kernels of one step: of decoding the token at `position` / of reading `tokens` (2 .. chunk) from `position`
 /// on, as the default device plans them.
-std::vector<LlamaKernel> decode_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position);
-std::vector<LlamaKernel> prefill_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position, int64_t tokens);
+std::vector<LlamaKernel> decode_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position,
+                                        const PlanOptions& = plan_options(default_device()));
+std::vector<LlamaKernel> prefill_kernels(const LlamaConfig&, const LlamaWeights&, int64_t position, int64_t tokens,
+                                         const PlanOptions& = plan_options(default_device()));
 
 }  // namespace pg

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <ostream>
 #include <set>
 #include <thread>
@@ -55,7 +56,7 @@ double estimated_ms(const Work& w, int launches) {
 }
 
 /// Every kernel in every bucket of the Variables that a run meets, the largest share of the time first.
-std::vector<Job> jobs(const ModelSource& source) {
+std::vector<Job> jobs(const ModelSource& source, const PlanOptions& plans) {
   const LlamaConfig& c = source.config;
   LlamaWeights w = weight_shapes(source);
   std::vector<Job> out;
@@ -72,12 +73,13 @@ std::vector<Job> jobs(const ModelSource& source) {
   for (int64_t p = kLeastTokens; p < c.context; p *= 2) positions.push_back(p);
   positions.push_back(c.context - 1);
   std::ranges::reverse(positions);
-  for (int64_t p : positions) add(decode_kernels(c, w, p), "decode", kDecodeSteps / static_cast<double>(positions.size()));
+  for (int64_t p : positions) add(decode_kernels(c, w, p, plans), "decode", kDecodeSteps / static_cast<double>(positions.size()));
   for (int64_t t = c.chunk; t >= std::min(kLeastTokens, c.chunk) && t >= 2; t /= 2) {
-    add(prefill_kernels(c, w, 0, t), "prefill", t == c.chunk ? kFullChunks : kPartChunks);
+    add(prefill_kernels(c, w, 0, t, plans), "prefill", t == c.chunk ? kFullChunks : kPartChunks);
   }
   // A long prompt's later chunks look back further.
-  for (int64_t p = c.chunk; p + c.chunk <= c.context; p *= 2) add(prefill_kernels(c, w, p, c.chunk), "prefill", kPartChunks);
+  for (int64_t p = c.chunk; p + c.chunk <= c.context; p *= 2) add(prefill_kernels(c, w, p, c.chunk, plans), "prefill",
+                                                                kPartChunks);
   double total = 0;
   for (Job& j : out) total += j.share = j.steps * estimated_ms(j.work, j.kernel.count);
   for (Job& j : out) j.share /= total;
@@ -218,6 +220,17 @@ struct Ranks {
   std::string file(int number) const { return fmt::format("{}.{}-of-{}.db", prefix, number, shard.of); }
   std::string mark(int number) const { return file(number) + ".done"; }
 
+  std::string planned() const { return prefix + ".plans"; }
+
+  /// The first one chooses the plans, the others wait: what they share out are the kernels of the same plans. False:
+  /// interrupted.
+  bool plan(const std::function<void()>& choose) const {
+    if (shard.number == 1) {
+      choose();
+      if (!(std::ofstream(planned()) << "\n" << std::flush)) throw UserError("cannot write " + planned());
+    }
+    return awaited(planned());
+  }
   /// Says that this one is through; the first one waits for all and merges. False: interrupted.
   bool finish(Store& store, std::ostream& out) const {
     if (!(std::ofstream(mark(shard.number)) << "\n" << std::flush))
@@ -226,17 +239,24 @@ struct Ranks {
     if (shard.number > 1) return true;
     std::vector<Contents> found;
     for (int i = 1; i <= shard.of; ++i) {
-      while (!std::filesystem::exists(mark(i))) {
-        if (Interrupt::requested()) return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      }
+      if (!awaited(mark(i))) return false;
       found.push_back(Store::open(file(i), OpenMode::ReadOnly, /*strict=*/true)->contents());
     }
     int64_t winners = 0;
     for (const MergeReport& r : store.merge(found)) winners += r.winners.added + r.replaced;
     for (int i = 1; i <= shard.of; ++i)
       for (const std::string& left : {mark(i), file(i), file(i) + "-wal", file(i) + "-shm"}) std::filesystem::remove(left);
+    std::filesystem::remove(planned());
     out << winners << " winners of " << shard.of << " processes merged into " << store.path() << std::endl;
+    return true;
+  }
+
+ private:
+  static bool awaited(const std::string& path) {
+    while (!std::filesystem::exists(path)) {
+      if (Interrupt::requested()) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
     return true;
   }
 };
@@ -266,24 +286,28 @@ int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
   if (!store) throw UserError("tuning needs a schedule database: set PICOGRAD_DB or --db to a file that can be written");
   const ModelSource source = open_model(options.model);
   const Interrupt interrupt;
-  if (store->writable() && options.shard.whole() && options.out.empty() && !options.mpi) choose_plans(source, *store, out);
-  std::vector<Job> work = jobs(source);
   Shard shard = options.shard;
   std::optional<Ranks> ranks;
+  const auto required = [](const Store& s) {
+    if (!s.writable())
+      throw UserError("tuning needs a database that can be written: " + s.path() + " is read-only (set PICOGRAD_DB or --db)");
+  };
   if (options.mpi) {
+    required(*store);
     ranks = Ranks::of_launcher(store->path());
     shard = ranks->shard;
+    if (!ranks->plan([&] { choose_plans(source, *store, out); })) return 130;
   }
-  if (!shard.whole()) work = own_jobs(std::move(work), shard, *store);
   std::unique_ptr<Store> apart;  // begins with all that is known, so that searches have the same seeds
   if (const std::string path = ranks ? ranks->file(shard.number) : options.out; !path.empty()) {
     apart = Store::open(path, OpenMode::ReadWrite, /*strict=*/true);
     apart->merge({store->contents()});
   }
   Store& winners = apart ? *apart : *store;
-  if (!winners.writable() || (ranks && !store->writable()))
-    throw UserError("tuning needs a database that can be written: " +
-                    (apart && winners.writable() ? *store : winners).path() + " is read-only (set PICOGRAD_DB or --db)");
+  required(winners);
+  if (!ranks && shard.whole()) choose_plans(source, winners, out);  // shards work on the plans of their snapshot
+  std::vector<Job> work = jobs(source, plan_options(default_device(), &winners));
+  if (!shard.whole()) work = own_jobs(std::move(work), shard, *store);
   out << source.what << "; " << work.size() << " kernels to tune with beam " << options.beam;
   if (!shard.whole()) out << ", shard " << shard.number << " of " << shard.of;
   out << "; winners go to " << winners.path() << std::endl;

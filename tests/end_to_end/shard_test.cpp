@@ -36,12 +36,24 @@ TEST_CASE("shards: each tunes kernels of its own into a database of its own, and
   CHECK(!b.empty());
   for (const std::string& w : a) CHECK(!b.contains(w));
   CHECK(winners(picograd, picograd.database()).empty());  // a snapshot stays as it is
+  CHECK(!contains(o.out, "plan "));
   picograd.ok({"db", "merge", first, second});
   std::set<std::string> both = a;
   both.insert(b.begin(), b.end());
   CHECK(winners(picograd, picograd.database()) == both);
   check_error(picograd.run(tune({"--shard", "3/2"})), 1, {"--shard '3/2'", "2/8"});
   check_error(picograd.run(tune({"--shard", "1/2", "--mpi"})), 2, {"--mpi"});
+}
+
+TEST_CASE("a database apart gets the plans too, and its kernels are theirs") {
+  CommandLine picograd;
+  const std::string apart = picograd.folder / "apart.db";
+  CHECK(contains(picograd.ok(tune({"--out", apart})).out, "plan "));
+  const auto plans = [&](const std::string& database) {
+    return json::parse(picograd.ok({"--db", database, "db", "stats", "--json"}).out)["plans"].get<int>();
+  };
+  CHECK(plans(apart) > 0);
+  CHECK(plans(picograd.database()) == 0);
 }
 
 TEST_CASE("shards: the processes of a launcher share the kernels out, and the first merges") {
@@ -60,11 +72,13 @@ TEST_CASE("shards: the processes of a launcher share the kernels out, and the fi
     INFO(o.err);
     REQUIRE(o.status == 0);
     CHECK(contains(o.out, "shard " + std::to_string(i + 1) + " of 2"));
+    CHECK(contains(o.out, "plan ") == (i == 0));
     if (i == 0) CHECK(contains(o.out, "winners of 2 processes merged into " + database));
   }
   CHECK(winners(ranks[0], database).size() >= 2);
   for (const auto& entry : fs::directory_iterator(ranks[0].folder.path()))  // theirs are gone
-    CHECK_MESSAGE(!contains(entry.path().filename().string(), "-of-"), entry.path());
+    CHECK_MESSAGE((!contains(entry.path().filename().string(), "-of-") && entry.path().extension() != ".plans"),
+                  entry.path());
   check_error(ranks[0].run({"--db", database, "tune", "llama", "--config", "tiny", "--shard", "a"}), 1, {"--shard 'a'"});
 }
 
