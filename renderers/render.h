@@ -26,6 +26,6 @@ std::string render_c_unit(std::span<const UOp> linears, std::span<const std::str
 
 /// Bumped by hand whenever generated text changes meaning or speed: part of every database key.
 /// tests/renderers/golden_test compares texts and fails when they change without a bump.
-inline constexpr int kCodegenVersion = 7;
+inline constexpr int kCodegenVersion = 8;
 
 }  // namespace pg

@@ -6,6 +6,7 @@
 #include "search/heuristic_attention.h"
 #include "search/heuristic_blocks.h"
 #include "search/heuristic_choices.h"
+#include "search/heuristic_few_rows.h"
 #include "search/heuristic_panels.h"
 #include "search/heuristic_windows.h"
 #include "search/movement.h"
@@ -37,7 +38,10 @@ class Heuristic {
     if (const auto choices = choices_heuristic(kernel_, target_)) return *choices;
     if (const auto panels = panels_heuristic(kernel_, target_)) return *panels;
     const UOp vec = vector_axis();
-    if (vec && is_reduce(vec) && pack_panels(vec)) return schedule_;
+    if (vec && is_reduce(vec)) {
+      if (pack_panels(vec)) return schedule_;
+      if (const auto few = few_rows_heuristic(schedule_, axis_of(vec))) return *few;
+    }
     if (vec) widen(vec);
     if (root_.reduce) block(vec);
     if (!stage_combed(vec) && !cache_tile(vec) && !stage_windows(vec)) parallelise();
@@ -155,7 +159,7 @@ class Heuristic {
   /// A product whose operands both lie along the sum: with many rows, or a sum that is short beside them, to merge the lanes
   /// of every result costs more than to turn the shared operand round.
   bool pack_panels(const UOp& sum) {
-    constexpr int64_t kManyRows = 64, kLeastRows = 16, kMergeCost = 8;  // of a result, in steps of the sum for each row
+    constexpr int64_t kManyRows = 48, kLeastRows = 16, kMergeCost = 8;  // of a result, in steps of the sum for each row
     const auto axes = product_axes(schedule_);
     const int64_t lanes = target_.lanes_f32();
     if (!axes || !const_int(sum.src(0))) return false;

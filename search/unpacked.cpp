@@ -85,8 +85,10 @@ class ForPacked {
   void operand(const Definition& d) {
     const std::string name = d.node.arg_as<std::string>();
     StageOpt* stage = nullptr;
-    for (Opt& o : opts_)
+    for (Opt& o : opts_) {
       if (auto* s = std::get_if<StageOpt>(&o); s && s->value == name) stage = s;
+      if (auto* p = std::get_if<PrefetchBuffer>(&o); p && p->buffer == name) p->buffer = numbers_of(d);
+    }
     if (stage)
       turned(d, *stage);
     else if (const UOp along = vectors_along(d); !along)
@@ -117,6 +119,15 @@ class ForPacked {
       if (has_vectors(axis) && tiles(axis).back().size == lanes_ && (block_of(d, axis, kMostInBody) || runs_along(d, axis)))
         return axis;
     return {};
+  }
+
+  /// Of the views of the same memory that are read, that of the numbers: to ask for its lines is enough.
+  static std::string numbers_of(const Definition& d) {
+    std::map<std::string, double> reads;
+    for (const UOp& u : expression_nodes(d.value))
+      if (u.is(Op::Load)) reads[u.src(0).src(0).arg_as<ParamArg>().name] += 1.0 / u.dtype().bytes();
+    const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
+    return std::max_element(reads.begin(), reads.end(), less)->first;
   }
 
   /// Staged with the vectors across its rows: squares are turned where another axis walks over neighbours in memory.
@@ -164,6 +175,8 @@ class ForPacked {
       if (const auto* tile = std::get_if<Tile>(&o);
           tile && tile->kind == Kind::Loop && !(tile->axis == axis_of(along)) && has_axis(d.ranges, tile->axis))
         at = {tile->axis, tile->size};
+      if (const auto* order = std::get_if<Order>(&o); order && order->ranges[0] == RangeRef{axis_of(along), 0})
+        at = order->ranges[0];  // a part of the sum at a time
     }
     if (at.axis.empty()) return streamed(d, along);
     const std::string name = d.node.arg_as<std::string>();
@@ -191,13 +204,7 @@ class ForPacked {
       turn = axis_of(o);
     }
     if (turn.empty()) return;
-    // Views of the same memory: one is enough, that of the numbers.
-    std::map<std::string, double> reads;
-    for (const UOp& u : expression_nodes(d.value))
-      if (u.is(Op::Load)) reads[u.src(0).src(0).arg_as<ParamArg>().name] += 1.0 / u.dtype().bytes();
-    const auto most =
-        std::max_element(reads.begin(), reads.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    opts_.push_back(PrefetchBuffer{most->first, {turn, 0}});
+    opts_.push_back(PrefetchBuffer{numbers_of(d), {turn, 0}});
   }
 
   const Definition output_;

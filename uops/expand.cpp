@@ -4,10 +4,12 @@
 #include <unordered_map>
 
 #include "uops/interleaved.h"
+#include "uops/lane_merge.h"
 #include "uops/legalize.h"
 #include "uops/memo.h"
 #include "uops/passes.h"
 #include "uops/reducers.h"
+#include "uops/register_addresses.h"
 #include "uops/scope.h"
 #include "uops/simplify.h"
 #include "uops/turned_copy.h"
@@ -16,38 +18,6 @@ namespace pg {
 
 namespace {
 
-/// An address taken apart once for all instances: base + Σ step·range over the register ranges.
-struct Affine {
-  UOp base;                                    // null: not affine in all of them
-  std::vector<std::pair<UOp, int64_t>> steps;  // only those that are not 0
-
-  explicit Affine(const UOp& flat) {
-    Substitution zeros;
-    for (const UOp& r : toposort(flat)) {
-      if (!r.is(Op::Range) || !is_register(kind_of(r))) continue;
-      const auto step = coefficient(flat, r);
-      if (!step) return;
-      steps.emplace_back(r, *step);
-      zeros.emplace_back(r, iconst(0));
-    }
-    base = simplify(substitute(flat, zeros));
-  }
-  int64_t step(const UOp& range) const {
-    for (const auto& [r, s] : steps)
-      if (r == range) return s;
-    return 0;
-  }
-};
-class Addresses {
- public:
-  explicit Addresses(const UOps& shared) : shared_(shared) {}
-  const Affine& of(const UOp& flat) { return known_.try_emplace(flat, flat).first->second; }
-  bool is_shared(const UOp& memory) const { return std::find(shared_.begin(), shared_.end(), memory) != shared_.end(); }
-
- private:
-  const UOps& shared_;  // memories of a block of threads
-  std::unordered_map<UOp, Affine> known_;
-};
 /// What all statements of a tree are expanded for.
 struct Context {
   const Target& target;
@@ -232,21 +202,15 @@ class Instance {
       return {alu(Op::Fma, states[0].src(0), states[0].src(1), total[0])};
     return row.combine(total, states);
   }
-  /// A Reduce over register ranges: the states of all its instances combined, then the lanes among themselves.
-  UOps merged(const UOp& reduce) {
-    if (auto it = merged_.find(reduce.id()); it != merged_.end()) return it->second;
-    const Reducer& row = reducer(reduce.arg_as<ReduceArg>().reducer);
-    const std::span<const UOp> bodies = reduce.src().subspan(0, row.states);
-    UOps ranges(reduce.src().begin() + row.states, reduce.src().end());
-    UOp lane = {};
-    std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (lane = r, true); });
-    if (lane && vec_ && !(lane == vec_)) throw InternalError("a merge over a second vec range");
+  /// The states of all instances of some register ranges combined.
+  UOps combined(const Reducer& row, std::span<const UOp> bodies, const UOps& ranges, const Substitution& outside,
+                const UOp& lane) {
     UOps total;
     std::vector<int64_t> at(ranges.size(), 0);
     for (bool more = true; more;) {
-      Substitution numbers = numbers_;
+      Substitution numbers = outside;
       for (size_t i = 0; i < ranges.size(); ++i) numbers.emplace_back(ranges[i], iconst(at[i]));
-      Instance inner(addresses_, numbers, lane ? lane : vec_);
+      Instance inner(addresses_, numbers, lane);
       UOps states;
       for (const UOp& b : bodies) states.push_back(inner.value(b));
       total = total.empty() ? states : added(row, total, states);
@@ -256,17 +220,28 @@ class Instance {
         if (!more) at[i] = 0;
       }
     }
-    if (lane)
-      for (int n = total[0].dtype().lanes; n > 1; n /= 2) {
-        Ints low, high;
-        for (int i = 0; i < n / 2; ++i) low.push_back(i), high.push_back(n / 2 + i);
-        UOps a, b;
-        for (const UOp& t : total) {
-          a.push_back(UOp(Op::Shuffle, t.dtype().vec(n / 2), low, {t}));
-          b.push_back(UOp(Op::Shuffle, t.dtype().vec(n / 2), high, {t}));
-        }
-        total = row.combine(a, b);
+    return total;
+  }
+  /// A Reduce over register ranges: the states of all its instances combined, then the lanes among themselves.
+  UOps merged(const UOp& reduce) {
+    if (auto it = merged_.find(reduce.id()); it != merged_.end()) return it->second;
+    const Reducer& row = reducer(reduce.arg_as<ReduceArg>().reducer);
+    const std::span<const UOp> bodies = reduce.src().subspan(0, row.states);
+    UOps ranges(reduce.src().begin() + row.states, reduce.src().end());
+    UOp lane = {};
+    std::erase_if(ranges, [&](const UOp& r) { return kind_of(r) == Kind::Vec && (lane = r, true); });
+    // Lanes of another range are those of the statement's results: the merged lanes of each are side by side.
+    std::vector<UOps> results;
+    if (lane && vec_ && !(lane == vec_)) {
+      for (int i = 0; i < lanes_; ++i) {
+        Substitution numbers = numbers_;
+        numbers.emplace_back(vec_, iconst(i));
+        results.push_back(combined(row, bodies, ranges, numbers, lane));
       }
+    } else {
+      results.push_back(combined(row, bodies, ranges, numbers_, lane ? lane : vec_));
+    }
+    const UOps total = lane ? lanes_merged(row, std::move(results)) : results[0];
     merged_.emplace(reduce.id(), total);
     return total;
   }
@@ -331,6 +306,8 @@ UOp expand(const UOp& statement, const UOps& repeats, const Context& context, As
     };
     if (const UOp turned = turned_value(statement, ranges, vec, row)) return turned;
   }
+  if (!vec && !context.target.gpu && (vec = results_together(statement, ranges, context.target.lanes_f32())))
+    std::erase(ranges, vec);
   // Reduce ranges outermost (a run of updates of the whole block), then the most numerous output axis: compilers keep our
   // order, and the operands of the inner axes stay live.
   const UOp& place = (statement.is(Op::StoreAll) ? statement.src(0) : statement).src(0);

@@ -179,6 +179,32 @@ UOp Opener::copy(const BufferStage& stage, const StageGroup& group, const Staged
   return body;
 }
 
+/// Blocks of rows that pass while `load` stays where it is share out what a register block of it is asked for: each asks
+/// for some of its rows, so that memory is busy all the time, rather than for all at first and then again for nothing. Where
+/// there are more blocks than rows, the last ones ask for rows behind these.
+Opener::Share Opener::share_of_hints(const Nest& n, const BufferPrefetch& ahead, const UOp& load, const UOp& at,
+                                     const Scope& scope) const {
+  Share share;
+  const UOps axes = free_ranges(load);
+  for (size_t i = n.number == ahead.attach.nest ? ahead.attach.depth : 0; i < n.plan->loops.size(); ++i) {
+    const UOp& loop = n.plan->loops[i];
+    const Chain& c = n.plan->chains.of(loop);
+    if (reduces(n, loop) || has_axis(axes, c.axis)) continue;
+    const auto blocks = const_int(simplify(ceildiv(scope.region(c).extent, c.step(loop))));
+    if (!blocks || *blocks < 2) continue;
+    int64_t rows = 1;
+    for (const UOp& r : free_ranges(at))
+      if (kind_of(r) == pg::Kind::Upcast && !reduces(n, r) && *const_int(r.src(0)) > rows)
+        rows = *const_int(r.src(0)), share.rows = r;
+    if (rows == 1) return {};
+    const int64_t each = (rows + *blocks - 1) / *blocks;
+    share.mine = scope.value(loop) * iconst(each);
+    if (each > 1) share.mine = share.mine + range(axis_of(share.rows), iconst(each), each, pg::Kind::Upcast);
+    return share;
+  }
+  return {};
+}
+
 /// What the innermost body will read in the next turn of the loop that a prefetch names, where that loop turns.
 UOp Opener::hints(const Nest& n, const Nest::Part& p, const Scope& scope) const {
   UOps out;
@@ -193,6 +219,8 @@ UOp Opener::hints(const Nest& n, const Nest::Part& p, const Scope& scope) const 
            free_ranges(at))  // a clipped loop's trips follow this one: it is the loop that is open all the same
         if (!(r == loop)) next.emplace_back(r, r);
       UOps src{substitute(at, next)};
+      if (const Share share = share_of_hints(n, ahead, load, at, scope); share.rows)
+        src[0] = substitute(src[0], {{share.rows, share.mine}});
       if (const UOp tail = scope.gate(free_ranges(load))) src.push_back(tail);
       out.push_back(UOp(Op::Prefetch, dt::kVoid, int64_t{0}, src));
     }

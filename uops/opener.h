@@ -122,6 +122,10 @@ class Opener {
   UOp open_stage(const BufferStage&, Scope&, size_t stage);
   UOp copy(const BufferStage&, const StageGroup&, const StagedTile&);
   UOp hints(const Nest&, const Nest::Part&, const Scope&) const;
+  struct Share {
+    UOp rows, mine;  // a register range, and what stands for it; null: nothing is shared out
+  };
+  Share share_of_hints(const Nest&, const BufferPrefetch&, const UOp& load, const UOp& at, const Scope&) const;
   static UOp source_of(const BufferStage&, const StageGroup&, const UOps& coordinates, const UOps& tested, UOp gate);
 
   // -- expressions --

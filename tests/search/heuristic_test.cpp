@@ -88,11 +88,16 @@ TEST_CASE("heuristic: of a large matmul a block of columns by a part of the sum 
 }
 TEST_CASE("heuristic: of products of few rows whose lanes lie along the sum") {
   const auto nt = [](int64_t m, int64_t n, int64_t k) { return gemm(m, n, k, false, true); };
-  // Rows meet columns, parts of a sum that is long; with more rows, or a short sum, panels are turned.
-  CHECK(chosen(nt(24, 640, 512)) == "tile(m,4,upcast) tile(n,6,upcast) tile(k,16,vec) grid(n m)");
-  CHECK(chosen(nt(24, 640, 512), kAvx2) == "tile(m,3,upcast) tile(n,4,upcast) tile(k,8,vec) grid(n m)");
-  CHECK(chosen(nt(32, 2048, 5632)) ==
-        "tile(m,4,upcast) tile(n,36) tile(n,6,upcast) tile(k,1024) tile(k,16,vec) grid(n) order(k n:36 m k:1024)");
+  // Few rows are one block; of more, blocks pass parts of the sum. With many rows, or a short sum, panels are turned.
+  CHECK(chosen(nt(2, 640, 512)) == "tile(m,2,upcast) tile(n,8,upcast) tile(k,16,vec) grid(n) stage(A,top) prefetch(B,n)");
+  CHECK(chosen(nt(6, 640, 512)) == "tile(m,6,upcast) tile(n,4,upcast) tile(k,16,vec) grid(n) stage(A,top) prefetch(B,n)");
+  CHECK(chosen(nt(8, 640, 512)) == "tile(m,8,upcast) tile(n,3,upcast) tile(k,16,vec) grid(n) stage(A,top) prefetch(B,n)");
+  CHECK(chosen(nt(8, 640, 512), kAvx2) ==
+        "tile(m,3,upcast) tile(n,4,upcast) tile(k,256) tile(k,8,vec) grid(n) order(k m k:256) stage(A,top) prefetch(B,n)");
+  for (int64_t rows : {9, 24, 32, 47})
+    CHECK(chosen(nt(rows, 2048, 5632)) ==
+          "tile(m,3,upcast) tile(n,8,upcast) tile(k,256) tile(k,16,vec) grid(n) order(k m k:256) stage(A,top) prefetch(B,n)");
+  CHECK(chosen(nt(48, 2048, 5632)).find("stage(B,k)") != std::string::npos);
   CHECK(chosen(nt(32, 640, 128)) == "tile(m,8,upcast) tile(n,48,upcast) tile(n,16,vec) tile(k,4,unroll) grid(n) stage(B,n)");
   CHECK(
       chosen(nt(128, 2048, 5632)) ==

@@ -33,9 +33,12 @@ TEST_CASE("unpacked: one row streams the operand, and asks for the next rows") {
         "streams(n,4) tile(n_streams,4,upcast) tile(k,32,unroll) tile(k,16,vec) grid(n) prefetch(Q,n)");
 }
 
-TEST_CASE("unpacked: some rows keep it, as it lies") {
+TEST_CASE("unpacked: a block of rows unpacks it where it multiplies, more keep what a part of the sum unpacks to") {
+  CHECK(chosen(packed_gemm(4, 2048, 2048)) ==
+        "tile(m,4,upcast) tile(n,4,upcast) tile(k,32,unroll) tile(k,16,vec) grid(n) stage(A,top) prefetch(Q,n)");
   CHECK(chosen(packed_gemm(32, 2048, 2048)) ==
-        "tile(m,4,upcast) tile(out.n,6,upcast) tile(W.k,32,unroll) tile(W.k,16,vec) tile(out.k,16,vec) grid(n) stage(W,n)");
+        "tile(m,3,upcast) tile(out.n,8,upcast) tile(W.k,32,unroll) tile(W.k,16,vec) tile(out.k,256) tile(out.k,16,vec) "
+        "grid(n) order(k m k:256) stage(A,top) stage(W,k) prefetch(Q,n)");
 }
 
 TEST_CASE("unpacked: many rows read a panel that was turned in registers") {

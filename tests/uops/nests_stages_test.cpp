@@ -91,3 +91,22 @@ TEST_CASE("nests: a copy asks for the lines of rows that it will come to") {
   CHECK(nests(gemm(4, 8, 16), {"n", "m", "k", "n:8 upcast", "n:8 vec", "stage(B,n)"}).find("Prefetch(B") ==
         std::string::npos);
 }
+
+TEST_CASE("nests: blocks of rows share out what is asked for of the next columns") {
+  const auto hints = [](const UOp& rows, const std::vector<std::string>& said) {
+    const UOp tree = after("registers_expanded", scheduled(gemm(rows, iconst(12), iconst(8), false, true), said));
+    std::string all;
+    for (const UOp& p : collect(tree, [](const UOp& u) { return u.is(Op::Prefetch); })) all += pretty(p) + " ";
+    return all;
+  };
+  // Two blocks for four rows of B: two each. One: all of them.
+  CHECK(hints(iconst(4), {"n", "m", "k", "m:2 upcast", "n:4 upcast", "k:8 vec", "prefetch(B,n)"}) ==
+        "Prefetch(B[n*32 + m*16 + 32]) Prefetch(B[n*32 + m*16 + 40]) ");
+  const std::string all = "Prefetch(B[n*32 + 32]) Prefetch(B[n*32 + 40]) Prefetch(B[n*32 + 48]) Prefetch(B[n*32 + 56]) ";
+  CHECK(hints(iconst(2), {"n", "m", "k", "m:2 upcast", "n:4 upcast", "k:8 vec", "prefetch(B,n)"}) == all);
+  // Three blocks for two rows: one each.
+  CHECK(hints(iconst(6), {"n", "m", "k", "m:2 upcast", "n:2 upcast", "k:8 vec", "prefetch(B,n)"}) ==
+        "Prefetch(B[n*16 + m*8 + 16]) ");
+  // How many blocks there are is not known: each asks for all.
+  CHECK(hints(variable("T", 1, 64), {"n", "m", "k", "m:2 upcast", "n:4 upcast", "k:8 vec", "prefetch(B,n)"}) == all);
+}
