@@ -380,8 +380,10 @@ class Heuristic {
 
 }  // namespace
 
-Opts heuristic(const UOp& kernel, const Target& target) {
+Opts heuristic(const UOp& kernel, const Target& target, const Bindings64& bindings) {
   if (target.gpu) return block_heuristic(unpacked_inline(kernel), target);
+  if (const UOp narrow = within_bucket(kernel, bindings); !(narrow == kernel))
+    if (const auto s = Schedule(kernel, target).apply(heuristic(narrow, target))) return s->opts();
   if (const UOp plain = as_if_unpacked(kernel)) {
     const Opts opts = for_packed(kernel, Heuristic(plain, target).run().opts(), target.lanes_f32());
     if (const auto s = Schedule(kernel, target).apply(opts)) return with_streams(*s).opts();
