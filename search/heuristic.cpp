@@ -168,7 +168,10 @@ class Heuristic {
     block.push_back(Tile{axis_of(sum), std::min<int64_t>(4, extent(sum)), Kind::Unroll});
     const Expected<Schedule> s = schedule_.apply(block);
     if (!s) return false;
-    const CacheTile panel{axes->columns, axes->rows, 0, 1024, 0, shared_operand(kernel_, axes->columns, axes->rows)};
+    // What few rows pass is read as long runs.
+    const int64_t whole = lanes * vectors * extent(sum) * int64_t{sizeof(float)};
+    const int64_t depth = rows < 64 && whole <= target_.l2_bytes / 4 * 3 ? extent(sum) : 1024;
+    const CacheTile panel{axes->columns, axes->rows, 0, depth, 0, shared_operand(kernel_, axes->columns, axes->rows)};
     const auto packed = panels(*s, panel, target_);
     if (packed) schedule_ = *packed;
     return packed.has_value();
