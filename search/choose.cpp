@@ -42,7 +42,7 @@ Store* default_store() {
 }
 
 Chosen best_schedule(const UOp& kernel, const Bindings64& bindings, Device& device) {
-  const Opts fallback = heuristic(kernel, device.target());
+  const Opts fallback = heuristic(kernel, device.target(), bindings);
   if (device.name() == "REF") return {fallback, ScheduleSource::Heuristic};
   Store* store = default_store();
   const int beam = config().beam;

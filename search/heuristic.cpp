@@ -175,7 +175,10 @@ class Heuristic {
     block.push_back(Tile{axis_of(sum), std::min<int64_t>(4, extent(sum)), Kind::Unroll});
     const Expected<Schedule> s = schedule_.apply(block);
     if (!s) return false;
-    const CacheTile panel{axes->columns, axes->rows, 0, 1024, 0, shared_operand(kernel_, axes->columns, axes->rows)};
+    // What few rows pass is read as long runs.
+    const int64_t whole = lanes * vectors * extent(sum) * int64_t{sizeof(float)};
+    const int64_t depth = rows < 64 && whole <= target_.l2_bytes / 4 * 3 ? extent(sum) : 1024;
+    const CacheTile panel{axes->columns, axes->rows, 0, depth, 0, shared_operand(kernel_, axes->columns, axes->rows)};
     const auto packed = panels(*s, panel, target_);
     if (packed) schedule_ = *packed;
     return packed.has_value();
@@ -360,8 +363,10 @@ class Heuristic {
 
 }  // namespace
 
-Opts heuristic(const UOp& kernel, const Target& target) {
+Opts heuristic(const UOp& kernel, const Target& target, const Bindings64& bindings) {
   if (target.gpu) return block_heuristic(unpacked_inline(kernel), target);
+  if (const UOp narrow = within_bucket(kernel, bindings); !(narrow == kernel))
+    if (const auto s = Schedule(kernel, target).apply(heuristic(narrow, target))) return s->opts();
   if (const UOp plain = as_if_unpacked(kernel)) {
     const Opts opts = for_packed(kernel, Heuristic(plain, target).run().opts(), target.lanes_f32());
     if (const auto s = Schedule(kernel, target).apply(opts)) return with_streams(*s).opts();

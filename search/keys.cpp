@@ -35,18 +35,36 @@ UOps sizing_variables(const UOp& launch) {
   return extents.empty() ? UOps{} : variables_of(UOp(Op::Block, dt::kVoid, {}, extents));
 }
 
+namespace {
+int64_t power_of_two(int64_t value) {
+  int64_t up = 1;
+  while (up < value) up *= 2;
+  return up;
+}
+}  // namespace
+
 std::string bucket(std::span<const UOp> variables, const Bindings64& bindings) {
   std::string s;
   for (const UOp& v : variables) {
     const std::string& name = v.arg_as<VariableArg>().name;
     for (const VariableBinding& b : bindings) {
       if (b.name != name) continue;
-      int64_t up = 1;
-      while (up < b.value) up *= 2;
-      s += (s.empty() ? "" : ",") + name + "=" + std::to_string(up);
+      s += (s.empty() ? "" : ",") + name + "=" + std::to_string(power_of_two(b.value));
     }
   }
   return s;
+}
+
+UOp within_bucket(const UOp& kernel, const Bindings64& bindings) {
+  constexpr int64_t kFew = 32;
+  Substitution narrowed;
+  for (const UOp& v : sizing_variables(kernel)) {
+    const auto& [name, lo, hi] = v.arg_as<VariableArg>();
+    for (const VariableBinding& b : bindings)
+      if (const int64_t most = power_of_two(b.value); b.name == name && most <= kFew && most < hi)
+        narrowed.emplace_back(v, variable(name, std::min(lo, most), most));
+  }
+  return narrowed.empty() ? kernel : substitute(kernel, narrowed);
 }
 
 WinnerKey winner_key(const UOp& kernel, const Bindings64& bindings, const Device& device) {

@@ -33,8 +33,8 @@ Bindings64 bindings_in(const std::string& bucket, const UOp& kernel, const std::
   return bindings;
 }
 
-std::string default_text(const UOp& kernel, const Target& target) {
-  const Expected<Schedule> s = Schedule(kernel, target).apply(heuristic(kernel, target));
+std::string default_text(const UOp& kernel, const Target& target, const Bindings64& bindings) {
+  const Expected<Schedule> s = Schedule(kernel, target).apply(heuristic(kernel, target, bindings));
   if (!s) throw InternalError("the heuristic's schedule is illegal: " + s.reason());
   return text(s->opts());
 }
@@ -53,7 +53,7 @@ class Recheck {
     Rechecked out{.here = true};
     const RunProgram program = built(winner_.schedule);
     out.problem = outputs(program);
-    if (const std::string usual = default_text(kernel_, device_.target()); out.problem.empty() && usual != winner_.schedule)
+    if (const std::string usual = default_text(kernel_, device_.target(), bindings_); out.problem.empty() && usual != winner_.schedule)
       time(program, built(usual), out);
     return out;
   }

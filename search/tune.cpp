@@ -52,7 +52,7 @@ class Beam {
 
   TuneResult run() {
     const Expected<Schedule> heuristic_schedule =
-        Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target()));
+        Schedule(kernel_, device_.target()).apply(heuristic(kernel_, device_.target(), bindings_));
     if (!heuristic_schedule) throw InternalError("the heuristic's schedule is illegal: " + heuristic_schedule.reason());
     incumbent_ = candidates_.measure_default(*heuristic_schedule);
     const Timed& incumbent = *incumbent_;

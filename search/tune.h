@@ -14,14 +14,15 @@
 
 namespace pg {
 
-/// The default schedule: no search, no measurement. Always legal.
-Opts heuristic(const UOp& kernel, const Target&);
-
 struct VariableBinding {
   std::string name;
   int64_t value = 0;
 };
 using Bindings64 = std::vector<VariableBinding>;
+
+/// The default schedule: no search, no measurement. Always legal, whatever values Variables have; meant for the bucket of
+/// these ones.
+Opts heuristic(const UOp& kernel, const Target&, const Bindings64& = {});
 
 /// What a search can be held without, to see what each is worth (`picograd bench search`).
 enum class SearchPart : uint8_t {
@@ -90,5 +91,8 @@ Store* default_store();
 UOps sizing_variables(const UOp& launch);
 /// "T=64,pos=512": the values of these Variables, each rounded up to a power of two.
 std::string bucket(std::span<const UOp> variables, const Bindings64&);
+/// The kernel with sizing Variables that go no further than the bucket of these values, where that is one of up to 32:
+/// larger ones share what is made for the Variables' own limits.
+UOp within_bucket(const UOp& kernel, const Bindings64&);
 
 }  // namespace pg

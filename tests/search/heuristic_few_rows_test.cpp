@@ -102,3 +102,30 @@ TEST_CASE("few rows: right for every number of rows up to a limit") {
     if (m < 4) check_interpreted(kernel, kAvx2, o, {m});
   }
 }
+
+TEST_CASE("few rows: a bucket of few rows has a default of its own, larger ones share that of the limit") {
+  const UOp t = variable("T", 1, 512);
+  const UOp kernel = gemm(t, iconst(640), iconst(512), false, true);
+  const auto chosen = [&](int64_t rows) { return text(heuristic(kernel, kAvx512, {{"T", rows}})); };
+  const std::string many = text(heuristic(kernel, kAvx512));
+  CHECK(many.find("stage(B,n)") != many.npos);
+  CHECK(chosen(512) == many);
+  CHECK(chosen(33) == many);
+  CHECK(text(heuristic(kernel, kAvx512, {{"pos", 2}})) == many);
+  for (int64_t rows : {2, 8, 16, 32}) CHECK(chosen(rows) == text(heuristic(product(rows, 640, 512), kAvx512)));
+  CHECK(chosen(5) == chosen(8));
+  CHECK(chosen(9) == chosen(16));
+  CHECK(within_bucket(kernel, {{"T", 5}}) == gemm(variable("T", 1, 8), iconst(640), iconst(512), false, true));
+  CHECK(within_bucket(kernel, {{"T", 33}}) == kernel);
+  // Right for all values, not only those of the bucket.
+  TestCpu cpu;
+  const UOp small = gemm(t, iconst(165), iconst(531), false, true);
+  const Opts opts = heuristic(small, cpu.device->target(), {{"T", 3}});
+  const Built b = build(small, opts, *cpu.device);
+  for (int64_t m : {1, 4, 70}) {
+    Operands o(m, 165, 531);
+    b.program->launch(std::vector<void*>{o.out.data(), o.a.data(), o.b.data()}, std::vector{m},
+                      evaluate(b.source.launch.items, UOps{t}, std::vector{m}));
+    CHECK(o.out == o.wanted);
+  }
+}

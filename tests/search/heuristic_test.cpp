@@ -98,6 +98,9 @@ TEST_CASE("heuristic: of products of few rows whose lanes lie along the sum") {
     CHECK(chosen(nt(rows, 2048, 5632)) ==
           "tile(m,3,upcast) tile(n,8,upcast) tile(k,256) tile(k,16,vec) grid(n) order(k m k:256) stage(A,top) prefetch(B,n)");
   CHECK(chosen(nt(48, 2048, 5632)).find("stage(B,k)") != std::string::npos);
+  Target large = kAvx512;
+  large.l2_bytes = 2 << 20;  // the panel's whole sum stays there
+  CHECK(chosen(nt(48, 2048, 5632), large).find("stage(B,n)") != std::string::npos);
   CHECK(chosen(nt(32, 640, 128)) == "tile(m,8,upcast) tile(n,48,upcast) tile(n,16,vec) tile(k,4,unroll) grid(n) stage(B,n)");
   CHECK(
       chosen(nt(128, 2048, 5632)) ==
