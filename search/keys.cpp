@@ -57,8 +57,12 @@ std::string bucket(std::span<const UOp> variables, const Bindings64& bindings) {
 
 UOp within_bucket(const UOp& kernel, const Bindings64& bindings) {
   constexpr int64_t kFew = 32;
+  UOps outputs;
+  for (const Axis& a : axes(kernel))
+    if (a.output) outputs.push_back(a.extent);
+  if (outputs.empty()) return kernel;
   Substitution narrowed;
-  for (const UOp& v : sizing_variables(kernel)) {
+  for (const UOp& v : variables_of(UOp(Op::Block, dt::kVoid, {}, outputs))) {
     const auto& [name, lo, hi] = v.arg_as<VariableArg>();
     for (const VariableBinding& b : bindings)
       if (const int64_t most = power_of_two(b.value); b.name == name && most <= kFew && most < hi)

@@ -91,8 +91,8 @@ Store* default_store();
 UOps sizing_variables(const UOp& launch);
 /// "T=64,pos=512": the values of these Variables, each rounded up to a power of two.
 std::string bucket(std::span<const UOp> variables, const Bindings64&);
-/// The kernel with sizing Variables that go no further than the bucket of these values, where that is one of up to 32:
-/// larger ones share what is made for the Variables' own limits.
+/// The kernel with Variables of its output axes that go no further than the bucket of these values, where that is one of up
+/// to 32: larger ones share what is made for the Variables' own limits. How long sums are changes no schedule.
 UOp within_bucket(const UOp& kernel, const Bindings64&);
 
 }  // namespace pg
