@@ -21,8 +21,8 @@ Source render_kernel(const UOp& kernel, const Opts&, Device&);
 std::optional<Source> render_together(const UOp& together, std::span<const Opts>, Device&);
 Built build(const UOp& kernel, const Opts&, Device&);
 
-/// Work of one run, from the AST (a Together: of all its kernels) with Variables bound: floating-point operations (an Fma counts 2, a transcendental
-/// 1) and the bytes of every buffer touched at least once.
+/// Work of one run, from the AST (a Together: of all its kernels) with Variables bound: floating-point operations (an Fma
+/// counts 2, a transcendental 1) and the bytes of every buffer touched at least once.
 struct Work {
   double flops = 0, bytes = 0;
 };

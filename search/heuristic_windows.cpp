@@ -11,18 +11,18 @@
 namespace pg {
 
 namespace {
-constexpr int64_t kWidestComb = 4;  // elements from one output's to the next one's
-constexpr int64_t kLines = 4;       // of the output that share a copy; fewer where it would not stay in the L2
+constexpr int64_t kWidestComb = 4;     // elements from one output's to the next one's
+constexpr int64_t kLines = 4;          // of the output that share a copy; fewer where it would not stay in the L2
 constexpr int64_t kLongestWindow = 8;  // that is written out
 
 int64_t extent(const UOp& axis) { return bounds(axis.src(0)).hi; }
 
 /// A load by windows along some output axis.
 struct Windows {
-  UOp access;         // Index
-  UOp line;           // the output axis that moves the windows from line to line; null: there is none
-  UOp inside;         // what they run over in the direction of the vectors; null: they are one element wide there
-  int64_t comb = 1;   // elements from one output's window to the next one's
+  UOp access;        // Index
+  UOp line;          // the output axis that moves the windows from line to line; null: there is none
+  UOp inside;        // what they run over in the direction of the vectors; null: they are one element wide there
+  int64_t comb = 1;  // elements from one output's window to the next one's
   const std::string& buffer() const { return access.src(0).arg_as<ParamArg>().name; }
 };
 
@@ -109,9 +109,9 @@ std::optional<Schedule> windows_staged(const Schedule& blocked, const UOp& vec, 
   if (w->line && vectors == 1 && schedule.chain(lines).empty() && extent(w->line) >= kLines) {
     // A narrow image: the block of registers has lines too, and fewer filters.
     const int64_t filters = std::max<int64_t>(1, (target.registers - 1) / kLines - 1);
-    if (const auto narrow = with_chains(
-            schedule, {{row, {{balanced_tile(bounds(schedule.axis(row)->extent).hi, filters), Kind::Upcast}}},
-                       {lines, {{kLines, Kind::Upcast}}}}))
+    if (const auto narrow =
+            with_chains(schedule, {{row, {{balanced_tile(bounds(schedule.axis(row)->extent).hi, filters), Kind::Upcast}}},
+                                   {lines, {{kLines, Kind::Upcast}}}}))
       schedule = *narrow;
   } else if (w->line && extent(w->line) >= 2 * kLines) {
     int64_t count = kLines;

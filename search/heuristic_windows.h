@@ -12,8 +12,8 @@ namespace pg {
 int combed_loads(const UOp& kernel, const UOp& axis);
 
 /// A buffer that is read by overlapping windows: a few lines of it, with their halo and their padding, are copied once and
-/// read by all filters. `vec` is the axis of vectors, `vectors` how many of them a block of registers has along it, `row` the
-/// axis of its rows. Null where there are no windows.
+/// read by all filters. `vec` is the axis of vectors, `vectors` how many of them a block of registers has along it, `row`
+/// the axis of its rows. Null where there are no windows.
 std::optional<Schedule> windows_staged(const Schedule& blocked, const UOp& vec, int64_t vectors, const std::string& row,
                                        const Target&);
 

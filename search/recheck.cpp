@@ -1,7 +1,6 @@
 #include "search/recheck.h"
 
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "search/build.h"
@@ -15,8 +14,8 @@
 namespace pg {
 
 namespace {
-/// Values that fall into a bucket: those that were measured, else its upper end, as far as the Variable goes; Variables outside
-/// the bucket at their lower end.
+/// Values that fall into a bucket: those that were measured, else its upper end, as far as the Variable goes; Variables
+/// outside the bucket at their lower end.
 Bindings64 bindings_in(const std::string& bucket, const UOp& kernel, const std::string& measured) {
   const auto said = nlohmann::json::parse(measured, nullptr, /*allow_exceptions=*/false);
   Bindings64 bindings;
@@ -53,7 +52,8 @@ class Recheck {
     Rechecked out{.here = true};
     const RunProgram program = built(winner_.schedule);
     out.problem = outputs(program);
-    if (const std::string usual = default_text(kernel_, device_.target(), bindings_); out.problem.empty() && usual != winner_.schedule)
+    if (const std::string usual = default_text(kernel_, device_.target(), bindings_);
+        out.problem.empty() && usual != winner_.schedule)
       time(program, built(usual), out);
     return out;
   }

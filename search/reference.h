@@ -12,8 +12,8 @@
 
 namespace pg {
 
-/// The buffer arguments of a kernel, or of a Together, for these Variable values. Integer buffers that index another one hold ids below its
-/// extent; the output is InOut when the kernel also reads it or does not cover it.
+/// The buffer arguments of a kernel, or of a Together, for these Variable values. Integer buffers that index another one
+/// hold ids below its extent; the output is InOut when the kernel also reads it or does not cover it.
 std::vector<BufferSpec> buffer_specs(const UOp& launch, const Bindings64&);
 
 class Reference {

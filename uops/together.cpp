@@ -39,8 +39,8 @@ bool is_for(const UOp& entry, Kind kind) { return entry.is(Op::For) && entry.src
 /// A Linear taken apart at its grids.
 struct Parts {
   struct Phase {
-    UOps before;         // what stands between the last grid and this one
-    UOp range, thread;   // of the grid, and of the threads of a block; null: there are none
+    UOps before;          // what stands between the last grid and this one
+    UOp range, thread;    // of the grid, and of the threads of a block; null: there are none
     UOps memories, body;  // that a block shares; all else of an item
     UOp trips() const { return range ? range.src(0) : iconst(1); }
   };

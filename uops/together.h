@@ -22,8 +22,8 @@ struct JoinedPrograms {
   std::string why_not;  // then
 };
 /// The programs of a Together's kernels as one: phase by phase, a grid as long as theirs together, whose items belong to the
-/// first, then to the second, .. What stands in front of their grids stands in front of this one. Blocks of threads must be of
-/// one size; what their kernels share in memory may lie at the same place.
+/// first, then to the second, .. What stands in front of their grids stands in front of this one. Blocks of threads must be
+/// of one size; what their kernels share in memory may lie at the same place.
 JoinedPrograms joined(const UOp& together, std::span<const UOp> linears, const Target&);
 
 }  // namespace pg

@@ -73,13 +73,14 @@ std::vector<Job> jobs(const ModelSource& source, const PlanOptions& plans) {
   for (int64_t p = kLeastTokens; p < c.context; p *= 2) positions.push_back(p);
   positions.push_back(c.context - 1);
   std::ranges::reverse(positions);
-  for (int64_t p : positions) add(decode_kernels(c, w, p, plans), "decode", kDecodeSteps / static_cast<double>(positions.size()));
+  for (int64_t p : positions)
+    add(decode_kernels(c, w, p, plans), "decode", kDecodeSteps / static_cast<double>(positions.size()));
   for (int64_t t = c.chunk; t >= std::min(kLeastTokens, c.chunk) && t >= 2; t /= 2) {
     add(prefill_kernels(c, w, 0, t, plans), "prefill", t == c.chunk ? kFullChunks : kPartChunks);
   }
   // A long prompt's later chunks look back further.
-  for (int64_t p = c.chunk; p + c.chunk <= c.context; p *= 2) add(prefill_kernels(c, w, p, c.chunk, plans), "prefill",
-                                                                kPartChunks);
+  for (int64_t p = c.chunk; p + c.chunk <= c.context; p *= 2)
+    add(prefill_kernels(c, w, p, c.chunk, plans), "prefill", kPartChunks);
   double total = 0;
   for (Job& j : out) total += j.share = j.steps * estimated_ms(j.work, j.kernel.count);
   for (Job& j : out) j.share /= total;
@@ -290,7 +291,8 @@ int tune_llama_command(const TuneLlamaOptions& options, std::ostream& out) {
   std::optional<Ranks> ranks;
   const auto required = [](const Store& s) {
     if (!s.writable())
-      throw UserError("tuning needs a database that can be written: " + s.path() + " is read-only (set PICOGRAD_DB or --db)");
+      throw UserError("tuning needs a database that can be written: " + s.path() +
+                      " is read-only (set PICOGRAD_DB or --db)");
   };
   if (options.mpi) {
     required(*store);

@@ -12,7 +12,8 @@ constexpr size_t kMost = 4;  // kernels of a launch: the time to compile it grow
 
 bool share_an_input(const PlannedKernel& a, const PlannedKernel& b) {
   return std::any_of(a.buffers.begin() + 1, a.buffers.end(), [&](const UOp& read) {
-    return !(memory_of(read) && is_frozen(read)) && std::find(b.buffers.begin() + 1, b.buffers.end(), read) != b.buffers.end();
+    return !(memory_of(read) && is_frozen(read)) &&
+           std::find(b.buffers.begin() + 1, b.buffers.end(), read) != b.buffers.end();
   });
 }
 
@@ -42,15 +43,16 @@ void launch_together(Plan& plan, const std::vector<LaunchNeeds>& needs, const Pl
     };
     if (!asked[i] && may_join(i))
       for (size_t j = i + 1; j < plan.kernels.size() && group.size() < kMost; ++j)
-        if (!done[j] && needs[j].after <= i && may_join(j) &&
-            share_an_input(plan.kernels[i], plan.kernels[j]))
+        if (!done[j] && needs[j].after <= i && may_join(j) && share_an_input(plan.kernels[i], plan.kernels[j]))
           group.push_back(j);
     if (group.size() == 1) {
       kernels.push_back(plan.kernels[i]);
       continue;
     }
     PlannedKernel launch = one_launch(plan, group);
-    Alternative a{.name = "together", .site = "together " + launch.ast.arg_as<std::string>(), .node = launch.ast,
+    Alternative a{.name = "together",
+                  .site = "together " + launch.ast.arg_as<std::string>(),
+                  .node = launch.ast,
                   .by_default = options.gpu && needs[i].streams};
     options.take(a);
     plan.alternatives.push_back(a);

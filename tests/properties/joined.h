@@ -33,9 +33,8 @@ struct JoinedSample {
       }
       k.kernel = substitute(k.kernel, renamed);
       for (VariableBinding& b : k.bindings) b.name += "_" + std::to_string(n);
-      const Schedule schedule = default_schedules
-                                    ? *Schedule(k.kernel, target).apply(heuristic(k.kernel, target))
-                                    : ScheduleGenerator(k.kernel, random, 48, target).next();
+      const Schedule schedule = default_schedules ? *Schedule(k.kernel, target).apply(heuristic(k.kernel, target))
+                                                  : ScheduleGenerator(k.kernel, random, 48, target).next();
       s.linears.push_back(lower(schedule.scheduled(), target));
       s.what += pretty(k.kernel) + "\n" + text(schedule.opts()) + "\n";
       std::vector<Bytes> buffers = random_buffers(k.kernel, k.bindings, seed + static_cast<uint64_t>(n));

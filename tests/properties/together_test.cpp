@@ -44,9 +44,8 @@ TEST_CASE("together: random kernels under random schedules, interpreted") {
     const LaunchInfo launch = launch_info(s.program.linear);
     phases += launch.phases.size() > 1;
     for (const UOp& l : s.linears)
-      alone += std::none_of(l.src().begin(), l.src().end(), [](const UOp& e) {
-        return e.is(Op::For) && e.src(0).arg_as<RangeArg>().kind == Kind::Grid;
-      });
+      alone += std::none_of(l.src().begin(), l.src().end(),
+                            [](const UOp& e) { return e.is(Op::For) && e.src(0).arg_as<RangeArg>().kind == Kind::Grid; });
     std::vector<Bytes> got = s.given;
     InterpretOptions options;
     options.races = !s.in_place;

@@ -1,7 +1,8 @@
 // The default schedule of convolutions: filters share vectors of a staged window, strided windows are sorted into runs.
+#include "search/heuristic_windows.h"
+
 #include <doctest/doctest.h>
 
-#include "search/heuristic_windows.h"
 #include "search/tune.h"
 #include "tests/properties/equivalence.h"
 #include "tests/uops/sample_kernels.h"
@@ -10,9 +11,7 @@ using namespace pg;
 using namespace pg::test;
 
 namespace {
-Target avx512(int64_t l2_bytes = 2 << 20) {
-  return {.vector_bytes = 64, .registers = 32, .cores = 1, .l2_bytes = l2_bytes};
-}
+Target avx512(int64_t l2_bytes = 2 << 20) { return {.vector_bytes = 64, .registers = 32, .cores = 1, .l2_bytes = l2_bytes}; }
 const Target kAvx2{.vector_bytes = 32, .registers = 16, .cores = 1};
 
 /// out[o, y, x] = Σ X[c, y·step + ky − pad, x·step + kx − pad] W[o, c, ky, kx], X being 0 outside of [height, width].
